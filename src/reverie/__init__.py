@@ -1,0 +1,1 @@
+"""The part of your bot that thinks in the background."""

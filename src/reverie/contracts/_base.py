@@ -1,0 +1,64 @@
+"""What all contract models share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+
+__all__ = ["AwareDatetime", "Identifier", "Request", "Response"]
+
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+class Request(BaseModel):
+    """Sent by a client. Unknown members are refused, so that a typing error never passes in silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Response(BaseModel):
+    """Sent to a client. Unknown members are ignored, so that an older client reads a newer service."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+def _aware(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("has no time zone; write it as 2026-05-01T09:00:00Z")
+    try:
+        moment = value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is not a possible date") from None
+    if not _EARLIEST <= moment <= _LATEST:
+        raise ValueError("is not between 1970 and 2200")
+    return moment
+
+
+def _not_a_number(value: Any) -> Any:
+    # A bare number could be seconds or milliseconds; guessing would move memories by decades.
+    if isinstance(value, bool | int | float):
+        raise ValueError("must be an ISO 8601 text such as 2026-05-01T09:00:00Z, not a number")
+    return value
+
+
+def _text_id(value: Any) -> Any:
+    # Discord's snowflakes are often at hand as integers.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _clean_id(value: str) -> str:
+    if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in value):
+        raise ValueError("must not contain control characters")
+    return value
+
+
+AwareDatetime = Annotated[datetime, BeforeValidator(_not_a_number), AfterValidator(_aware)]
+"""A point in time between 1970 and 2200, with a time zone; kept in UTC."""
+
+Identifier = Annotated[
+    str, BeforeValidator(_text_id), StringConstraints(min_length=1, max_length=256), AfterValidator(_clean_id)
+]
+"""1 to 256 characters, no control characters. Integers are taken as their decimal text."""

@@ -1,0 +1,67 @@
+"""A memory: one short text that a bot keeps about one user."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, JsonValue, model_validator
+
+from reverie.contracts._base import AwareDatetime, Identifier, Request
+
+__all__ = ["MAX_MEMORIES", "MAX_TEXT_CHARS", "Memories", "Memory"]
+
+MAX_TEXT_CHARS = 100_000
+"""Longest text of one memory, in characters."""
+
+MAX_MEMORIES = 100_000
+"""Most memories in one task."""
+
+
+class Memory(Request):
+    """One memory. Only ``text`` is required; without ``id`` the index in the list becomes the id."""
+
+    id: Identifier
+    text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARS)]
+    created_at: AwareDatetime | None = None
+    last_accessed_at: AwareDatetime | None = None
+    access_count: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)] = 0
+    #: What sort of memory it is, in the bot's own words ("fact", "event", "pinned", ...).
+    kind: Annotated[str, Field(max_length=64)] | None = None
+    #: Where it came from (a channel, a command).
+    source: Annotated[str, Field(max_length=256)] | None = None
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _text_is_real(self) -> Memory:
+        if not self.text.strip():
+            raise ValueError("text is blank")
+        if any(0xD800 <= ord(c) <= 0xDFFF for c in self.text) or "\x00" in self.text:
+            raise ValueError("text is not valid Unicode (lone surrogate or NUL)")
+        return self
+
+
+def _number(items: Any) -> Any:
+    """Strings become memories, and missing ids become the index; duplicates are refused by name."""
+    if not isinstance(items, list | tuple):
+        return items
+    if len(items) > MAX_MEMORIES:
+        raise ValueError(f"{len(items):,} memories; at most {MAX_MEMORIES:,} in one task")
+    out: list[Any] = []
+    seen: dict[Any, int] = {}
+    for index, item in enumerate(items):
+        if isinstance(item, str):
+            item = {"id": str(index), "text": item}
+        elif isinstance(item, dict) and item.get("id") is None:
+            item = {**item, "id": str(index)}
+        key = item.get("id") if isinstance(item, dict) else getattr(item, "id", None)
+        if isinstance(key, str | int):
+            key = str(key)
+            if key in seen:
+                raise ValueError(f"memories[{index}] has the same id as memories[{seen[key]}]: {key[:80]!r}")
+            seen[key] = index
+        out.append(item)
+    return out
+
+
+Memories = Annotated[list[Memory], BeforeValidator(_number)]
+"""Zero to 100,000 memories with ids that are unique in the list."""

@@ -1,0 +1,179 @@
+"""Every exception Reverie raises on purpose.
+
+ReverieError
+├── InvalidInput ............ the caller's data is wrong; names the item
+│   ├── TooLarge ............ a stated limit was passed
+│   └── UnsupportedModel .... the model is unknown or not allowed here
+├── Unauthorized ............ no key, or a wrong or revoked one
+├── Forbidden ............... the key lacks the scope, or policy says no
+├── NotFound ................ no such thing for this tenant
+├── Conflict ................ the thing's state does not allow it
+├── TooManyRequests ......... a limit in time or in flight; carries retry_after
+├── ServiceUnavailable ...... cannot be served now; carries retry_after
+├── TaskFailed .............. the task ended without a result
+│   └── TaskCancelled ....... ... because somebody cancelled or erased it
+├── ResultTimeout ........... no result within the caller's timeout; the task goes on
+├── LeaseLost ............... (worker) another attempt owns the task now
+├── ProviderError ........... an embedding provider failed for good
+├── MissingExtra ............ a role's optional packages are not installed
+└── StartupError ............ an embedded server or a role could not start
+
+An exception's docstring is its default message.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+__all__ = [
+    "Conflict",
+    "Forbidden",
+    "InvalidInput",
+    "LeaseLost",
+    "MissingExtra",
+    "NotFound",
+    "ProviderError",
+    "ResultTimeout",
+    "ReverieError",
+    "ServiceUnavailable",
+    "StartupError",
+    "TaskCancelled",
+    "TaskFailed",
+    "TooLarge",
+    "TooManyRequests",
+    "Unauthorized",
+    "UnsupportedModel",
+]
+
+
+class ReverieError(Exception):
+    """Something went wrong in Reverie."""
+
+    #: Last part of the problem's stable type, ``https://reverie.dev/problems/<slug>``.
+    slug: ClassVar[str] = "internal"
+    #: HTTP status of the problem when it reaches a client.
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str | None = None, **extra: Any) -> None:
+        self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
+        #: Further members of the problem document (JSON values only).
+        self.extra = extra
+        super().__init__(self.message)
+
+
+class InvalidInput(ReverieError):
+    """The input is not valid."""
+
+    slug = "invalid-input"
+    status = 422
+
+
+class TooLarge(InvalidInput):
+    """The input is larger than the limit."""
+
+    slug = "too-large"
+    status = 413
+
+
+class UnsupportedModel(InvalidInput):
+    """That model is not available here."""
+
+    slug = "unsupported-model"
+
+
+class Unauthorized(ReverieError):
+    """A valid API key is required."""
+
+    slug = "unauthorized"
+    status = 401
+
+
+class Forbidden(ReverieError):
+    """This key may not do that."""
+
+    slug = "forbidden"
+    status = 403
+
+
+class NotFound(ReverieError):
+    """There is no such thing."""
+
+    slug = "not-found"
+    status = 404
+
+
+class Conflict(ReverieError):
+    """The present state does not allow that."""
+
+    slug = "conflict"
+    status = 409
+
+
+class _RetryLater(ReverieError):
+    """Try again later."""
+
+    def __init__(self, message: str | None = None, *, retry_after: float = 1.0, **extra: Any) -> None:
+        super().__init__(message, **extra)
+        #: Seconds after which another try is likely to be accepted.
+        self.retry_after = retry_after
+
+
+class TooManyRequests(_RetryLater):
+    """Too many requests."""
+
+    slug = "too-many-requests"
+    status = 429
+
+
+class ServiceUnavailable(_RetryLater):
+    """The service is not available right now."""
+
+    slug = "unavailable"
+    status = 503
+
+
+class TaskFailed(ReverieError):
+    """The task ended without a result."""
+
+    slug = "task-failed"
+
+
+class TaskCancelled(TaskFailed):
+    """The task was cancelled."""
+
+    slug = "task-cancelled"
+
+
+class ResultTimeout(ReverieError, TimeoutError):
+    """The result did not arrive in time; the task goes on and its result can be fetched later."""
+
+    slug = "result-timeout"
+    status = 504
+
+
+class LeaseLost(ReverieError):
+    """Another attempt owns this task now."""
+
+    slug = "lease-lost"
+
+
+class ProviderError(ReverieError):
+    """The embedding provider failed."""
+
+    slug = "provider"
+    status = 502
+
+
+class MissingExtra(ReverieError, ImportError):
+    """An optional part of Reverie is not installed."""
+
+    slug = "missing-extra"
+
+    def __init__(self, extra: str, *, what: str | None = None) -> None:
+        super().__init__(f"{what or 'This'} needs: pip install 'reverie[{extra}]'")
+
+
+class StartupError(ReverieError):
+    """A part of Reverie could not start."""
+
+    slug = "startup"

@@ -1,0 +1,102 @@
+"""Settings in small groups, read from the environment; every field states its unit.
+
+``Settings.load()`` reads everything once at start-up. Nothing here has a secret as its default.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["EmbeddingSettings", "Limits", "QueueSettings", "ServerSettings", "Settings", "data_dir"]
+
+
+def data_dir() -> Path:
+    """Where Reverie keeps its files: ``REVERIE_DATA_DIR``, else the user's data folder."""
+    given = os.environ.get("REVERIE_DATA_DIR")
+    if given:
+        return Path(given).expanduser()
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "reverie"
+
+
+class ServerSettings(BaseSettings):
+    """Addresses and servers."""
+
+    model_config = SettingsConfigDict(env_prefix="REVERIE_", extra="ignore", env_ignore_empty=True)
+
+    host: str = Field("127.0.0.1", description="Address the gateway listens on")
+    port: int = Field(8000, ge=0, le=65535, description="Port the gateway listens on; 0 picks a free one")
+    data_dir: Path = Field(default_factory=data_dir, description="Folder for models, keys, logs and embedded servers")
+    database_url: SecretStr | None = Field(None, description="PostgreSQL, as postgresql://user:password@host/db")
+    redis_url: SecretStr | None = Field(None, description="Redis or Valkey, as redis://host:6379/0 or unix:///path")
+    broker_url: SecretStr | None = Field(None, description="Celery broker when it is not the Redis above (amqp://...)")
+    api_key: SecretStr | None = Field(None, description="Becomes the first key (all scopes) at the first start")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+
+
+class EmbeddingSettings(BaseSettings):
+    """Which model turns texts into vectors."""
+
+    model_config = SettingsConfigDict(env_prefix="REVERIE_", extra="ignore", env_ignore_empty=True)
+
+    embedder: str = Field("auto", description="auto, ctranslate2, sentence-transformers, openai, or hash (a fake)")
+    model: str = Field("all-MiniLM-L6-v2", description="Model name or folder")
+    precision: str = Field("float32", pattern="^(float32|int8)$", description="float32 or int8")
+    embed_threads: int = Field(0, ge=0, le=256, description="Compute threads a worker process embeds with; 0 = cores")
+
+
+class Limits(BaseSettings):
+    """What one request or key may use."""
+
+    model_config = SettingsConfigDict(env_prefix="REVERIE_LIMIT_", extra="ignore", env_ignore_empty=True)
+
+    body_bytes: int = Field(64 * 2**20, description="Largest request body, bytes")
+    memories: int = Field(100_000, ge=1, le=100_000, description="Most memories in one task")
+    text_chars: int = Field(100_000, ge=1, le=100_000, description="Longest text of one memory, characters")
+    in_flight: int = Field(10_000, description="Most queued and running tasks of a tenant")
+    queued_total: int = Field(100_000, description="Most queued tasks of all tenants")
+    per_minute: int = Field(6_000, description="Most submissions of a key, per minute")
+    sockets: int = Field(4_000, description="Most open WebSockets and event streams of a key")
+
+
+class QueueSettings(BaseSettings):
+    """Leases, retries and time limits of tasks."""
+
+    model_config = SettingsConfigDict(env_prefix="REVERIE_", extra="ignore", env_ignore_empty=True)
+
+    lease_seconds: float = Field(5.0, gt=0, description="A running task whose worker is silent this long runs again")
+    heartbeat_seconds: float = Field(1.0, gt=0, description="Time between a worker's signs of life, seconds")
+    sweep_seconds: float = Field(1.0, gt=0, description="Time between sweeps for lost work, seconds")
+    max_attempts: int = Field(3, ge=1, description="Crashes after which a task is dead-lettered")
+    task_time_limit: float = Field(600.0, gt=0, description="Longest run of one attempt, seconds")
+    publish_timeout: float = Field(2.0, gt=0, description="Longest wait for the broker to take a message, seconds")
+    drain_seconds: float = Field(20.0, gt=0, description="Grace on SIGTERM to finish running work, seconds")
+    retention_days: float = Field(30.0, gt=0, description="Age at which finished tasks are removed, days")
+
+
+class Settings:
+    """All groups together."""
+
+    def __init__(
+        self,
+        server: ServerSettings | None = None,
+        embedding: EmbeddingSettings | None = None,
+        limits: Limits | None = None,
+        queue: QueueSettings | None = None,
+    ) -> None:
+        self.server = server or ServerSettings()  # type: ignore[call-arg]
+        self.embedding = embedding or EmbeddingSettings()  # type: ignore[call-arg]
+        self.limits = limits or Limits()  # type: ignore[call-arg]
+        self.queue = queue or QueueSettings()  # type: ignore[call-arg]
+
+    @classmethod
+    def load(cls) -> Settings:
+        """Read every group from the environment.
+
+        Raises ``pydantic.ValidationError`` naming the variable that is wrong.
+        """
+        return cls()
