@@ -1,0 +1,16 @@
+"""Celery carries task ids; Redis carries events and caches. Nothing here is the truth."""
+
+from reverie.queue.bus import CONTROL, EVENTS, EventPublisher
+from reverie.queue.celery_app import QUEUES, TASK_NAME, make_celery, queue_for
+from reverie.queue.dispatcher import Dispatcher
+
+__all__ = [
+    "CONTROL",
+    "EVENTS",
+    "QUEUES",
+    "TASK_NAME",
+    "Dispatcher",
+    "EventPublisher",
+    "make_celery",
+    "queue_for",
+]

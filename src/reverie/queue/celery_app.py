@@ -1,0 +1,90 @@
+"""The Celery application: settings that were tested against losing and repeating work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+from kombu import Queue
+
+from reverie.contracts import Lane, Operation
+from reverie.errors import StartupError
+from reverie.settings import Settings
+
+__all__ = ["QUEUES", "TASK_NAME", "broker_url", "make_celery", "queue_for"]
+
+TASK_NAME = "reverie.run"
+
+QUEUES = ("fast", "clustering", "analysis")
+"""One queue for short work and one for each heavy service."""
+
+
+def queue_for(operation: str, lane: str) -> str:
+    """Where a task waits: short work never stands behind heavy work."""
+    if lane == Lane.FAST:
+        return "fast"
+    return "analysis" if operation == Operation.ANALYZE else "clustering"
+
+
+def broker_url(settings: Settings) -> str:
+    """The broker: its own URL, else the Redis that also caches."""
+    secret = settings.server.broker_url or settings.server.redis_url
+    if secret is None:
+        raise StartupError("No broker: set REVERIE_REDIS_URL (or REVERIE_BROKER_URL), or start with: reverie up")
+    url = secret.get_secret_value()
+    # kombu's name for a Unix socket differs from redis-py's.
+    return "redis+socket://" + url.removeprefix("unix://") if url.startswith("unix://") else url
+
+
+def make_celery(settings: Settings) -> Celery:
+    """A configured application; the worker adds the task, the gateway only publishes by name."""
+    queue = settings.queue
+    # The hard limit is the backstop behind the attempt's own watchdog, so it comes a little later.
+    hard_limit = queue.task_time_limit + 30
+    app = Celery("reverie", broker=broker_url(settings), set_as_current=False)
+    app.conf.update(
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_time_limit=hard_limit,
+        worker_prefetch_multiplier=1,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_send_task_events=False,
+        worker_enable_remote_control=False,
+        worker_hijack_root_logger=False,
+        worker_proc_alive_timeout=30,
+        accept_content=["json"],
+        task_serializer="json",
+        task_default_queue="clustering",
+        task_queues=[Queue(name, durable=True, queue_arguments=_arguments(settings)) for name in QUEUES],
+        task_create_missing_queues=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_connection_timeout=4,
+        broker_transport_options=_transport_options(settings, hard_limit),
+        broker_pool_limit=2,
+    )
+    return app
+
+
+def _arguments(settings: Settings) -> dict[str, Any] | None:
+    # On RabbitMQ a message must survive the loss of a node.
+    return {"x-queue-type": "quorum"} if broker_url(settings).startswith("amqp") else None
+
+
+def _transport_options(settings: Settings, hard_limit: float) -> dict[str, Any]:
+    if broker_url(settings).startswith("amqp"):
+        return {"confirm_publish": True}
+    return {
+        # The lease decides when a task runs again; a redelivered message finds nothing to claim.
+        "visibility_timeout": hard_limit + 60,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": 10,
+        "socket_connect_timeout": 3,
+        "socket_keepalive": True,
+        "health_check_interval": 5,
+        "retry_on_timeout": False,
+        "global_keyprefix": "reverie:",
+    }

@@ -1,0 +1,91 @@
+"""Publishes task ids from a thread of its own: Celery's publish may block for seconds, the event loop may not."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+import time
+
+from celery import Celery
+
+from reverie.queue.celery_app import TASK_NAME
+
+__all__ = ["Dispatcher"]
+
+log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """``put`` never blocks. What cannot be published is dropped: its row stays queued, and the sweeper sends it again."""
+
+    def __init__(self, app: Celery, *, capacity: int = 10_000) -> None:
+        self._app = app
+        self._waiting: queue.SimpleQueue[tuple[str, str] | None] = queue.SimpleQueue()
+        self._capacity = capacity
+        self._thread: threading.Thread | None = None
+        #: Messages sent, and messages given up, since the start.
+        self.sent = 0
+        self.dropped = 0
+        #: Monotonic time of the last success; readiness looks at it.
+        self.healthy_at = time.monotonic()
+        self.broken = False
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout: float = 2.0) -> None:
+        """Publish what waits, for at most ``timeout`` seconds."""
+        self._waiting.put(None)
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def put(self, task_id: str, queue_name: str) -> bool:
+        """Hand over a task for publication; False when too many wait already."""
+        if self._waiting.qsize() >= self._capacity:
+            self.dropped += 1
+            return False
+        self._waiting.put((task_id, queue_name))
+        return True
+
+    def _run(self) -> None:
+        producer = None
+        while True:
+            item = self._waiting.get()
+            if item is None:
+                return
+            task_id, queue_name = item
+            try:
+                if producer is None:
+                    connection = self._app.connection_for_write()
+                    producer = self._app.amqp.Producer(connection, auto_declare=False)
+                self._app.send_task(
+                    TASK_NAME, args=(task_id, queue_name), task_id=task_id, queue=queue_name, producer=producer,
+                    retry=False, ignore_result=True,
+                )  # fmt: skip
+                self.sent += 1
+                self.healthy_at = time.monotonic()
+                self.broken = False
+            except Exception as error:
+                # Any broker's error class: the cure is the same for all, a new connection and the sweeper.
+                self.dropped += 1
+                if not self.broken:
+                    log.warning("broker not reachable, the sweeper will send again: %s", type(error).__name__)
+                self.broken = True
+                if producer is not None:
+                    with contextlib.suppress(Exception):
+                        producer.connection.collect()
+                producer = None
+                self._drop_waiting()
+
+    def _drop_waiting(self) -> None:
+        # With the broker away, each publish would wait for its own timeout; rows are safe in PostgreSQL.
+        with contextlib.suppress(queue.Empty):
+            while True:
+                if self._waiting.get_nowait() is None:
+                    self._waiting.put(None)
+                    return
+                self.dropped += 1

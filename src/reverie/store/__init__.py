@@ -1,0 +1,23 @@
+"""PostgreSQL, the truth about tasks, results, vectors and keys. All SQL is in ``queries.sql``."""
+
+from reverie.store.codec import Codec
+from reverie.store.gateway_store import GatewayStore, NewTask, Submitted
+from reverie.store.keys import SCOPES, Key, KeyStore, hash_key, key_id
+from reverie.store.migrate import migrate
+from reverie.store.rows import TaskRow
+from reverie.store.worker_store import WorkerStore
+
+__all__ = [
+    "SCOPES",
+    "Codec",
+    "GatewayStore",
+    "Key",
+    "KeyStore",
+    "NewTask",
+    "Submitted",
+    "TaskRow",
+    "WorkerStore",
+    "hash_key",
+    "key_id",
+    "migrate",
+]

@@ -1,0 +1,349 @@
+"""The gateway's side of the store: asynchronous, pooled, one short transaction per call."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from reverie.errors import ServiceUnavailable
+from reverie.store.keys import Key
+from reverie.store.rows import TaskRow
+from reverie.store.sql import sql
+
+__all__ = ["Erased", "GatewayStore", "NewTask", "Submitted"]
+
+_Connection = psycopg.AsyncConnection[dict[str, Any]]
+
+
+@dataclass(slots=True)
+class NewTask:
+    """A validated submission, ready to be stored."""
+
+    id: str
+    tenant: str
+    user_id: str
+    operation: str
+    lane: str
+    queue: str
+    content_hash: bytes
+    items: int
+    chars: int
+    body: bytes
+    estimate: float | None = None
+    callback: str | None = None
+    deadline: float | None = None
+    idempotency_key: str | None = None
+    body_hash: bytes = b""
+
+
+@dataclass(slots=True)
+class Submitted:
+    """What became of a submission."""
+
+    row: TaskRow | None
+    #: The row is new; otherwise it was already there (same content in flight, or same idempotency key).
+    created: bool = False
+    #: The idempotency key belongs to another body.
+    conflict: bool = False
+
+
+@dataclass(slots=True)
+class Erased:
+    """What an erasure removed."""
+
+    tasks: list[dict[str, Any]]
+    results: int
+    vectors: int
+    themes: int
+    at_ms: int
+
+
+class GatewayStore:
+    """All the gateway asks of PostgreSQL. ``ServiceUnavailable`` is raised when it cannot answer in time."""
+
+    def __init__(self, database_url: str, *, size: int = 8, timeout: float = 0.8) -> None:
+        self._pool: AsyncConnectionPool[_Connection] = AsyncConnectionPool(
+            database_url,
+            connection_class=psycopg.AsyncConnection[dict[str, Any]],
+            kwargs={
+                "row_factory": dict_row,
+                "autocommit": True,
+                "connect_timeout": 5,
+                # A frozen server must not hold requests: the kernel gives up on unacknowledged data.
+                "tcp_user_timeout": 5000,
+                "options": "-c statement_timeout=10000 -c idle_in_transaction_session_timeout=30000",
+            },
+            min_size=1,
+            max_size=size,
+            timeout=timeout,
+            max_waiting=2000,
+            reconnect_timeout=5,
+            open=False,
+            name="gateway",
+        )
+
+    async def open(self) -> None:
+        """Start connecting in the background; the gateway comes up even while PostgreSQL is away."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._pool.close(timeout=3)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[_Connection]:
+        """A pooled connection, or ``ServiceUnavailable`` within a second."""
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise ServiceUnavailable("The database is not reachable right now.", retry_after=2.0) from error
+
+    async def _rows(self, name: str, **parameters: Any) -> list[dict[str, Any]]:
+        async with self.connection() as connection:
+            cursor = await connection.execute(sql(name), parameters)
+            return await cursor.fetchall()
+
+    async def _row(self, name: str, **parameters: Any) -> dict[str, Any] | None:
+        rows = await self._rows(name, **parameters)
+        return rows[0] if rows else None
+
+    async def ping(self) -> None:
+        """Raises ``ServiceUnavailable`` unless PostgreSQL answers."""
+        async with self.connection() as connection:
+            await connection.execute("SELECT 1")
+
+    # -- submissions ---------------------------------------------------------------------------
+
+    async def submit(self, new: Sequence[NewTask]) -> list[Submitted]:
+        """Store a group of submissions in one transaction; durable when this returns."""
+        async with self.connection() as connection, connection.transaction():
+            return await self._submit(connection, new)
+
+    async def _submit(self, connection: _Connection, new: Sequence[NewTask]) -> list[Submitted]:
+        out: dict[str, Submitted] = {}
+        keyed = [n for n in new if n.idempotency_key is not None]
+        if keyed:
+            cursor = await connection.execute(
+                sql("insert_idempotency"),
+                {
+                    "tenants": [n.tenant for n in keyed],
+                    "keys": [n.idempotency_key for n in keyed],
+                    "hashes": [n.body_hash for n in keyed],
+                    "ids": [n.id for n in keyed],
+                },
+            )
+            won = {(row["tenant"], row["key"]) for row in await cursor.fetchall()}
+            for n in keyed:
+                # Within one group the first of two equal keys wins; the second one finds the first's row below.
+                if (n.tenant, n.idempotency_key) in won:
+                    won.discard((n.tenant, n.idempotency_key))
+                else:
+                    out[n.id] = Submitted(None)
+        fresh = [n for n in new if n.id not in out]
+        rows: dict[str, TaskRow] = {}
+        if fresh:
+            cursor = await connection.execute(
+                sql("insert_tasks"),
+                {
+                    "ids": [n.id for n in fresh],
+                    "tenants": [n.tenant for n in fresh],
+                    "users": [n.user_id for n in fresh],
+                    "operations": [n.operation for n in fresh],
+                    "lanes": [n.lane for n in fresh],
+                    "queues": [n.queue for n in fresh],
+                    "content": [n.content_hash for n in fresh],
+                    "items": [n.items for n in fresh],
+                    "chars": [n.chars for n in fresh],
+                    "estimates": [n.estimate for n in fresh],
+                    "callbacks": [n.callback for n in fresh],
+                    "deadlines": [n.deadline for n in fresh],
+                    "bodies": [n.body for n in fresh],
+                },
+            )
+            rows = {row["id"]: TaskRow.of(row) for row in await cursor.fetchall()}
+        for n in fresh:
+            if n.id in rows:
+                out[n.id] = Submitted(rows[n.id], created=True)
+                continue
+            cursor = await connection.execute(sql("get_in_flight"), {"tenant": n.tenant, "content": n.content_hash})
+            found = await cursor.fetchone()
+            if found is None:  # it ended this instant: its result is the answer
+                cursor = await connection.execute(sql("get_cached"), {"tenant": n.tenant, "content": n.content_hash})
+                found = await cursor.fetchone()
+            row = TaskRow.of(found) if found else None
+            out[n.id] = Submitted(row)
+            if row is not None and n.idempotency_key is not None:
+                await connection.execute(
+                    sql("point_idempotency"), {"tenant": n.tenant, "key": n.idempotency_key, "task_id": row.id}
+                )
+        for n in keyed:
+            if out[n.id].row is None and n not in fresh:
+                out[n.id] = await self._replay(connection, n)
+        return [out[n.id] for n in new]
+
+    async def _replay(self, connection: _Connection, new: NewTask) -> Submitted:
+        parameters = {"tenant": new.tenant, "key": new.idempotency_key}
+        cursor = await connection.execute(sql("get_idempotency"), parameters)
+        found = await cursor.fetchone()
+        if found is None:
+            return Submitted(None)
+        if found["body_hash"] != new.body_hash:
+            return Submitted(None, conflict=True)
+        cursor = await connection.execute(sql("get_task"), {"id": found["task_id"], "tenant": new.tenant})
+        row = await cursor.fetchone()
+        return Submitted(TaskRow.of(row) if row else None)
+
+    async def idempotent(self, tenant: str, key: str) -> tuple[str, bytes] | None:
+        """``(task_id, body_hash)`` behind an idempotency key."""
+        row = await self._row("get_idempotency", tenant=tenant, key=key)
+        return (row["task_id"], row["body_hash"]) if row else None
+
+    async def remember_idempotency(self, tenant: str, key: str, body_hash: bytes, task_id: str) -> None:
+        """Tie a key to a task that was already there (an answer from the cache)."""
+        await self._rows("insert_idempotency", tenants=[tenant], keys=[key], hashes=[body_hash], ids=[task_id])
+
+    async def cached(self, tenant: str, content_hash: bytes) -> tuple[TaskRow, bytes] | None:
+        """The newest success with the same content and its stored result."""
+        row = await self._row("get_cached", tenant=tenant, content=content_hash)
+        return (TaskRow.of(row), row["body"]) if row else None
+
+    async def load(self, tenant: str) -> tuple[int, int]:
+        """``(queued tasks of all tenants, unfinished tasks of this one)``."""
+        row = await self._row("load_counts", tenant=tenant)
+        return (row["queued"], row["in_flight"]) if row else (0, 0)
+
+    # -- reading and changing tasks --------------------------------------------------------------
+
+    async def task(self, tenant: str, task_id: str) -> TaskRow | None:
+        """A task of this tenant."""
+        row = await self._row("get_task", id=task_id, tenant=tenant)
+        return TaskRow.of(row) if row else None
+
+    async def task_with_result(self, tenant: str, task_id: str) -> tuple[TaskRow, bytes | None] | None:
+        """A task and its stored result."""
+        row = await self._row("get_task_with_result", id=task_id, tenant=tenant)
+        return (TaskRow.of(row), row["body"]) if row else None
+
+    async def result(self, task_id: str) -> bytes | None:
+        """A stored result; the caller has checked the tenant."""
+        row = await self._row("get_result", id=task_id)
+        return bytes(row["body"]) if row else None
+
+    async def states(self, ids: Sequence[str]) -> list[TaskRow]:
+        """Present rows of tasks that sockets wait for; the caller has checked the tenants."""
+        return [TaskRow.of(row) for row in await self._rows("get_states", ids=list(ids))]
+
+    async def tasks(
+        self,
+        tenant: str,
+        *,
+        user_id: str | None,
+        status: str | None,
+        operation: str | None,
+        limit: int,
+        before: tuple[datetime, str] | None,
+    ) -> list[TaskRow]:
+        """A page of tasks, newest first, older than ``before``."""
+        rows = await self._rows(
+            "list_tasks",
+            tenant=tenant,
+            user_id=user_id,
+            status=status,
+            operation=operation,
+            limit=limit,
+            before=before[0] if before else None,
+            before_id=before[1] if before else None,
+        )
+        return [TaskRow.of(row) for row in rows]
+
+    async def cancel(self, tenant: str, task_id: str) -> TaskRow | None:
+        """Cancel an unfinished task; None when there is none."""
+        row = await self._row("cancel_task", id=task_id, tenant=tenant)
+        return TaskRow.of(row) if row else None
+
+    async def redrive(self, tenant: str, task_id: str) -> TaskRow | None:
+        """Queue a failed task again; None when it has not failed or its content is in flight already."""
+        row = await self._row("redrive_task", id=task_id, tenant=tenant)
+        return TaskRow.of(row) if row else None
+
+    async def erase(self, tenant: str, user_id: str) -> Erased:
+        """Remove everything held on a user, in one transaction."""
+        who = {"tenant": tenant, "user_id": user_id}
+        async with self.connection() as connection, connection.transaction():
+            results = await (await connection.execute(sql("erase_results_count"), who)).fetchone()
+            await connection.execute(sql("erase_idempotency"), who)
+            tasks = await (await connection.execute(sql("erase_tasks"), who)).fetchall()
+            vectors = (await connection.execute(sql("erase_vectors"), who)).rowcount
+            themes = await (await connection.execute(sql("erase_themes"), who)).fetchall()
+            now = await (await connection.execute(sql("now_ms"))).fetchone()
+        return Erased(
+            tasks=tasks,
+            results=results["n"] if results else 0,
+            vectors=vectors,
+            themes=sum(row["count"] for row in themes),
+            at_ms=now["ms"] if now else 0,
+        )
+
+    async def export(self, tenant: str, user_id: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """All tasks with payload and result, and counts of the vectors, of one user."""
+        tasks = await self._rows("export_tasks", tenant=tenant, user_id=user_id)
+        vectors = await self._rows("export_vector_counts", tenant=tenant, user_id=user_id)
+        return tasks, vectors
+
+    # -- keys ------------------------------------------------------------------------------------
+
+    async def key(self, id: str) -> tuple[Key, bytes] | None:  # noqa: A002 - the column's name
+        """A key and its hash."""
+        row = await self._row("get_key", id=id)
+        if row is None:
+            return None
+        key = Key(row["id"], row["tenant"], row["name"], frozenset(row["scopes"]), revoked_at=row["revoked_at"])
+        return key, bytes(row["hash"])
+
+    async def touch_keys(self, ids: Sequence[str]) -> None:
+        """Record that keys were used just now."""
+        async with self.connection() as connection:
+            await connection.execute(sql("touch_keys"), {"ids": list(ids)})
+
+    # -- the sweeper's ---------------------------------------------------------------------------
+
+    async def expire_leases(self, connection: _Connection, max_attempts: int, error: dict[str, Any]) -> list[TaskRow]:
+        """Queue attempts again whose worker fell silent, or dead-letter their task with ``error``."""
+        cursor = await connection.execute(sql("expire_leases"), {"max_attempts": max_attempts, "error": Jsonb(error)})
+        return [TaskRow.of(row) for row in await cursor.fetchall()]
+
+    async def expire_deadlines(self, connection: _Connection, error: dict[str, Any]) -> list[TaskRow]:
+        """Fail queued tasks whose deadline has passed."""
+        cursor = await connection.execute(sql("expire_deadlines"), {"error": Jsonb(error)})
+        return [TaskRow.of(row) for row in await cursor.fetchall()]
+
+    async def queued(self, connection: _Connection | None = None) -> dict[str, tuple[int, float]]:
+        """Waiting tasks by queue: ``{queue: (count, age of the oldest in seconds)}``."""
+        if connection is None:
+            rows = await self._rows("queued_by_queue")
+        else:
+            rows = await (await connection.execute(sql("queued_by_queue"))).fetchall()
+        return {row["queue"]: (row["waiting"], row["oldest"]) for row in rows}
+
+    async def stale_messages(
+        self, connection: _Connection, queue: str, age: float, limit: int
+    ) -> list[tuple[str, str]]:
+        """``(id, queue)`` of queued tasks whose message may be lost."""
+        cursor = await connection.execute(sql("stale_messages"), {"queue": queue, "age": age, "limit": limit})
+        return [(row["id"], row["queue"]) for row in await cursor.fetchall()]
+
+    async def retire(self, connection: _Connection, days: float) -> int:
+        """Remove a bite of what is older than ``days``; returns the rows removed."""
+        removed = 0
+        for name in ("retire_tasks", "retire_idempotency", "retire_vectors"):
+            removed += (await connection.execute(sql(name), {"days": days})).rowcount
+        return removed

@@ -1,0 +1,56 @@
+"""Migrations that run by themselves: numbered SQL files, each in one transaction, one runner at a time."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import psycopg
+
+__all__ = ["migrate", "schema_version"]
+
+# Any fixed number: it only has to differ from other advisory locks of the product.
+_LOCK = 0x52455645_0001
+
+
+def _migrations() -> list[tuple[int, str]]:
+    folder = files(__package__) / "migrations"
+    found = [
+        (int(f.name.split("_")[0]), f.read_text(encoding="utf-8")) for f in folder.iterdir() if f.name.endswith(".sql")
+    ]
+    return sorted(found)
+
+
+def schema_version(connection: psycopg.Connection) -> int:
+    """Number of the newest migration that has run; 0 for an empty database."""
+    exists = connection.execute("SELECT to_regclass('reverie_migrations')").fetchone()
+    if exists is None or exists[0] is None:
+        return 0
+    row = connection.execute("SELECT coalesce(max(version), 0) FROM reverie_migrations").fetchone()
+    return int(row[0]) if row else 0
+
+
+def migrate(database_url: str) -> list[int]:
+    """Bring the schema up to date; returns the numbers of the migrations that ran.
+
+    Safe to call from many processes at once: an advisory lock lets one work while the others wait.
+    A database that is newer than this code is left alone, so that old and new versions can serve side by side.
+    """
+    ran: list[int] = []
+    with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        try:
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS reverie_migrations "
+                "(version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+            )
+            present = schema_version(connection)
+            for version, script in _migrations():
+                if version <= present:
+                    continue
+                with connection.transaction():
+                    connection.execute(script.encode())
+                    connection.execute("INSERT INTO reverie_migrations (version) VALUES (%s)", (version,))
+                ran.append(version)
+        finally:
+            connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+    return ran

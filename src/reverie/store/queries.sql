@@ -1,0 +1,272 @@
+-- Every query Reverie runs, by name. Parameters are psycopg's %(name)s.
+
+-- name: insert_idempotency
+-- Wins or loses the key for all submissions of a group at once; losers are looked up afterwards.
+INSERT INTO idempotency (tenant, key, body_hash, task_id)
+SELECT * FROM unnest(%(tenants)s::text[], %(keys)s::text[], %(hashes)s::bytea[], %(ids)s::text[])
+ON CONFLICT DO NOTHING
+RETURNING tenant, key;
+
+-- name: get_idempotency
+SELECT task_id, body_hash FROM idempotency WHERE tenant = %(tenant)s AND key = %(key)s;
+
+-- name: point_idempotency
+-- A key whose submission joined another task in flight answers with that task from then on.
+UPDATE idempotency SET task_id = %(task_id)s WHERE tenant = %(tenant)s AND key = %(key)s;
+
+-- name: insert_tasks
+-- One statement for a group of submissions: rows and payloads together, identical work in flight left out.
+WITH new AS (
+    INSERT INTO tasks (id, tenant, user_id, operation, lane, queue, content_hash, items, chars, estimate_seconds,
+                       callback_url, deadline_at)
+    SELECT id, tenant, user_id, operation, lane, queue, content_hash, items, chars, estimate, callback,
+           clock_timestamp() + deadline * interval '1 second'
+    FROM unnest(%(ids)s::text[], %(tenants)s::text[], %(users)s::text[], %(operations)s::text[], %(lanes)s::text[],
+                %(queues)s::text[], %(content)s::bytea[], %(items)s::int[], %(chars)s::bigint[],
+                %(estimates)s::real[], %(callbacks)s::text[], %(deadlines)s::double precision[])
+         AS t(id, tenant, user_id, operation, lane, queue, content_hash, items, chars, estimate, callback, deadline)
+    ON CONFLICT (tenant, content_hash) WHERE status IN ('queued', 'running') DO NOTHING
+    RETURNING *
+), body AS (
+    INSERT INTO payloads (task_id, body)
+    SELECT p.id, p.body FROM unnest(%(ids)s::text[], %(bodies)s::bytea[]) AS p(id, body)
+    JOIN new ON new.id = p.id
+)
+SELECT * FROM new;
+
+-- name: get_in_flight
+SELECT * FROM tasks WHERE tenant = %(tenant)s AND content_hash = %(content)s AND status IN ('queued', 'running');
+
+-- name: get_cached
+-- The newest success with the same content.
+SELECT t.*, r.body FROM tasks t JOIN results r ON r.task_id = t.id
+WHERE t.tenant = %(tenant)s AND t.content_hash = %(content)s AND t.status = 'succeeded'
+ORDER BY t.finished_at DESC LIMIT 1;
+
+-- name: load_counts
+-- What admission control needs: queued tasks of all, unfinished tasks of one tenant.
+SELECT (SELECT count(*) FROM tasks WHERE status = 'queued') AS queued,
+       (SELECT count(*) FROM tasks WHERE status IN ('queued', 'running') AND tenant = %(tenant)s) AS in_flight;
+
+-- name: get_task
+SELECT * FROM tasks WHERE id = %(id)s AND tenant = %(tenant)s;
+
+-- name: get_task_with_result
+SELECT t.*, r.body FROM tasks t LEFT JOIN results r ON r.task_id = t.id
+WHERE t.id = %(id)s AND t.tenant = %(tenant)s;
+
+-- name: get_result
+SELECT body FROM results WHERE task_id = %(id)s;
+
+-- name: get_states
+-- For waiting sockets when pub/sub is silent.
+SELECT * FROM tasks WHERE id = ANY(%(ids)s);
+
+-- name: list_tasks
+-- Newest first; the cursor is the last row's (created_at, id).
+SELECT * FROM tasks
+WHERE tenant = %(tenant)s AND operation <> 'chart'
+  AND (%(user_id)s::text IS NULL OR user_id = %(user_id)s)
+  AND (%(status)s::text IS NULL OR status = %(status)s)
+  AND (%(operation)s::text IS NULL OR operation = %(operation)s)
+  AND (%(before)s::timestamptz IS NULL OR (created_at, id) < (%(before)s::timestamptz, %(before_id)s::text))
+ORDER BY created_at DESC, id DESC
+LIMIT %(limit)s;
+
+-- name: cancel_task
+-- The token grows, so that the attempt at work is fenced from this moment.
+UPDATE tasks SET status = 'cancelled', token = token + 1, seq = (token + 1) * 1000000 + 999999, lease_until = NULL,
+       worker = NULL, finished_at = clock_timestamp()
+WHERE id = %(id)s AND tenant = %(tenant)s AND status IN ('queued', 'running')
+RETURNING *;
+
+-- name: redrive_task
+-- A failed task starts a new life. It waits like any other, and counts its attempts anew.
+UPDATE tasks SET status = 'queued', dead = false, attempts = 0, token = token + 1, seq = (token + 1) * 1000000,
+       error = NULL, started_at = NULL, finished_at = NULL, stage = 'queued', done = 0, total = 0, fraction = 0,
+       published_at = clock_timestamp(), deadline_at = NULL
+WHERE id = %(id)s AND tenant = %(tenant)s AND status = 'failed'
+  AND NOT EXISTS (SELECT 1 FROM tasks o WHERE o.tenant = tasks.tenant AND o.content_hash = tasks.content_hash
+                  AND o.status IN ('queued', 'running'))
+RETURNING *;
+
+-- name: waiting_tenants
+-- Tenants with queued work, the one served longest ago first (a loose index scan, so a flood costs nothing).
+WITH RECURSIVE t AS (
+    (SELECT tenant FROM tasks WHERE queue = %(queue)s AND status = 'queued' ORDER BY tenant LIMIT 1)
+    UNION ALL
+    SELECT (SELECT tenant FROM tasks WHERE queue = %(queue)s AND status = 'queued' AND tenant > t.tenant
+            ORDER BY tenant LIMIT 1)
+    FROM t WHERE t.tenant IS NOT NULL
+)
+SELECT t.tenant FROM t LEFT JOIN turns u ON u.queue = %(queue)s AND u.tenant = t.tenant
+WHERE t.tenant IS NOT NULL
+ORDER BY u.claimed_at NULLS FIRST, t.tenant;
+
+-- name: claim_task
+-- Compare-and-set from queued to running: attempt and token grow, the lease starts on this server's clock.
+WITH next AS (
+    SELECT id FROM tasks WHERE queue = %(queue)s AND status = 'queued' AND tenant = %(tenant)s
+    ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+), turn AS (
+    INSERT INTO turns (queue, tenant, claimed_at) SELECT %(queue)s, %(tenant)s, clock_timestamp() FROM next
+    ON CONFLICT (queue, tenant) DO UPDATE SET claimed_at = excluded.claimed_at
+)
+UPDATE tasks SET status = 'running', attempts = attempts + 1, token = token + 1, seq = (token + 1) * 1000000,
+       worker = %(worker)s, lease_until = clock_timestamp() + %(lease)s * interval '1 second',
+       started_at = coalesce(started_at, clock_timestamp()), stage = 'starting', done = 0, total = 0, fraction = 0
+FROM next WHERE tasks.id = next.id
+RETURNING tasks.*;
+
+-- name: get_payload
+SELECT body FROM payloads WHERE task_id = %(id)s;
+
+-- name: heartbeat
+-- No row back means: fenced, cancelled or erased.
+UPDATE tasks SET lease_until = clock_timestamp() + %(lease)s * interval '1 second', stage = %(stage)s, done = %(done)s,
+       total = %(total)s, fraction = %(fraction)s, seq = greatest(seq, %(seq)s)
+WHERE id = %(id)s AND token = %(token)s AND status = 'running'
+RETURNING id;
+
+-- name: finish_task
+UPDATE tasks SET status = 'succeeded', seq = token * 1000000 + 999999, lease_until = NULL,
+       finished_at = clock_timestamp(), stage = 'done', fraction = 1, tokens = %(tokens)s,
+       cached_tokens = %(cached_tokens)s, compute_ms = %(compute_ms)s, usd = %(usd)s, lane = %(lane)s
+WHERE id = %(id)s AND token = %(token)s AND status = 'running'
+RETURNING *;
+
+-- name: insert_result
+INSERT INTO results (task_id, body) VALUES (%(id)s, %(body)s)
+ON CONFLICT (task_id) DO UPDATE SET body = excluded.body;
+
+-- name: fail_task
+UPDATE tasks SET status = 'failed', seq = token * 1000000 + 999999, lease_until = NULL,
+       finished_at = clock_timestamp(), error = %(error)s, dead = %(dead)s, compute_ms = %(compute_ms)s
+WHERE id = %(id)s AND token = %(token)s AND status = 'running'
+RETURNING *;
+
+-- name: release_task
+-- Hand back on a graceful stop: not the task's fault, so the attempt does not count.
+UPDATE tasks SET status = 'queued', attempts = attempts - 1, token = token + 1, seq = (token + 1) * 1000000,
+       lease_until = NULL, worker = NULL, stage = 'queued', done = 0, total = 0, fraction = 0,
+       published_at = clock_timestamp()
+WHERE id = %(id)s AND token = %(token)s AND status = 'running'
+RETURNING *;
+
+-- name: expire_leases
+-- Attempts whose worker fell silent: queue them again, or dead-letter those that took too many workers with them.
+UPDATE tasks SET
+    status = CASE WHEN attempts >= %(max_attempts)s THEN 'failed' ELSE 'queued' END,
+    dead = attempts >= %(max_attempts)s,
+    finished_at = CASE WHEN attempts >= %(max_attempts)s THEN clock_timestamp() END,
+    error = CASE WHEN attempts >= %(max_attempts)s THEN %(error)s::jsonb END,
+    token = token + 1,
+    seq = (token + 1) * 1000000 + CASE WHEN attempts >= %(max_attempts)s THEN 999999 ELSE 0 END,
+    lease_until = NULL, worker = NULL, stage = 'queued', done = 0, total = 0, fraction = 0,
+    published_at = clock_timestamp()
+WHERE id IN (SELECT id FROM tasks WHERE status = 'running' AND lease_until < clock_timestamp()
+             ORDER BY lease_until LIMIT 500 FOR UPDATE SKIP LOCKED)
+RETURNING *;
+
+-- name: expire_deadlines
+-- Work whose client said it would no longer wait.
+UPDATE tasks SET status = 'failed', token = token + 1, seq = (token + 1) * 1000000 + 999999, lease_until = NULL,
+       worker = NULL, finished_at = clock_timestamp(), error = %(error)s::jsonb
+WHERE id IN (SELECT id FROM tasks WHERE status = 'queued' AND deadline_at < clock_timestamp()
+             LIMIT 500 FOR UPDATE SKIP LOCKED)
+RETURNING *;
+
+-- name: queued_by_queue
+SELECT queue, count(*) AS waiting, extract(epoch FROM clock_timestamp() - min(created_at))::float8 AS oldest
+FROM tasks WHERE status = 'queued' GROUP BY queue;
+
+-- name: stale_messages
+-- Queued rows whose message may be lost; their publication time moves on, so that the next sweep takes others.
+UPDATE tasks SET published_at = clock_timestamp()
+WHERE id IN (SELECT id FROM tasks WHERE queue = %(queue)s AND status = 'queued'
+             AND published_at < clock_timestamp() - %(age)s * interval '1 second'
+             ORDER BY published_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+RETURNING id, queue;
+
+-- name: select_vectors
+SELECT text_key, vector, tokens FROM vectors
+WHERE tenant = %(tenant)s AND user_id = %(user_id)s AND model = %(model)s AND text_key = ANY(%(keys)s);
+
+-- name: hold_task
+-- Proof, inside a transaction, that this attempt still owns its task; erasure and fencing wait until it ends.
+SELECT id FROM tasks WHERE id = %(id)s AND token = %(token)s AND status = 'running' FOR KEY SHARE;
+
+-- name: insert_vectors
+INSERT INTO vectors (tenant, user_id, model, text_key, vector, tokens)
+SELECT %(tenant)s, %(user_id)s, %(model)s, v.text_key, v.vector, v.tokens
+FROM unnest(%(keys)s::bytea[], %(vectors)s::bytea[], %(tokens)s::int[]) AS v(text_key, vector, tokens)
+ON CONFLICT DO NOTHING;
+
+-- name: get_themes
+SELECT body FROM themes WHERE tenant = %(tenant)s AND user_id = %(user_id)s AND model = %(model)s;
+
+-- name: put_themes
+INSERT INTO themes (tenant, user_id, model, body, count, task_id)
+VALUES (%(tenant)s, %(user_id)s, %(model)s, %(body)s, %(count)s, %(task_id)s)
+ON CONFLICT (tenant, user_id, model) DO UPDATE
+SET body = excluded.body, count = excluded.count, task_id = excluded.task_id, updated_at = clock_timestamp();
+
+-- name: erase_idempotency
+DELETE FROM idempotency WHERE task_id IN (SELECT id FROM tasks WHERE tenant = %(tenant)s AND user_id = %(user_id)s);
+
+-- name: erase_tasks
+DELETE FROM tasks WHERE tenant = %(tenant)s AND user_id = %(user_id)s RETURNING id, status, queue;
+
+-- name: erase_results_count
+SELECT count(*) AS n FROM results r JOIN tasks t ON t.id = r.task_id WHERE t.tenant = %(tenant)s AND t.user_id = %(user_id)s;
+
+-- name: erase_vectors
+DELETE FROM vectors WHERE tenant = %(tenant)s AND user_id = %(user_id)s;
+
+-- name: erase_themes
+DELETE FROM themes WHERE tenant = %(tenant)s AND user_id = %(user_id)s RETURNING count;
+
+-- name: now_ms
+SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS ms;
+
+-- name: export_tasks
+SELECT t.*, r.body, p.body AS payload FROM tasks t LEFT JOIN results r ON r.task_id = t.id
+LEFT JOIN payloads p ON p.task_id = t.id
+WHERE t.tenant = %(tenant)s AND t.user_id = %(user_id)s AND t.operation <> 'chart' ORDER BY t.created_at, t.id;
+
+-- name: export_vector_counts
+SELECT model, count(*) AS vectors, sum(octet_length(vector))::bigint AS bytes FROM vectors
+WHERE tenant = %(tenant)s AND user_id = %(user_id)s GROUP BY model ORDER BY model;
+
+-- name: retire_tasks
+-- Retention, in small bites so that nobody waits for it.
+DELETE FROM tasks WHERE id IN (
+    SELECT id FROM tasks WHERE finished_at < clock_timestamp() - %(days)s * interval '1 day' LIMIT 500 FOR UPDATE SKIP LOCKED);
+
+-- name: retire_idempotency
+DELETE FROM idempotency WHERE (tenant, key) IN (
+    SELECT tenant, key FROM idempotency WHERE created_at < clock_timestamp() - interval '1 day' LIMIT 1000);
+
+-- name: retire_vectors
+DELETE FROM vectors WHERE (tenant, user_id, model, text_key) IN (
+    SELECT tenant, user_id, model, text_key FROM vectors
+    WHERE used_at < clock_timestamp() - %(days)s * interval '1 day' LIMIT 2000);
+
+-- name: get_key
+SELECT id, tenant, name, hash, scopes, revoked_at FROM api_keys WHERE id = %(id)s;
+
+-- name: insert_key
+INSERT INTO api_keys (id, tenant, name, hash, scopes) VALUES (%(id)s, %(tenant)s, %(name)s, %(hash)s, %(scopes)s)
+ON CONFLICT (id) DO NOTHING RETURNING id;
+
+-- name: list_keys
+SELECT id, tenant, name, scopes, created_at, revoked_at, last_used_at FROM api_keys ORDER BY created_at, id;
+
+-- name: revoke_key
+UPDATE api_keys SET revoked_at = clock_timestamp() WHERE id = %(id)s AND revoked_at IS NULL RETURNING id;
+
+-- name: any_key
+SELECT EXISTS (SELECT 1 FROM api_keys WHERE revoked_at IS NULL) AS found;
+
+-- name: touch_keys
+UPDATE api_keys SET last_used_at = clock_timestamp() WHERE id = ANY(%(ids)s);

@@ -1,0 +1,111 @@
+"""What a row of ``tasks`` means: the contract's Task and Event, without the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from reverie.contracts import TERMINAL, Status
+
+__all__ = ["TaskRow"]
+
+
+@dataclass(slots=True)
+class TaskRow:
+    """A row of ``tasks``."""
+
+    id: str
+    tenant: str
+    user_id: str
+    operation: str
+    lane: str
+    queue: str
+    status: str
+    content_hash: bytes
+    items: int
+    chars: int
+    estimate_seconds: float | None
+    callback_url: str | None
+    attempts: int
+    token: int
+    seq: int
+    worker: str | None
+    lease_until: datetime | None
+    deadline_at: datetime | None
+    published_at: datetime
+    stage: str
+    done: int
+    total: int
+    fraction: float
+    tokens: int
+    cached_tokens: int
+    compute_ms: float
+    usd: float
+    error: dict[str, Any] | None
+    dead: bool
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> TaskRow:
+        """From a dict row, which may have further columns."""
+        return cls(**{name: row[name] for name in _FIELDS})
+
+    @property
+    def ended(self) -> bool:
+        """Whether the status is final."""
+        return self.status in TERMINAL
+
+    def progress(self) -> dict[str, Any]:
+        """The contract's Progress."""
+        return {"stage": self.stage, "done": self.done, "total": self.total, "fraction": round(self.fraction, 4)}
+
+    def task(self, *, cached: bool = False) -> dict[str, Any]:
+        """The contract's Task as JSON values, with ``result`` left out."""
+        return {
+            "id": self.id,
+            "task_id": self.id,
+            "operation": self.operation,
+            "user_id": self.user_id,
+            "status": self.status,
+            "lane": "cached" if cached else self.lane,
+            "cached": cached,
+            "progress": self.progress(),
+            "attempts": self.attempts,
+            "created_at": self.created_at,
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
+            "estimate_seconds": round(self.estimate_seconds, 4) if self.estimate_seconds is not None else None,
+            "cost": {
+                "tokens": self.tokens,
+                "cached_tokens": self.cached_tokens,
+                "compute_ms": round(self.compute_ms, 2),
+                "usd": self.usd,
+            },
+            "dead_lettered": self.dead,
+            "error": self.error,
+        }
+
+    def event(self) -> dict[str, Any]:
+        """The event that tells the present state, without the result."""
+        kind = self.status
+        if kind == Status.RUNNING and self.stage != "starting":
+            kind = "progress"
+        at = self.finished_at or self.started_at or self.created_at
+        event: dict[str, Any] = {
+            "seq": self.seq,
+            "type": kind,
+            "task_id": self.id,
+            "at": at,
+            "operation": self.operation,
+            "user_id": self.user_id,
+            "progress": self.progress(),
+        }
+        if self.error is not None:
+            event["error"] = self.error
+        return event
+
+
+_FIELDS = tuple(f.name for f in fields(TaskRow))

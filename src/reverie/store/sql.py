@@ -1,0 +1,29 @@
+"""Reads ``queries.sql`` once: each query starts with ``-- name: the_name``."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+
+__all__ = ["queries", "sql"]
+
+_NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
+
+
+@cache
+def queries() -> dict[str, str]:
+    """All queries by name, without their comment lines."""
+    text = (files(__package__) / "queries.sql").read_text(encoding="utf-8")
+    parts = _NAME.split(text)[1:]
+    out: dict[str, str] = {}
+    for name, body in zip(parts[::2], parts[1::2], strict=True):
+        if name in out:
+            raise ValueError(f"query {name} is there twice")
+        out[name] = "\n".join(line for line in body.strip().splitlines() if not line.lstrip().startswith("--"))
+    return out
+
+
+def sql(name: str) -> bytes:
+    """The query called ``name`` (bytes, which psycopg takes as trusted text)."""
+    return queries()[name].rstrip().rstrip(";").encode()

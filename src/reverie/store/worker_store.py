@@ -1,0 +1,214 @@
+"""The worker's side of the store: synchronous, fenced by the attempt's token on every write."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from reverie.errors import LeaseLost
+from reverie.store.rows import TaskRow
+from reverie.store.sql import sql
+
+__all__ = ["WorkerStore"]
+
+_Connection = psycopg.Connection[dict[str, Any]]
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class WorkerStore:
+    """One connection, reopened when it breaks. Not thread-safe: the heartbeat thread has its own store."""
+
+    def __init__(self, database_url: str, *, statement_timeout: float = 60.0) -> None:
+        self._url = database_url
+        self._options = f"-c statement_timeout={int(statement_timeout * 1000)}"
+        self._connection: _Connection | None = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> _Connection:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(
+                self._url,
+                autocommit=True,
+                row_factory=dict_row,
+                connect_timeout=5,
+                tcp_user_timeout=10_000,
+                keepalives_idle=10,
+                options=self._options,
+            )
+        return self._connection
+
+    def _try(self, work: Callable[[_Connection], T], patience: float) -> T:
+        """Run ``work`` in its own short transaction; try again on a new connection while ``patience`` seconds last."""
+        end = time.monotonic() + patience
+        wait = 0.1
+        while True:
+            try:
+                return work(self._open())
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                self.close()
+                if time.monotonic() + wait > end:
+                    raise
+                log.warning("database not reachable, trying again: %s", type(error).__name__)
+                time.sleep(wait)
+                wait = min(wait * 2, 2.0)
+
+    # -- the attempt -----------------------------------------------------------------------------
+
+    def claim(self, queue: str, worker: str, lease: float) -> TaskRow | None:
+        """Take the next task of a queue, tenants in turn; None when nothing waits."""
+
+        def work(connection: _Connection) -> TaskRow | None:
+            for turn in connection.execute(sql("waiting_tenants"), {"queue": queue}).fetchall():
+                row = connection.execute(
+                    sql("claim_task"), {"queue": queue, "tenant": turn["tenant"], "worker": worker, "lease": lease}
+                ).fetchone()
+                if row is not None:
+                    return TaskRow.of(row)
+            return None
+
+        return self._try(work, patience=30.0)
+
+    def payload(self, task_id: str) -> bytes | None:
+        """A stored request body; None when the task was erased."""
+        row = self._try(lambda c: c.execute(sql("get_payload"), {"id": task_id}).fetchone(), patience=30.0)
+        return bytes(row["body"]) if row else None
+
+    def result(self, task_id: str) -> bytes | None:
+        """A stored result (for charts)."""
+        row = self._try(lambda c: c.execute(sql("get_result"), {"id": task_id}).fetchone(), patience=30.0)
+        return bytes(row["body"]) if row else None
+
+    def heartbeat(self, task: TaskRow, lease: float, seq: int, progress: tuple[str, int, int, float]) -> bool:
+        """Renew the lease and store the progress; False when the attempt no longer owns the task."""
+        stage, done, total, fraction = progress
+        parameters = {
+            "id": task.id,
+            "token": task.token,
+            "lease": lease,
+            "seq": seq,
+            "stage": stage,
+            "done": done,
+            "total": total,
+            "fraction": fraction,
+        }
+        return self._try(lambda c: c.execute(sql("heartbeat"), parameters).fetchone(), patience=0.0) is not None
+
+    def finish(
+        self,
+        task: TaskRow,
+        body: bytes,
+        *,
+        cost: dict[str, float],
+        lane: str,
+        themes: tuple[str, bytes, int] | None = None,
+    ) -> TaskRow:
+        """Write result, themes and final state in one transaction.
+
+        ``themes`` is ``(model key, body, count)``. Raises ``LeaseLost`` when another attempt, a cancellation or an
+        erasure came first; then nothing was written.
+        """
+
+        def work(connection: _Connection) -> TaskRow:
+            with connection.transaction():
+                row = connection.execute(
+                    sql("finish_task"), {"id": task.id, "token": task.token, "lane": lane, **cost}
+                ).fetchone()
+                if row is None:
+                    if again := self._already_finished(connection, task):
+                        return again
+                    raise LeaseLost
+                connection.execute(sql("insert_result"), {"id": task.id, "body": body})
+                if themes is not None:
+                    model, states, count = themes
+                    connection.execute(
+                        sql("put_themes"),
+                        {
+                            "tenant": task.tenant,
+                            "user_id": task.user_id,
+                            "model": model,
+                            "body": states,
+                            "count": count,
+                            "task_id": task.id,
+                        },
+                    )
+                return TaskRow.of(row)
+
+        return self._try(work, patience=60.0)
+
+    @staticmethod
+    def _already_finished(connection: _Connection, task: TaskRow) -> TaskRow | None:
+        # The connection may break after the commit and before its answer: then this attempt did finish.
+        row = connection.execute(sql("get_task"), {"id": task.id, "tenant": task.tenant}).fetchone()
+        if row is not None and row["token"] == task.token and row["status"] == "succeeded":
+            return TaskRow.of(row)
+        return None
+
+    def fail(self, task: TaskRow, error: dict[str, Any], *, dead: bool = False, compute_ms: float = 0.0) -> TaskRow:
+        """End the task without a result. Raises ``LeaseLost`` when the attempt no longer owns it."""
+        parameters = {"id": task.id, "token": task.token, "error": Jsonb(error), "dead": dead, "compute_ms": compute_ms}
+        row = self._try(lambda c: c.execute(sql("fail_task"), parameters).fetchone(), patience=60.0)
+        if row is None:
+            raise LeaseLost
+        return TaskRow.of(row)
+
+    def release(self, task: TaskRow) -> TaskRow | None:
+        """Hand the task back on a graceful stop; None when it was no longer ours."""
+        row = self._try(
+            lambda c: c.execute(sql("release_task"), {"id": task.id, "token": task.token}).fetchone(), patience=5.0
+        )
+        return TaskRow.of(row) if row else None
+
+    # -- vectors and themes ------------------------------------------------------------------------
+
+    def vectors(self, task: TaskRow, model: str, keys: Sequence[bytes]) -> dict[bytes, tuple[bytes, int]]:
+        """Stored vectors of the task's user: ``{text key: (float32 bytes, tokens)}``."""
+        parameters = {"tenant": task.tenant, "user_id": task.user_id, "model": model, "keys": list(keys)}
+
+        def work(connection: _Connection) -> dict[bytes, tuple[bytes, int]]:
+            # Binary, since half of a text answer would be spent on hexadecimal digits.
+            with connection.cursor(binary=True) as cursor:
+                rows = cursor.execute(sql("select_vectors"), parameters).fetchall()
+            return {row["text_key"]: (row["vector"], row["tokens"]) for row in rows}
+
+        return self._try(work, patience=30.0)
+
+    def put_vectors(
+        self, task: TaskRow, model: str, keys: Sequence[bytes], vectors: Sequence[bytes], tokens: Sequence[int]
+    ) -> bool:
+        """Keep new vectors, unless the attempt no longer owns its task (then False)."""
+        parameters = {
+            "tenant": task.tenant,
+            "user_id": task.user_id,
+            "model": model,
+            "keys": list(keys),
+            "vectors": list(vectors),
+            "tokens": list(tokens),
+        }
+
+        def work(connection: _Connection) -> bool:
+            with connection.transaction():
+                held = connection.execute(sql("hold_task"), {"id": task.id, "token": task.token}).fetchone()
+                if held is None:
+                    return False
+                connection.execute(sql("insert_vectors"), parameters)
+                return True
+
+        return self._try(work, patience=30.0)
+
+    def themes(self, task: TaskRow, model: str) -> bytes | None:
+        """The themes of the user's previous run with this model."""
+        parameters = {"tenant": task.tenant, "user_id": task.user_id, "model": model}
+        row = self._try(lambda c: c.execute(sql("get_themes"), parameters).fetchone(), patience=30.0)
+        return bytes(row["body"]) if row else None
