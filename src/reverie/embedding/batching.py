@@ -1,0 +1,59 @@
+"""From token lists to batches of about equal work: windows of long texts, grouped by length.
+
+Rows of equal length need no padding, and about a thousand tokens a batch keep a core's caches warm; that, not the
+engine, is what makes embedding fast on a CPU.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["MAX_WINDOWS", "Row", "make_batches", "windows"]
+
+MAX_WINDOWS = 32
+"""Most windows of one text that are embedded. With 256 tokens a window that is about 30,000 characters of English;
+a longer text is represented by this many windows spread evenly from its beginning to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One window: the ids the model reads, the text it belongs to, and its weight in the text's vector."""
+
+    text: int
+    ids: list[int]
+    #: Tokens of the text in this window, special tokens not counted.
+    weight: int
+
+
+def windows(length: int, size: int, most: int = MAX_WINDOWS) -> list[tuple[int, int]]:
+    """Cut ``length`` tokens into consecutive ``(start, end)`` windows of at most ``size``, all of about equal length.
+
+    Equal lengths give every token about the same context. At most ``most`` windows come back, evenly spread.
+    """
+    count = max(1, -(-length // size))
+    edges = [length * index // count for index in range(count + 1)]
+    cut = list(itertools.pairwise(edges))
+    if count <= most:
+        return cut
+    return [cut[index * (count - 1) // (most - 1)] for index in range(most)] if most > 1 else cut[:1]
+
+
+def make_batches(lengths: Sequence[int], budget: int, *, slack: float = 0.0) -> list[list[int]]:
+    """Group row numbers into batches of at most ``budget`` tokens, longest rows first.
+
+    ``slack`` is the part of the longest row's length by which other rows of its batch may be shorter: 0 keeps rows of
+    exactly equal length together. A row longer than the budget is a batch by itself.
+    """
+    order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
+    batches: list[list[int]] = []
+    longest = 0
+    for row in order:
+        length = lengths[row]
+        full = batches and (len(batches[-1]) + 1) * longest > budget
+        if not batches or full or length < longest * (1 - slack):
+            batches.append([])
+            longest = length
+        batches[-1].append(row)
+    return batches

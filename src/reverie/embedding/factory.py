@@ -1,0 +1,110 @@
+"""Choosing an embedder by name."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from reverie.embedding.base import Embedder
+from reverie.embedding.hashed import HashEmbedder
+from reverie.errors import MissingExtra, ReverieError, UnsupportedModel
+
+__all__ = ["DEFAULT_MODEL", "LOCAL_BACKENDS", "create_embedder", "explain_choice"]
+
+DEFAULT_MODEL = "all-MiniLM-L6-v2"
+LOCAL_BACKENDS = ("auto", "ctranslate2", "sentence-transformers", "hash")
+
+Precision = Literal["float32", "int8"]
+
+
+@dataclass(frozen=True)
+class _Choice:
+    backend: str
+    reason: str
+
+
+def create_embedder(
+    name: str = "auto",
+    model: str = DEFAULT_MODEL,
+    precision: str = "float32",
+    threads: int = 0,
+    *,
+    data_dir: Path,
+) -> Embedder:
+    """Build the embedder called ``name``; nothing heavy is imported before it is needed.
+
+    ``name`` is ``auto``, ``ctranslate2``, ``sentence-transformers``, ``hash``, or a provider of
+    ``reverie.embedding.providers`` (``openai``, ...). ``model`` is a name or a folder. ``threads`` 0 is one a core.
+    ``data_dir`` keeps converted models. Raises ``MissingExtra`` or ``UnsupportedModel``, both saying the cure.
+    """
+    if precision not in ("float32", "int8"):
+        raise UnsupportedModel(f"precision {precision!r} is not known; use float32 or int8")
+    if name == "auto":
+        name = _choose(model, data_dir).backend
+    if name == "hash":
+        return HashEmbedder()
+    if name == "ctranslate2":
+        from reverie.embedding.ct2 import CTranslate2Embedder
+
+        return CTranslate2Embedder.load(model, precision=precision, threads=threads, data_dir=data_dir)
+    if name == "sentence-transformers":
+        from reverie.embedding.torch_backend import SentenceTransformersEmbedder
+
+        return SentenceTransformersEmbedder.load(model, precision=precision, threads=threads, data_dir=data_dir)
+    return _provider(name, model, precision)
+
+
+def explain_choice(model: str = DEFAULT_MODEL, *, data_dir: Path) -> str:
+    """One line on what ``auto`` chooses here and why, for ``reverie doctor``."""
+    try:
+        choice = _choose(model, data_dir)
+    except ReverieError as error:
+        return f"none: {error.message}"
+    return f"{choice.backend}: {choice.reason}"
+
+
+def _choose(model: str, data_dir: Path) -> _Choice:
+    from reverie.embedding.models import find_model
+
+    if not _installed("ctranslate2", "tokenizers", "safetensors") and not _installed("sentence_transformers"):
+        raise MissingExtra("worker", what="Embedding")
+    has_torch = _installed("sentence_transformers", "torch")
+    if has_torch and _cuda_device():
+        return _Choice("sentence-transformers", "an NVIDIA GPU is present and sentence-transformers is installed")
+    try:
+        folder = find_model(model, data_dir)
+    except UnsupportedModel:
+        if has_torch:
+            return _Choice("sentence-transformers", f"{model!r} is not on this machine and may be downloaded")
+        raise
+    refusal = folder.refusal()
+    if refusal is None:
+        why = "no CUDA GPU" if not _cuda_device() else "sentence-transformers is not installed for the GPU"
+        return _Choice("ctranslate2", f"{why}; the fastest on a CPU, torch not needed ({folder.path})")
+    if has_torch:
+        return _Choice("sentence-transformers", refusal)
+    raise UnsupportedModel(f"{refusal}; pip install 'reverie[torch]' runs any SentenceTransformers model")
+
+
+def _provider(name: str, model: str, precision: str) -> Embedder:
+    if not _installed("reverie.embedding.providers"):
+        raise UnsupportedModel(f"there is no embedder {name!r}; choose one of {', '.join(LOCAL_BACKENDS)}")
+    providers = importlib.import_module("reverie.embedding.providers")
+    if precision != "float32":
+        raise UnsupportedModel(f"{name} serves its own precision; use float32")
+    embedder: Embedder = providers.create_provider(name, model)
+    return embedder
+
+
+def _installed(*modules: str) -> bool:
+    return all(importlib.util.find_spec(module) is not None for module in modules)
+
+
+def _cuda_device() -> bool:
+    """Whether an NVIDIA GPU is visible, found out without importing torch."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1"):
+        return False
+    return os.path.exists("/dev/nvidiactl") or os.path.exists("/dev/dxg")
