@@ -1,7 +1,7 @@
 """Celery carries task ids; Redis carries events and caches. Nothing here is the truth."""
 
 from reverie.queue.bus import CONTROL, EVENTS, EventPublisher
-from reverie.queue.celery_app import QUEUES, TASK_NAME, make_celery, queue_for
+from reverie.queue.celery_app import QUEUES, TASK_NAME, broker_name, make_celery, queue_for
 from reverie.queue.dispatcher import Dispatcher
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "TASK_NAME",
     "Dispatcher",
     "EventPublisher",
+    "broker_name",
     "make_celery",
     "queue_for",
 ]

@@ -115,7 +115,7 @@ class VectorCache:
                 pairs: list[bytes] = []
                 for i in range(start, min(start + _CHUNK, len(keys))):
                     pairs += (prefix + keys[i], struct.pack("<i", tokens[i]) + vectors[i])
-                pipe.eval(PUT_SCRIPT, 2, *where, accepted_ms, TTL, *pairs)  # type: ignore[arg-type]
+                pipe.eval(PUT_SCRIPT, 2, *where, accepted_ms, TTL, *pairs)
             pipe.execute()
         except redis.RedisError as error:
             self._away(error)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
-from kombu import Queue
+from kombu.entity import Queue
 
 from reverie.contracts import Lane, Operation
 from reverie.errors import StartupError
 from reverie.settings import Settings
 
-__all__ = ["QUEUES", "TASK_NAME", "broker_url", "make_celery", "queue_for"]
+__all__ = ["QUEUES", "TASK_NAME", "broker_name", "broker_url", "make_celery", "queue_for"]
 
 TASK_NAME = "reverie.run"
 
@@ -24,6 +24,11 @@ def queue_for(operation: str, lane: str) -> str:
     if lane == Lane.FAST:
         return "fast"
     return "analysis" if operation == Operation.ANALYZE else "clustering"
+
+
+def broker_name(queue: str) -> str:
+    """A queue's name at the broker, which others may share."""
+    return "reverie." + queue
 
 
 def broker_url(settings: Settings) -> str:
@@ -56,8 +61,9 @@ def make_celery(settings: Settings) -> Celery:
         worker_proc_alive_timeout=30,
         accept_content=["json"],
         task_serializer="json",
-        task_default_queue="clustering",
-        task_queues=[Queue(name, durable=True, queue_arguments=_arguments(settings)) for name in QUEUES],
+        task_default_queue=broker_name("clustering"),
+        task_default_exchange="reverie",
+        task_queues=[Queue(broker_name(name), durable=True, queue_arguments=_arguments(settings)) for name in QUEUES],
         task_create_missing_queues=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
@@ -86,5 +92,7 @@ def _transport_options(settings: Settings, hard_limit: float) -> dict[str, Any]:
         "socket_keepalive": True,
         "health_check_interval": 5,
         "retry_on_timeout": False,
-        "global_keyprefix": "reverie:",
+        "unacked_key": "reverie.unacked",
+        "unacked_index_key": "reverie.unacked_index",
+        "unacked_mutex_key": "reverie.unacked_mutex",
     }

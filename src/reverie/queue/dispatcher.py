@@ -10,7 +10,7 @@ import time
 
 from celery import Celery
 
-from reverie.queue.celery_app import TASK_NAME
+from reverie.queue.celery_app import TASK_NAME, broker_name
 
 __all__ = ["Dispatcher"]
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """``put`` never blocks. What cannot be published is dropped: its row stays queued, and the sweeper sends it again."""
+    """``put`` never blocks. What cannot be published is dropped: the row stays, and the sweeper sends it again."""
 
     def __init__(self, app: Celery, *, capacity: int = 10_000) -> None:
         self._app = app
@@ -63,9 +63,14 @@ class Dispatcher:
                     connection = self._app.connection_for_write()
                     producer = self._app.amqp.Producer(connection, auto_declare=False)
                 self._app.send_task(
-                    TASK_NAME, args=(task_id, queue_name), task_id=task_id, queue=queue_name, producer=producer,
-                    retry=False, ignore_result=True,
-                )  # fmt: skip
+                    TASK_NAME,
+                    args=(task_id, queue_name),
+                    task_id=task_id,
+                    queue=broker_name(queue_name),
+                    producer=producer,
+                    retry=False,
+                    ignore_result=True,
+                )
                 self.sent += 1
                 self.healthy_at = time.monotonic()
                 self.broken = False

@@ -314,6 +314,30 @@ class GatewayStore:
         async with self.connection() as connection:
             await connection.execute(sql("touch_keys"), {"ids": list(ids)})
 
+    async def put_ticket(self, hashed: bytes, key: str, seconds: float) -> None:
+        """Keep a ticket's hash for its short life."""
+        async with self.connection() as connection:
+            await connection.execute(sql("insert_ticket"), {"hash": hashed, "key_id": key, "seconds": seconds})
+
+    async def use_ticket(self, hashed: bytes) -> Key | None:
+        """The key behind a ticket, which is then used up."""
+        row = await self._row("use_ticket", hash=hashed)
+        return Key(row["id"], row["tenant"], row["name"], frozenset(row["scopes"])) if row else None
+
+    # -- for sockets and the status page -----------------------------------------------------------
+
+    async def recent_endings(self, tenants: Sequence[str], age: float) -> list[TaskRow]:
+        """Tasks of these tenants that ended in the last ``age`` seconds."""
+        return [TaskRow.of(row) for row in await self._rows("recent_endings", tenants=list(tenants), age=age)]
+
+    async def unfinished(self, tenant: str) -> list[TaskRow]:
+        """Queued and running tasks of a tenant, oldest first."""
+        return [TaskRow.of(row) for row in await self._rows("unfinished", tenant=tenant)]
+
+    async def count_by_status(self, tenant: str) -> list[dict[str, Any]]:
+        """Tasks of the last day by lane and status."""
+        return await self._rows("count_by_status", tenant=tenant)
+
     # -- the sweeper's ---------------------------------------------------------------------------
 
     async def expire_leases(self, connection: _Connection, max_attempts: int, error: dict[str, Any]) -> list[TaskRow]:
@@ -344,6 +368,6 @@ class GatewayStore:
     async def retire(self, connection: _Connection, days: float) -> int:
         """Remove a bite of what is older than ``days``; returns the rows removed."""
         removed = 0
-        for name in ("retire_tasks", "retire_idempotency", "retire_vectors"):
+        for name in ("retire_tasks", "retire_idempotency", "retire_vectors", "retire_tickets"):
             removed += (await connection.execute(sql(name), {"days": days})).rowcount
         return removed

@@ -270,3 +270,31 @@ SELECT EXISTS (SELECT 1 FROM api_keys WHERE revoked_at IS NULL) AS found;
 
 -- name: touch_keys
 UPDATE api_keys SET last_used_at = clock_timestamp() WHERE id = ANY(%(ids)s);
+
+-- name: insert_ticket
+INSERT INTO tickets (hash, key_id, expires_at)
+VALUES (%(hash)s, %(key_id)s, clock_timestamp() + %(seconds)s * interval '1 second');
+
+-- name: use_ticket
+-- Single use: the row goes with the answer.
+WITH used AS (DELETE FROM tickets WHERE hash = %(hash)s RETURNING key_id, expires_at)
+SELECT k.id, k.tenant, k.name, k.scopes FROM used JOIN api_keys k ON k.id = used.key_id
+WHERE used.expires_at > clock_timestamp() AND k.revoked_at IS NULL;
+
+-- name: retire_tickets
+DELETE FROM tickets WHERE expires_at < clock_timestamp();
+
+-- name: recent_endings
+-- For tenant-wide sockets while pub/sub is away.
+SELECT * FROM tasks WHERE tenant = ANY(%(tenants)s) AND finished_at > clock_timestamp() - %(age)s * interval '1 second'
+  AND operation <> 'chart' ORDER BY finished_at LIMIT 1000;
+
+-- name: unfinished
+SELECT * FROM tasks WHERE tenant = %(tenant)s AND status IN ('queued', 'running') AND operation <> 'chart'
+ORDER BY created_at LIMIT 1000;
+
+-- name: count_by_status
+-- One tenant's tasks of the last day, for the status page.
+SELECT lane, status, dead, count(*) AS n FROM tasks
+WHERE tenant = %(tenant)s AND operation <> 'chart' AND created_at > clock_timestamp() - interval '1 day'
+GROUP BY lane, status, dead;

@@ -118,3 +118,10 @@ CREATE TABLE turns (
     claimed_at timestamptz NOT NULL,
     PRIMARY KEY (queue, tenant)
 );
+
+-- Short-lived, single-use passes for browsers, which cannot send a header with a WebSocket.
+CREATE TABLE tickets (
+    hash       bytea PRIMARY KEY,
+    key_id     text NOT NULL REFERENCES api_keys ON DELETE CASCADE,
+    expires_at timestamptz NOT NULL
+);

@@ -1,0 +1,103 @@
+"""Finished answers in Redis, ready to send; PostgreSQL behind it has them all."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from typing import cast
+
+import redis.asyncio as aioredis
+from redis.exceptions import RedisError
+
+from reverie.queue.cache import GONE_TTL, PUT_SCRIPT, TTL, answer_key, gone_key, vector_key
+
+__all__ = ["AnswerCache"]
+
+log = logging.getLogger(__name__)
+
+_MAX_BYTES = 512 * 1024
+"""Larger answers are read from PostgreSQL: a cache must not crowd out the queue."""
+
+
+class AnswerCache:
+    """One hash per user. Never raises: without Redis every look is a miss."""
+
+    def __init__(self, redis_url: str | None) -> None:
+        self._redis: aioredis.Redis | None = (
+            aioredis.Redis.from_url(redis_url, socket_timeout=0.25, socket_connect_timeout=0.25) if redis_url else None
+        )
+        self._quiet_until = 0.0
+        self.hits = 0
+        self.misses = 0
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._redis is not None:
+            with contextlib.suppress(RedisError, OSError):
+                await self._redis.aclose()
+
+    def _usable(self) -> bool:
+        return self._redis is not None and time.monotonic() >= self._quiet_until
+
+    def _away(self, error: Exception) -> None:
+        self._quiet_until = time.monotonic() + 1.0
+        log.debug("answer cache not used: %s", error)
+
+    async def ping(self) -> bool:
+        """Whether Redis answers."""
+        if self._redis is None:
+            return False
+        try:
+            return bool(await self._redis.ping())
+        except (RedisError, OSError, TimeoutError):
+            return False
+
+    async def get(self, tenant: str, user_id: str, content_hash: bytes) -> bytes | None:
+        """An encoded Task with its result."""
+        if not self._usable():
+            return None
+        assert self._redis is not None
+        try:
+            value = await self._redis.hget(answer_key(tenant, user_id), content_hash)
+        except (RedisError, OSError, TimeoutError) as error:
+            self._away(error)
+            return None
+        if value is None:
+            self.misses += 1
+        else:
+            self.hits += 1
+        return cast("bytes | None", value)
+
+    async def put(self, tenant: str, user_id: str, content_hash: bytes, accepted_ms: int, encoded: bytes) -> None:
+        """Keep an encoded Task, unless its user was erased since it was accepted."""
+        if not self._usable() or len(encoded) > _MAX_BYTES:
+            return
+        assert self._redis is not None
+        try:
+            await self._redis.eval(
+                PUT_SCRIPT,
+                2,
+                answer_key(tenant, user_id),
+                gone_key(tenant, user_id),
+                accepted_ms,
+                TTL,
+                content_hash,
+                encoded,
+            )
+        except (RedisError, OSError, TimeoutError) as error:
+            self._away(error)
+
+    async def erase(self, tenant: str, user_id: str, at_ms: int) -> int | None:
+        """Remove all that is cached of a user and mark the time; the number of keys, None when Redis is away."""
+        if self._redis is None:
+            return 0
+        try:
+            async with self._redis.pipeline(transaction=True) as pipe:
+                # The mark comes first: whatever a late worker writes after it is refused by the script.
+                pipe.set(gone_key(tenant, user_id), at_ms, ex=GONE_TTL)
+                pipe.unlink(vector_key(tenant, user_id), answer_key(tenant, user_id))
+                return int((await pipe.execute())[1])
+        except (RedisError, OSError, TimeoutError) as error:
+            self._away(error)
+            return None

@@ -1,0 +1,170 @@
+"""The application: routes, lifespan, documentation."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+from collections.abc import AsyncIterator
+from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.staticfiles import StaticFiles
+from pydantic.json_schema import models_json_schema
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from reverie.contracts import Event, Problem
+from reverie.errors import StartupError
+from reverie.gateway import problems
+from reverie.gateway.accept import Acceptor
+from reverie.gateway.admission import Admission
+from reverie.gateway.answers import AnswerCache
+from reverie.gateway.auth import Auth
+from reverie.gateway.hub import Hub
+from reverie.gateway.intake import REQUESTS
+from reverie.gateway.predict import Predictor
+from reverie.gateway.routes import charts, embeddings, ops, results, tasks, users
+from reverie.gateway.state import State
+from reverie.gateway.sweeper import Sweeper
+from reverie.queue import Dispatcher, make_celery
+from reverie.settings import Settings
+from reverie.store import Codec, GatewayStore
+
+__all__ = ["create_app"]
+
+_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """A gateway over the PostgreSQL and Redis that ``settings`` name. Nothing connects before the lifespan."""
+    if settings.server.database_url is None:
+        raise StartupError("No database: set REVERIE_DATABASE_URL, or start everything with: reverie up")
+    database_url = settings.server.database_url.get_secret_value()
+    redis_url = settings.server.redis_url.get_secret_value() if settings.server.redis_url else None
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        store = GatewayStore(database_url)
+        auth = Auth(store)
+
+        def on_control(message: dict[str, Any]) -> None:
+            if message.get("kind") == "keys":
+                auth.forget()
+
+        hub = Hub(store, redis_url, on_control=on_control)
+        celery = make_celery(settings)
+        dispatcher = Dispatcher(celery)
+        admission = Admission(store, settings.limits)
+        # Spawned, not forked: this process has threads. It starts with the first large body.
+        pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        state = State(
+            settings=settings,
+            store=store,
+            codec=Codec(),
+            auth=auth,
+            hub=hub,
+            acceptor=Acceptor(store),
+            answers=AnswerCache(redis_url),
+            dispatcher=dispatcher,
+            predictor=Predictor(),
+            admission=admission,
+            sweeper=Sweeper(database_url, store, hub, dispatcher, admission, celery, settings.queue),
+            intake_pool=pool,
+        )
+        app.state.reverie = state
+        await store.open()
+        hub.start()
+        state.acceptor.start()
+        dispatcher.start()
+        state.sweeper.start()
+        noting = asyncio.create_task(auth.note_use(), name="note-key-use")
+        try:
+            yield
+        finally:
+            noting.cancel()
+            await state.sweeper.stop()
+            await state.acceptor.stop()
+            await hub.stop()
+            await asyncio.to_thread(dispatcher.stop)
+            await state.answers.close()
+            await store.close()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    app = FastAPI(
+        title="Reverie",
+        version=_version(),
+        description="Themes, patterns and importance of user memories, computed off your bot's event loop.",
+        lifespan=lifespan,
+        docs_url="/docs",
+        redoc_url=None,
+    )
+    problems.install(app)
+    for router in (charts.router, tasks.router, results.router, users.router, ops.versioned):
+        app.include_router(router, responses=_PROBLEMS)
+        app.include_router(router, prefix="/v1", include_in_schema=False)
+    app.include_router(embeddings.router, responses=_PROBLEMS)
+    app.include_router(ops.router)
+    static = files("reverie.gateway") / "static"
+    if (static / "index.html").is_file():
+        app.mount("/", StaticFiles(directory=str(static), html=True), name="dashboard")
+    app.add_middleware(_Headers)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+_PROBLEM_CONTENT = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "The request is at fault", **_PROBLEM_CONTENT},
+    503: {"description": "Not now; see Retry-After", **_PROBLEM_CONTENT},
+}
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        models = [(model, "validation") for model in REQUESTS.values()]
+        models += [(Problem, "serialization"), (Event, "serialization")]  # type: ignore[list-item]
+        _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
+        components = document.setdefault("components", {}).setdefault("schemas", {})
+        for name, schema in schemas.get("$defs", {}).items():
+            components.setdefault(name, schema)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _version() -> str:
+    try:
+        return version("reverie")
+    except PackageNotFoundError:
+        return "0"
+
+
+class _Headers:
+    """Security headers on every answer; the strict policy on all but the API's own documentation page."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        strict = not scope["path"].startswith("/docs")
+
+        async def with_headers(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                headers = message.setdefault("headers", [])
+                headers.append((b"x-content-type-options", b"nosniff"))
+                headers.append((b"referrer-policy", b"no-referrer"))
+                if strict:
+                    headers.append((b"content-security-policy", _CSP.encode()))
+            await send(message)
+
+        await self._app(scope, receive, with_headers)

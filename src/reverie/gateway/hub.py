@@ -1,0 +1,231 @@
+"""Pushes events to sockets: one Redis subscriber per process, one bounded queue per socket.
+
+Pub/sub may lose events, so the hub also looks at the stored state of the tasks that somebody waits for: at once
+after a reconnect, every second while Redis is away, and now and then while it is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import redis.asyncio as aioredis
+from redis.exceptions import RedisError
+
+from reverie.contracts import TERMINAL
+from reverie.errors import ReverieError
+from reverie.queue.bus import CONTROL, EVENTS
+from reverie.store import GatewayStore, TaskRow
+
+__all__ = ["Hub", "Subscription"]
+
+log = logging.getLogger(__name__)
+
+_QUEUE = 256
+"""Events a socket may be behind before it is dropped."""
+
+
+@dataclass(eq=False, slots=True)
+class Subscription:
+    """One listener: a task's, or (without a task) a tenant's."""
+
+    tenant: str
+    task_id: str | None = None
+    user_id: str | None = None
+    operation: str | None = None
+    events: asyncio.Queue[dict[str, Any] | None] = field(default_factory=lambda: asyncio.Queue(_QUEUE))
+    #: The listener was too slow and got None as its last item.
+    overrun: bool = False
+    seen: dict[str, int] = field(default_factory=dict)
+
+    def wants(self, event: dict[str, Any]) -> bool:
+        """Whether the filters let the event through."""
+        return (self.user_id is None or event.get("user_id") == self.user_id) and (
+            self.operation is None or event.get("operation") == self.operation
+        )
+
+    def offer(self, event: dict[str, Any]) -> None:
+        """Queue an event unless it is old; a full queue drops the listener, never the event's other readers."""
+        task_id, seq = event["task_id"], event["seq"]
+        if self.overrun or seq <= self.seen.get(task_id, -1):
+            return
+        if event["type"] in TERMINAL and self.task_id is None:
+            self.seen.pop(task_id, None)
+            self.seen[task_id] = seq
+            while len(self.seen) > 10_000:
+                self.seen.pop(next(iter(self.seen)))
+        else:
+            self.seen[task_id] = seq
+        if self.events.qsize() >= _QUEUE - 1:
+            self.overrun = True
+            with contextlib.suppress(asyncio.QueueFull):
+                self.events.put_nowait(None)
+            return
+        self.events.put_nowait(event)
+
+
+class Hub:
+    """All listeners of this process."""
+
+    def __init__(
+        self, store: GatewayStore, redis_url: str | None, *, on_control: Callable[[dict[str, Any]], None]
+    ) -> None:
+        self._store = store
+        self._redis: aioredis.Redis | None = (
+            aioredis.Redis.from_url(redis_url, socket_connect_timeout=1.0, socket_timeout=None) if redis_url else None
+        )
+        self._publisher: aioredis.Redis | None = (
+            aioredis.Redis.from_url(redis_url, socket_connect_timeout=0.5, socket_timeout=0.5) if redis_url else None
+        )
+        self._on_control = on_control
+        self._by_task: defaultdict[str, set[Subscription]] = defaultdict(set)
+        self._by_tenant: defaultdict[str, set[Subscription]] = defaultdict(set)
+        self._origin = f"{os.getpid()}-{id(self)}"
+        self._tasks: list[asyncio.Task[None]] = []
+        self._look = asyncio.Event()
+        self._sending: set[asyncio.Task[None]] = set()
+        self.connected = False
+        #: Events handed to listeners since the start.
+        self.delivered = 0
+
+    def start(self) -> None:
+        """Start listening to Redis and looking at the database."""
+        self._tasks = [asyncio.create_task(self._watch(), name="hub-watch")]
+        if self._redis is not None:
+            self._tasks.append(asyncio.create_task(self._listen(), name="hub-listen"))
+
+    async def stop(self) -> None:
+        """Stop, and wake every listener with None."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for subscription in self.subscriptions():
+            subscription.overrun = True
+            with contextlib.suppress(asyncio.QueueFull):
+                subscription.events.put_nowait(None)
+        for client in (self._redis, self._publisher):
+            if client is not None:
+                with contextlib.suppress(RedisError, OSError):
+                    await client.aclose()
+
+    def subscriptions(self) -> list[Subscription]:
+        """All listeners."""
+        return [s for group in (*self._by_task.values(), *self._by_tenant.values()) for s in group]
+
+    @contextlib.contextmanager
+    def subscribe(self, subscription: Subscription) -> Any:
+        """Listen for the length of the block. Subscribe first, read the stored state second: nothing falls between."""
+        groups = self._by_tenant if subscription.task_id is None else self._by_task
+        key = subscription.tenant if subscription.task_id is None else subscription.task_id
+        groups[key].add(subscription)
+        try:
+            yield subscription
+        finally:
+            groups[key].discard(subscription)
+            if not groups[key]:
+                del groups[key]
+
+    def publish(self, row: TaskRow) -> None:
+        """Tell everybody about a change made by this gateway: here at once, elsewhere through Redis."""
+        event = row.event()
+        self._deliver(row.tenant, event)
+        if self._publisher is not None and self.connected:
+            task = asyncio.create_task(self._send(EVENTS, {"tenant": row.tenant, "event": event}))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    async def control(self, message: dict[str, Any]) -> None:
+        """Tell every gateway process something (and this one at once)."""
+        self._on_control(message)
+        if self._publisher is not None:
+            await self._send(CONTROL, message)
+
+    async def _send(self, channel: str, message: dict[str, Any]) -> None:
+        assert self._publisher is not None
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            await self._publisher.publish(channel, orjson.dumps({**message, "origin": self._origin}))
+
+    def _deliver(self, tenant: str, event: dict[str, Any]) -> None:
+        for subscription in tuple(self._by_task.get(event["task_id"], ())):
+            if subscription.tenant == tenant:
+                subscription.offer(event)
+                self.delivered += 1
+        if event.get("operation") == "chart":
+            return
+        for subscription in tuple(self._by_tenant.get(tenant, ())):
+            if subscription.wants(event):
+                subscription.offer(event)
+                self.delivered += 1
+
+    async def _listen(self) -> None:
+        assert self._redis is not None
+        wait = 0.05
+        while True:
+            pubsub = self._redis.pubsub()
+            try:
+                await pubsub.subscribe(EVENTS, CONTROL)
+                self.connected = True
+                wait = 0.05
+                self._look.set()
+                while True:
+                    # A half-open connection says nothing for ever; a ping that is not answered ends it.
+                    message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5.0)
+                    if message is None:
+                        async with asyncio.timeout(3.0):
+                            await pubsub.ping()
+                            while (await pubsub.parse_response(block=True)) is None:
+                                pass
+                        continue
+                    if message["type"] == "message":
+                        self._receive(message)
+            except (RedisError, OSError, TimeoutError) as error:
+                if self.connected:
+                    log.warning("events from Redis interrupted: %s", type(error).__name__)
+                self.connected = False
+                self._look.set()
+            finally:
+                with contextlib.suppress(RedisError, OSError, TimeoutError):
+                    await pubsub.aclose()  # type: ignore[no-untyped-call]
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 1.0)
+
+    def _receive(self, message: dict[str, Any]) -> None:
+        try:
+            data = orjson.loads(message["data"])
+            if data.get("origin") == self._origin:
+                return
+            if message["channel"] == CONTROL.encode():
+                self._on_control(data)
+            else:
+                self._deliver(data["tenant"], data["event"])
+        except (ValueError, KeyError, TypeError):
+            log.warning("a message on %s could not be read", message["channel"])
+
+    async def _watch(self) -> None:
+        looked = time.monotonic()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(5.0 if self.connected else 1.0):
+                    await self._look.wait()
+            self._look.clear()
+            age, looked = time.monotonic() - looked + 2.0, time.monotonic()
+            try:
+                ids = list(self._by_task)
+                for start in range(0, len(ids), 1000):
+                    for row in await self._store.states(ids[start : start + 1000]):
+                        self._deliver(row.tenant, row.event())
+                if self._by_tenant:
+                    for row in await self._store.recent_endings(list(self._by_tenant), age):
+                        self._deliver(row.tenant, row.event())
+            except ReverieError:
+                self._look.clear()
+            except Exception:
+                log.exception("looking for missed events failed")

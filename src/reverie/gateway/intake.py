@@ -1,0 +1,103 @@
+"""From the bytes of a body to a submission that is valid, canonical and ready to store. Pure and picklable.
+
+Small bodies are checked at once; large ones in a process of their own, since checking holds the interpreter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from reverie.contracts import (
+    AnalyzeRequest,
+    ClusterRequest,
+    EmbedRequest,
+    Operation,
+    RecallRequest,
+    Request,
+)
+from reverie.errors import InvalidInput, TooLarge
+from reverie.gateway.problems import invalid
+from reverie.store import Codec
+
+__all__ = ["REQUESTS", "Intake", "IntakeLimits", "take_in"]
+
+REQUESTS: dict[str, type[Request]] = {
+    Operation.CLUSTER: ClusterRequest,
+    Operation.ANALYZE: AnalyzeRequest,
+    Operation.EMBED: EmbedRequest,
+    Operation.RECALL: RecallRequest,
+}
+
+_codec = Codec(level=1)
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeLimits:
+    """The limits that need the parsed body."""
+
+    memories: int
+    text_chars: int
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A valid submission."""
+
+    operation: str
+    user_id: str
+    items: int
+    chars: int
+    #: Hash of the canonical content; equal content gives equal hashes, however the JSON was written.
+    content_hash: bytes
+    #: Canonical JSON, encoded for storage.
+    body: bytes
+    model: str | None
+    callback_url: str | None
+    cloud: dict[str, Any] | None
+
+
+def take_in(operation: str, body: bytes, limits: IntakeLimits) -> Intake:
+    """Check a body and bring it into canonical form.
+
+    Raises ``InvalidInput`` naming the items at fault, ``TooLarge`` for too many memories.
+    """
+    try:
+        request: Any = REQUESTS[operation].model_validate_json(body)
+    except ValidationError as error:
+        if any(e["type"] == "recursion_loop" for e in error.errors(include_input=False, include_context=False)):
+            raise InvalidInput("The body is nested too deeply.") from None
+        raise invalid(error) from None
+    except RecursionError:
+        raise InvalidInput("The body is nested too deeply.") from None
+    texts = request.texts if operation == Operation.EMBED else [m.text for m in request.memories]
+    name = "texts" if operation == Operation.EMBED else "memories"
+    if len(texts) > limits.memories:
+        raise TooLarge(f"{name}: {len(texts):,} in one task; at most {limits.memories:,} are taken here")
+    for index, text in enumerate(texts):
+        where = f"texts[{index}]" if operation == Operation.EMBED else f"memories[{index}].text"
+        if len(text) > limits.text_chars:
+            message = f"has {len(text):,} characters; at most {limits.text_chars:,} are taken here"
+            raise InvalidInput(f"{where}: {message}", errors=[{"item": where, "message": message}])
+        if operation == Operation.EMBED and ("\x00" in text or not text.strip()):
+            message = "is blank or holds a NUL character"
+            raise InvalidInput(f"{where}: {message}", errors=[{"item": where, "message": message}])
+    try:
+        # Defaults are left out: adding an option to the contract must not change the hash of old requests.
+        canonical = request.model_dump_json(exclude_defaults=True, exclude={"callback_url"}).encode()
+    except ValueError:  # lone surrogates, which JSON can write and UTF-8 cannot
+        raise InvalidInput("The body is not valid Unicode.") from None
+    return Intake(
+        operation=operation,
+        user_id=request.user_id,
+        items=len(texts),
+        chars=sum(map(len, texts)),
+        content_hash=hashlib.blake2b(canonical, digest_size=32, person=operation.encode()[:16]).digest(),
+        body=_codec.encode(canonical),
+        model=request.options.model,
+        callback_url=request.callback_url,
+        cloud=request.cloud.model_dump() if request.cloud else None,
+    )

@@ -1,0 +1,63 @@
+"""Prometheus figures: of this process from memory, of the queue from the database."""
+
+from __future__ import annotations
+
+import time
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from reverie.errors import ReverieError
+from reverie.gateway.state import State
+
+__all__ = ["render"]
+
+_FRESH = 2.0
+_queued: dict[int, tuple[float, dict[str, tuple[int, float]]]] = {}
+
+
+class _Snapshot(Collector):
+    def __init__(self, state: State, queued: dict[str, tuple[int, float]]) -> None:
+        self._state = state
+        self._queued = queued
+
+    def collect(self) -> list[Metric]:
+        state = self._state
+        waiting = GaugeMetricFamily("reverie_queue_tasks", "Tasks that wait, by queue", labels=["queue"])
+        oldest = GaugeMetricFamily("reverie_queue_oldest_seconds", "Age of the oldest waiting task", labels=["queue"])
+        for queue in ("fast", "clustering", "analysis"):
+            count, age = self._queued.get(queue, (0, 0.0))
+            waiting.add_metric([queue], count)
+            oldest.add_metric([queue], age)
+        looks = CounterMetricFamily("reverie_answer_cache", "Looks into the answer cache", labels=["outcome"])
+        looks.add_metric(["hit"], state.answers.hits)
+        looks.add_metric(["miss"], state.answers.misses)
+        repairs = CounterMetricFamily("reverie_repairs", "What the sweeper repaired", labels=["kind"])
+        for kind, count in state.sweeper.repaired.items():
+            repairs.add_metric([kind], count)
+        messages = CounterMetricFamily("reverie_messages", "Messages to the broker", labels=["outcome"])
+        messages.add_metric(["sent"], state.dispatcher.sent)
+        messages.add_metric(["dropped"], state.dispatcher.dropped)
+        sockets = GaugeMetricFamily("reverie_streams", "Open result streams", value=len(state.hub.subscriptions()))
+        delivered = CounterMetricFamily(
+            "reverie_events_delivered", "Events handed to streams", value=state.hub.delivered
+        )
+        leading = GaugeMetricFamily(
+            "reverie_sweeper_leading", "1 in the gateway that sweeps", value=state.sweeper.leading
+        )
+        return [waiting, oldest, looks, repairs, messages, sockets, delivered, leading]
+
+
+async def render(state: State) -> bytes:
+    """The text format. The database is asked at most every two seconds, and not at all while it is away."""
+    at, queued = _queued.get(id(state), (0.0, {}))
+    if time.monotonic() - at > _FRESH:
+        try:
+            queued = await state.store.queued()
+        except ReverieError:
+            queued = {}
+        _queued[id(state)] = (time.monotonic(), queued)
+    registry = CollectorRegistry()
+    registry.register(_Snapshot(state, queued))
+    return generate_latest(registry)

@@ -1,0 +1,106 @@
+"""Errors as RFC 9457 problem documents with stable types."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from reverie.errors import InvalidInput, ReverieError
+
+__all__ = ["BASE", "install", "item_errors", "problem_document", "problem_response"]
+
+BASE = "https://reverie.dev/problems/"
+MEDIA_TYPE = "application/problem+json"
+
+_MAX_ITEMS = 20
+"""Most items listed in one problem; a hundred thousand bad memories need no hundred thousand lines."""
+
+_SLUGS = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 415: "unsupported-media-type"}
+
+
+def problem_document(error: ReverieError) -> dict[str, Any]:
+    """The document for one of our errors."""
+    title = (type(error).__doc__ or "").strip().splitlines()[0]
+    document: dict[str, Any] = {"type": BASE + error.slug, "title": title, "status": error.status}
+    if error.message != title:
+        document["detail"] = error.message
+    document.update(error.extra)
+    return document
+
+
+def problem_response(error: ReverieError, instance: str | None = None) -> Response:
+    """The HTTP answer for one of our errors, with Retry-After where waiting helps."""
+    document = problem_document(error)
+    if instance:
+        document["instance"] = instance
+    headers = {}
+    retry_after = getattr(error, "retry_after", None)
+    if retry_after is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(orjson.dumps(document), error.status, headers, MEDIA_TYPE)
+
+
+def item_errors(errors: Sequence[Any]) -> tuple[str, list[dict[str, str]]]:
+    """``(detail, items)`` of pydantic's errors: every item by its path, without echoing the input."""
+    items = []
+    for error in errors[:_MAX_ITEMS]:
+        path = ""
+        for part in error["loc"]:
+            if isinstance(part, int):
+                path += f"[{part}]"
+            elif not str(part).startswith(("function-", "constrained-", "literal[")):
+                path += f".{part}" if path else str(part)
+        message = str(error["msg"]).removeprefix("Value error, ")
+        items.append({"item": path or "body", "message": message})
+    first = items[0]
+    detail = f"{first['item']}: {first['message']}"
+    if len(errors) > 1:
+        detail += f" (and {len(errors) - 1} more)"
+    return detail, items
+
+
+def invalid(error: ValidationError | RequestValidationError) -> InvalidInput:
+    """Our error for pydantic's."""
+    errors: Sequence[Any] = (
+        error.errors(include_url=False, include_context=False, include_input=False)
+        if isinstance(error, ValidationError)
+        else error.errors()
+    )
+    detail, items = item_errors(errors)
+    return InvalidInput(detail, errors=items)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error as a problem."""
+
+    @app.exception_handler(ReverieError)
+    async def ours(request: Request, error: ReverieError) -> Response:
+        return problem_response(error, request.url.path)
+
+    @app.exception_handler(RequestValidationError)
+    async def parameters(request: Request, error: RequestValidationError) -> Response:
+        return problem_response(invalid(error), request.url.path)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        document = {
+            "type": BASE + _SLUGS.get(error.status_code, "http"),
+            "title": str(error.detail),
+            "status": error.status_code,
+            "instance": request.url.path,
+        }
+        return Response(orjson.dumps(document), error.status_code, dict(error.headers or {}), MEDIA_TYPE)
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        return problem_response(ReverieError(), request.url.path)

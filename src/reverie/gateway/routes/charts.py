@@ -1,0 +1,78 @@
+"""Charts of results as PNG, drawn by a worker and kept like any result."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Literal
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from reverie.contracts import Lane
+from reverie.errors import Conflict, ServiceUnavailable
+from reverie.gateway.replies import unpack
+from reverie.gateway.routes.deps import GatewayState, Reader
+from reverie.gateway.routes.tasks import present
+from reverie.gateway.submit import new_task_id, wait_for_end
+from reverie.store import NewTask
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["charts"])
+
+_WAIT = 20.0
+_NEEDS = {"map": "cluster", "timeline": None, "graph": "analyze"}
+
+
+@router.get("/tasks/{task_id}/{kind}.png", operation_id="getChart", response_class=Response)
+async def chart(
+    task_id: str,
+    kind: Literal["map", "timeline", "graph"],
+    request: Request,
+    state: GatewayState,
+    key: Reader,
+    theme: Literal["light", "dark"] = "light",
+    width: Annotated[int, Query(ge=200, le=3000)] = 1000,
+) -> Response:
+    """A chart of a finished task: the map of themes, the timeline, or the graph."""
+    source, _ = await present(state, key, task_id)
+    if source.status != "succeeded":
+        raise Conflict(f"There is nothing to draw: the task is {source.status}.")
+    needed = _NEEDS[kind]
+    if (needed and source.operation != needed) or source.operation not in ("cluster", "analyze"):
+        raise Conflict(f"A {source.operation} task has no {kind} chart.")
+    etag = '"' + hashlib.blake2b(f"{task_id}{kind}{theme}{width}".encode(), digest_size=9).hexdigest() + '"'
+    headers = {"ETag": etag, "Cache-Control": "private, max-age=3600"}
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+    wish = {"task_id": task_id, "kind": kind, "dark": theme == "dark", "width": width}
+    content = hashlib.blake2b(orjson.dumps(wish), digest_size=32, person=b"chart").digest()
+    known = await state.store.cached(key.tenant, content)
+    if known is None:
+        new = NewTask(
+            id=new_task_id(),
+            tenant=key.tenant,
+            user_id=source.user_id,
+            operation="chart",
+            lane=Lane.FAST,
+            queue="fast",
+            content_hash=content,
+            items=1,
+            chars=0,
+            body=state.codec.encode(orjson.dumps(wish)),
+        )
+        submitted = await state.acceptor.submit(new)
+        if submitted.row is None:
+            raise ServiceUnavailable("The chart could not be ordered.", retry_after=1.0)
+        if submitted.created:
+            state.dispatcher.put(submitted.row.id, "fast")
+        ended = await wait_for_end(state, submitted.row, _WAIT)
+        if ended is None:
+            raise ServiceUnavailable("The chart is not drawn yet.", retry_after=5.0)
+        if ended.status != "succeeded":
+            raise Conflict("The chart could not be drawn.")
+        known = await state.store.cached(key.tenant, content)
+        if known is None:
+            raise ServiceUnavailable("The chart was erased meanwhile.", retry_after=1.0)
+    return Response(await unpack(state, known[1]), headers=headers, media_type="image/png")

@@ -1,0 +1,88 @@
+"""The OpenAI-compatible face: embeddings and models, through the same cache and queue."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import struct
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from reverie.contracts import Operation
+from reverie.errors import InvalidInput, ServiceUnavailable, TaskFailed
+from reverie.gateway.body import read_json_body
+from reverie.gateway.problems import invalid
+from reverie.gateway.routes.deps import GatewayState, Reader, Submitter
+from reverie.gateway.submit import submit
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["openai"])
+
+_WAIT = 60.0
+
+
+class EmbeddingRequest(BaseModel):
+    """OpenAI's request; members that this service has no use for are ignored, as clients send many."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    input: str | list[str] | list[int] | list[list[int]]
+    model: Annotated[str, Field(min_length=1, max_length=200)]
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: Annotated[int, Field(ge=1, le=8192)] | None = None
+    user: Annotated[str, Field(max_length=256)] | None = None
+
+
+@router.post("/v1/embeddings", operation_id="createEmbedding")
+async def create_embedding(request: Request, state: GatewayState, key: Submitter) -> Response:
+    """Vectors of one text or a list of texts."""
+    state.admission.spend(key)
+    raw = await read_json_body(request, state.settings.limits.body_bytes)
+    try:
+        wish = await asyncio.to_thread(EmbeddingRequest.model_validate_json, raw)
+    except ValidationError as error:
+        raise invalid(error) from None
+    texts = [wish.input] if isinstance(wish.input, str) else wish.input
+    if not texts:
+        raise InvalidInput("input: is empty", errors=[{"item": "input", "message": "is empty"}])
+    if not all(isinstance(text, str) for text in texts):
+        message = "token ids are not taken, since they belong to another model's tokenizer; send the text"
+        raise InvalidInput(f"input: {message}", errors=[{"item": "input", "message": message}])
+    options: dict[str, Any] = {"model": wish.model}
+    if wish.dimensions is not None:
+        options["dimensions"] = wish.dimensions
+    body = orjson.dumps({"user_id": wish.user or "-", "texts": texts, "options": options})
+    intake = await state.take_in(Operation.EMBED, body)
+    answer = await submit(state, key, intake, wait=_WAIT)
+    if answer.row.status in ("failed", "cancelled"):
+        raise TaskFailed((answer.row.error or {}).get("detail"))
+    if answer.status != 200:
+        raise ServiceUnavailable("The embedding is not ready yet.", retry_after=2.0)
+    return Response(
+        await asyncio.to_thread(_openai_body, answer.body, wish.model, wish.encoding_format),
+        media_type="application/json",
+    )
+
+
+def _openai_body(task: bytes, model: str, encoding: str) -> bytes:
+    result = orjson.loads(task)["result"]
+    raw, size = base64.b64decode(result["vectors"]), result["dimensions"] * 4
+    data = []
+    for index in range(result["count"]):
+        row = raw[index * size : (index + 1) * size]
+        vector: Any = base64.b64encode(row).decode() if encoding == "base64" else struct.unpack(f"<{size // 4}f", row)
+        data.append({"object": "embedding", "index": index, "embedding": vector})
+    usage = {"prompt_tokens": result["tokens"], "total_tokens": result["tokens"]}
+    return orjson.dumps({"object": "list", "data": data, "model": model, "usage": usage})
+
+
+@router.get("/v1/models", operation_id="listModels")
+async def list_models(state: GatewayState, key: Reader) -> dict[str, Any]:
+    """The models served here."""
+    model = {"id": state.settings.embedding.model, "object": "model", "created": 0, "owned_by": "reverie"}
+    return {"object": "list", "data": [model]}

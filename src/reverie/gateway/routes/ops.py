@@ -1,0 +1,76 @@
+"""For operators: liveness, readiness, metrics, status, tickets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from fastapi import APIRouter
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from reverie.errors import ReverieError
+from reverie.gateway.metrics import render
+from reverie.gateway.routes.deps import GatewayState, Reader
+
+__all__ = ["router", "versioned"]
+
+router = APIRouter(tags=["operations"])
+versioned = APIRouter(tags=["operations"])
+
+
+@router.get("/healthz", operation_id="healthz")
+async def healthz() -> dict[str, str]:
+    """The process lives and its event loop turns."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", operation_id="readyz")
+async def readyz(state: GatewayState) -> Response:
+    """Whether submissions are accepted, by dependency. Redis is not needed for that."""
+    try:
+        await state.store.ping()
+        database = True
+    except ReverieError:
+        database = False
+    checks = {
+        "database": "ok" if database else "unreachable",
+        "redis": "ok" if await state.answers.ping() else "unreachable",
+        "events": "ok" if state.hub.connected else "polling",
+        "broker": "unreachable" if state.dispatcher.broken else "ok",
+    }
+    body = {"status": "ready" if database else "not ready", "checks": checks}
+    return Response(orjson.dumps(body), 200 if database else 503, media_type="application/json")
+
+
+@router.get("/metrics", operation_id="metrics", response_class=Response)
+async def metrics(state: GatewayState) -> Response:
+    """Prometheus metrics of this process and of the queue."""
+    return Response(await render(state), media_type=CONTENT_TYPE_LATEST)
+
+
+@versioned.get("/status", operation_id="getStatus")
+async def status(state: GatewayState, key: Reader) -> dict[str, Any]:
+    """A summary for people: queues, the day's tasks, cache, recovery."""
+    queues = await state.store.queued()
+    counts = await state.store.count_by_status(key.tenant)
+    looks = state.answers.hits + state.answers.misses
+    return {
+        "queues": [
+            {"queue": queue, "waiting": waiting, "oldest_seconds": round(oldest, 3)}
+            for queue, (waiting, oldest) in sorted(queues.items())
+        ],
+        "tasks": counts,
+        "cache": {"hits": state.answers.hits, "misses": state.answers.misses,
+                  "hit_rate": round(state.answers.hits / looks, 4) if looks else None},
+        "recovery": dict(state.sweeper.repaired),
+        "sockets": len(state.hub.subscriptions()),
+        "drain_per_second": round(state.admission.drain_rate(), 3),
+    }  # fmt: skip
+
+
+@versioned.post("/tickets", operation_id="createTicket", status_code=201)
+async def create_ticket(state: GatewayState, key: Reader) -> dict[str, Any]:
+    """A single-use pass for a browser's WebSocket or EventSource: ``/results?ticket=...``."""
+    ticket, seconds = await state.auth.issue_ticket(key)
+    return {"ticket": ticket, "expires_in": seconds}

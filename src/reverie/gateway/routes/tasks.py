@@ -1,0 +1,176 @@
+"""Submitting, reading, cancelling and redriving tasks."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from reverie.contracts import Operation, Status, Task, TaskPage
+from reverie.errors import Conflict, InvalidInput, NotFound
+from reverie.gateway.body import read_json_body
+from reverie.gateway.intake import REQUESTS
+from reverie.gateway.replies import task_json, task_response, unpack
+from reverie.gateway.routes.deps import GatewayState, Reader, Submitter, parse_deadline, parse_prefer
+from reverie.gateway.submit import submit
+from reverie.store import TaskRow
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["tasks"])
+
+_BRIEF = 0.25
+"""Seconds a fast operation is waited for unless the client says otherwise."""
+
+
+def _request_body(operation: str) -> dict[str, Any]:
+    name = REQUESTS[operation].__name__
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+async def _submit(operation: Operation, request: Request, state: GatewayState, key: Submitter) -> Response:
+    limit, remaining, reset = state.admission.spend(key)
+    body = await read_json_body(request, state.settings.limits.body_bytes)
+    intake = await state.take_in(operation, body)
+    wait, asynchronous = parse_prefer(request)
+    if wait is None:
+        # Only the two operations that people wait for in a conversation are waited for unasked.
+        wait = _BRIEF if operation in (Operation.RECALL, Operation.EMBED) else 0.0
+    answer = await submit(
+        state,
+        key,
+        intake,
+        idempotency_key=request.headers.get("idempotency-key"),
+        wait=0.0 if asynchronous else wait,
+        deadline=parse_deadline(request),
+    )
+    headers = {
+        "RateLimit-Limit": str(limit),
+        "RateLimit-Remaining": str(remaining),
+        "RateLimit-Reset": str(round(reset)),
+    }
+    return task_response(request, answer.row, answer.body, status=answer.status, headers=headers)
+
+
+_ACCEPTED: dict[int | str, dict[str, Any]] = {
+    200: {"model": Task, "description": "Answered at once, with the result"},
+    202: {"model": Task, "description": "Accepted; the result is pushed to /results/{id}"},
+}
+
+
+@router.post(
+    "/cluster/submit", operation_id="submitCluster", responses=_ACCEPTED, openapi_extra=_request_body("cluster")
+)
+async def submit_cluster(request: Request, state: GatewayState, key: Submitter) -> Response:
+    """Group memories into themes."""
+    return await _submit(Operation.CLUSTER, request, state, key)
+
+
+@router.post(
+    "/analyze/submit", operation_id="submitAnalyze", responses=_ACCEPTED, openapi_extra=_request_body("analyze")
+)
+async def submit_analyze(request: Request, state: GatewayState, key: Submitter) -> Response:
+    """Find what matters, how it hangs together and what changes."""
+    return await _submit(Operation.ANALYZE, request, state, key)
+
+
+@router.post("/embed/submit", operation_id="submitEmbed", responses=_ACCEPTED, openapi_extra=_request_body("embed"))
+async def submit_embed(request: Request, state: GatewayState, key: Submitter) -> Response:
+    """Turn texts into vectors."""
+    return await _submit(Operation.EMBED, request, state, key)
+
+
+@router.post("/recall/submit", operation_id="submitRecall", responses=_ACCEPTED, openapi_extra=_request_body("recall"))
+async def submit_recall(request: Request, state: GatewayState, key: Submitter) -> Response:
+    """Rank memories for a question."""
+    return await _submit(Operation.RECALL, request, state, key)
+
+
+async def present(state: GatewayState, key: Reader, task_id: str) -> tuple[TaskRow, bytes | None]:
+    """The caller's task and its stored result. Raises ``NotFound``."""
+    found = await state.store.task_with_result(key.tenant, task_id)
+    if found is None or found[0].operation == "chart":
+        raise NotFound(f"There is no task {task_id[:80]!r}.")
+    return found
+
+
+@router.get("/tasks/{task_id}", operation_id="getTask", response_model=Task)
+async def get_task(task_id: str, request: Request, state: GatewayState, key: Reader) -> Response:
+    """A task, with its result once it has succeeded."""
+    row, stored = await present(state, key, task_id)
+    body = task_json(row, await unpack(state, stored) if stored else None)
+    return task_response(request, row, body, conditional=True)
+
+
+@router.get("/tasks", operation_id="listTasks", response_model=TaskPage)
+async def list_tasks(
+    state: GatewayState,
+    key: Reader,
+    user_id: Annotated[str | None, Query(max_length=256)] = None,
+    status: Status | None = None,
+    operation: Operation | None = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """A page of tasks, newest first, without their results."""
+    rows = await state.store.tasks(
+        key.tenant,
+        user_id=user_id,
+        status=status,
+        operation=operation,
+        limit=limit + 1,
+        before=_from_cursor(cursor) if cursor else None,
+    )
+    page = rows[:limit]
+    tasks = b",".join(task_json(row, None) for row in page)
+    following = orjson.dumps(_to_cursor(page[-1]) if len(rows) > limit else None)
+    return Response(b'{"tasks":[' + tasks + b'],"next_cursor":' + following + b"}", media_type="application/json")
+
+
+@router.delete("/tasks/{task_id}", operation_id="cancelTask", response_model=Task)
+async def cancel_task(task_id: str, request: Request, state: GatewayState, key: Submitter) -> Response:
+    """Cancel a queued or running task; the work really stops."""
+    row = await state.store.cancel(key.tenant, task_id)
+    if row is None:
+        ended, _ = await present(state, key, task_id)
+        raise Conflict(f"The task has ended already: it {_ENDED.get(ended.status, 'is ' + ended.status)}.")
+    state.hub.publish(row)
+    return task_response(request, row, task_json(row, None))
+
+
+_ENDED = {"succeeded": "succeeded", "failed": "failed", "cancelled": "was cancelled"}
+
+
+@router.post("/tasks/{task_id}/redrive", operation_id="redriveTask", status_code=202, response_model=Task)
+async def redrive_task(task_id: str, request: Request, state: GatewayState, key: Submitter) -> Response:
+    """Run a failed or dead-lettered task again."""
+    row = await state.store.redrive(key.tenant, task_id)
+    if row is None:
+        there, _ = await present(state, key, task_id)
+        reason = "the same content is in flight" if there.status == "failed" else f"its status is {there.status}"
+        raise Conflict(f"Only a failed task can be redriven; {reason}.")
+    state.dispatcher.put(row.id, row.queue)
+    state.hub.publish(row)
+    return task_response(request, row, task_json(row, None), status=202)
+
+
+def _to_cursor(row: TaskRow) -> str:
+    return base64.urlsafe_b64encode(f"{row.created_at.isoformat()} {row.id}".encode()).decode().rstrip("=")
+
+
+def _from_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        at, _, task_id = text.partition(" ")
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None or (not task_id.isalnum() and "_" not in task_id):
+            raise ValueError
+    except (ValueError, binascii.Error):
+        raise InvalidInput("cursor: not one that this service gave out") from None
+    return moment, task_id

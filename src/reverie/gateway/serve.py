@@ -1,0 +1,65 @@
+"""Runs the gateway as a process of its own."""
+
+from __future__ import annotations
+
+import logging
+
+import uvicorn
+
+from reverie.errors import StartupError
+from reverie.gateway.app import create_app
+from reverie.settings import Settings
+from reverie.store import KeyStore, migrate
+
+__all__ = ["ensure_first_key", "main"]
+
+log = logging.getLogger(__name__)
+
+
+def ensure_first_key(settings: Settings) -> str | None:
+    """Make the first key when there is none, and return its secret; None when keys exist already.
+
+    ``REVERIE_API_KEY`` becomes a key whenever it is not one yet. Otherwise a new secret is written to
+    ``data_dir/key``, readable by its owner only, where the SDK and the command line of the same user find it.
+    """
+    assert settings.server.database_url is not None
+    keys = KeyStore(settings.server.database_url.get_secret_value())
+    given = settings.server.api_key
+    if given is not None:
+        return keys.create("first", secret=given.get_secret_value())
+    if keys.any():
+        return None
+    secret = keys.create("first")
+    folder = settings.server.data_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "key"
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(secret + "\n", encoding="utf-8")
+    return secret
+
+
+def main(host: str | None = None, port: int | None = None) -> int:
+    """Serve until SIGTERM; migrations run first. Returns the exit status."""
+    settings = Settings.load()
+    logging.basicConfig(level=settings.server.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if settings.server.database_url is None:
+        raise StartupError("No database: set REVERIE_DATABASE_URL, or start everything with: reverie up")
+    migrate(settings.server.database_url.get_secret_value())
+    ensure_first_key(settings)
+    uvicorn.run(
+        create_app(settings),
+        host=host or settings.server.host,
+        port=settings.server.port if port is None else port,
+        log_level=settings.server.log_level.lower(),
+        access_log=False,
+        ws="websockets-sansio",
+        ws_max_size=64 * 1024,
+        ws_ping_interval=20,
+        ws_ping_timeout=20,
+        h11_max_incomplete_event_size=64 * 1024,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=5,
+        server_header=False,
+    )
+    return 0

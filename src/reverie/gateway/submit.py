@@ -1,0 +1,192 @@
+"""Accepting a task: cache, lane, row, publication. The order matters: the row is durable before the 202."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import orjson
+
+from reverie.contracts import TERMINAL, Operation
+from reverie.errors import Conflict, InvalidInput, ServiceUnavailable, UnsupportedModel
+from reverie.gateway.hub import Subscription
+from reverie.gateway.intake import Intake
+from reverie.gateway.replies import task_json, unpack
+from reverie.gateway.state import State
+from reverie.queue import queue_for
+from reverie.store import Key, NewTask, TaskRow
+
+__all__ = ["Answer", "new_task_id", "submit", "wait_for_end"]
+
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+class IdempotencyMismatch(InvalidInput):
+    """This idempotency key was used with another body."""
+
+    slug = "idempotency-mismatch"
+
+
+@dataclass(slots=True)
+class Answer:
+    """A submission's outcome: the row, its JSON, and whether it is a finished one."""
+
+    row: TaskRow
+    body: bytes
+    status: int
+    cached: bool = False
+
+
+def new_task_id() -> str:
+    """48 bits of time and 80 random bits (the ULID layout), so that ids sort by age."""
+    value = (int(time.time() * 1000) << 80) | int.from_bytes(os.urandom(10))
+    return "tsk_" + "".join(_CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))
+
+
+async def submit(
+    state: State,
+    key: Key,
+    intake: Intake,
+    *,
+    idempotency_key: str | None = None,
+    wait: float = 0.0,
+    deadline: float | None = None,
+) -> Answer:
+    """Accept one task, or answer it at once.
+
+    Raises ``TooManyRequests``, ``ServiceUnavailable``, ``IdempotencyMismatch`` or ``UnsupportedModel``.
+    """
+    content = _content(state, intake)
+    body_hash = hashlib.blake2b(intake.operation.encode() + intake.content_hash, digest_size=16).digest()
+    if idempotency_key is not None:
+        if not 1 <= len(idempotency_key) <= 255 or not idempotency_key.isprintable():
+            raise InvalidInput("Idempotency-Key: 1 to 255 printable characters")
+        replayed = await _replay(state, key, idempotency_key, body_hash)
+        if replayed is not None:
+            return replayed
+    cached = await _cached(state, key.tenant, intake.user_id, content)
+    if cached is not None:
+        if idempotency_key is not None:
+            await state.store.remember_idempotency(key.tenant, idempotency_key, body_hash, cached.row.id)
+        return cached
+    await state.admission.admit(key.tenant)
+    estimate = state.predictor.predict(intake.operation, intake.items, intake.chars)
+    lane = state.predictor.lane(intake.operation, estimate)
+    new = NewTask(
+        id=new_task_id(),
+        tenant=key.tenant,
+        user_id=intake.user_id,
+        operation=intake.operation,
+        lane=lane,
+        queue=queue_for(intake.operation, lane),
+        content_hash=content,
+        items=intake.items,
+        chars=intake.chars,
+        body=intake.body,
+        estimate=estimate,
+        callback=intake.callback_url,
+        deadline=deadline,
+        idempotency_key=idempotency_key,
+        body_hash=body_hash,
+    )
+    submitted = await state.acceptor.submit(new)
+    if submitted.conflict:
+        raise IdempotencyMismatch
+    if submitted.row is None:
+        raise ServiceUnavailable("The submission met an erasure or a sweep; send it again.", retry_after=1.0)
+    row = submitted.row
+    if submitted.created:
+        state.dispatcher.put(row.id, row.queue)
+        state.hub.publish(row)
+    if wait > 0 and not row.ended:
+        ended = await wait_for_end(state, row, wait)
+        if ended is not None:
+            row = ended
+    return await _answer(state, row)
+
+
+def _content(state: State, intake: Intake) -> bytes:
+    """The exact cache's key: content, user and whatever else decides the result."""
+    embedding = state.settings.embedding
+    if intake.model is not None and intake.model != embedding.model:
+        raise UnsupportedModel(
+            f"options.model: {intake.model[:80]!r} is not served here; this service runs {embedding.model!r}",
+            errors=[{"item": "options.model", "message": f"only {embedding.model!r} is served here"}],
+        )
+    parts = [embedding.embedder, embedding.model, embedding.precision, intake.content_hash.hex()]
+    if intake.operation in (Operation.ANALYZE, Operation.RECALL):
+        # Without an explicit `now` these depend on the day: yesterday's answer is not today's.
+        parts.append(datetime.now(UTC).date().isoformat())
+    return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=32).digest()
+
+
+async def _replay(state: State, key: Key, idempotency_key: str, body_hash: bytes) -> Answer | None:
+    known = await state.store.idempotent(key.tenant, idempotency_key)
+    if known is None:
+        return None
+    if known[1] != body_hash:
+        raise IdempotencyMismatch
+    found = await state.store.task_with_result(key.tenant, known[0])
+    if found is None:
+        raise Conflict("The task of this idempotency key was erased.")
+    return await _answer(state, found[0], found[1])
+
+
+async def _cached(state: State, tenant: str, user_id: str, content: bytes) -> Answer | None:
+    encoded = await state.answers.get(tenant, user_id, content)
+    if encoded is not None:
+        head_size = int.from_bytes(encoded[:4])
+        head = orjson.loads(encoded[4 : 4 + head_size])
+        return Answer(_row_of(head), await unpack(state, encoded[4 + head_size :]), 200, cached=True)
+    found = await state.store.cached(tenant, content)
+    if found is None:
+        return None
+    row, stored = found
+    body = task_json(row, await unpack(state, stored), cached=True)
+    head = _head(row)
+    packed = len(head).to_bytes(4) + head + await asyncio.to_thread(state.codec.encode, body)
+    await state.answers.put(tenant, user_id, content, int(row.created_at.timestamp() * 1000), packed)
+    return Answer(row, body, 200, cached=True)
+
+
+def _head(row: TaskRow) -> bytes:
+    fields = {name: getattr(row, name) for name in TaskRow.__slots__}
+    fields["content_hash"] = row.content_hash.hex()
+    return orjson.dumps(fields)
+
+
+def _row_of(head: dict[str, object]) -> TaskRow:
+    head["content_hash"] = bytes.fromhex(str(head["content_hash"]))
+    for name in ("created_at", "started_at", "finished_at", "published_at", "lease_until", "deadline_at"):
+        value = head[name]
+        head[name] = datetime.fromisoformat(str(value)) if value is not None else None
+    return TaskRow(**head)  # type: ignore[arg-type]
+
+
+async def _answer(state: State, row: TaskRow, stored: bytes | None = None) -> Answer:
+    if row.status == "succeeded":
+        stored = stored or await state.store.result(row.id)
+        return Answer(row, task_json(row, await unpack(state, stored) if stored else None), 200)
+    return Answer(row, task_json(row, None), 200 if row.ended else 202)
+
+
+async def wait_for_end(state: State, row: TaskRow, seconds: float) -> TaskRow | None:
+    """The task's row once it has ended, None when it has not within ``seconds``."""
+    subscription = Subscription(row.tenant, row.id)
+    with state.hub.subscribe(subscription):
+        present = await state.store.task(row.tenant, row.id)
+        if present is None or present.ended:
+            return present
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    event = await subscription.events.get()
+                    if event is None or event["type"] in TERMINAL:
+                        break
+        except TimeoutError:
+            return None
+    return await state.store.task(row.tenant, row.id)

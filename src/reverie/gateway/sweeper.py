@@ -1,0 +1,173 @@
+"""Finds what fell through: lost messages, silent workers, passed deadlines, old rows. One gateway at a time.
+
+The advisory lock belongs to a database session, so that it is free again the moment its gateway dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import Any
+
+import psycopg
+from celery import Celery
+from psycopg.rows import dict_row
+
+from reverie.gateway.admission import Admission
+from reverie.gateway.hub import Hub
+from reverie.queue import QUEUES, Dispatcher, broker_name
+from reverie.settings import QueueSettings
+from reverie.store import GatewayStore, TaskRow
+
+__all__ = ["Sweeper"]
+
+log = logging.getLogger(__name__)
+
+_LOCK = 0x52455645_0002
+_MESSAGE_AGE = 3.0
+"""Seconds after which a queued task's message may count as lost, if the broker holds too few."""
+_RESEND = 200
+_RETIRE_EVERY = 60.0
+
+_DEAD: dict[str, Any] = {
+    "type": "https://reverie.dev/problems/dead-lettered",
+    "title": "The task was given up.",
+    "status": 500,
+    "detail": "Its worker died or fell silent on every attempt. POST /tasks/{id}/redrive runs it again.",
+}
+_LATE: dict[str, Any] = {
+    "type": "https://reverie.dev/problems/deadline-passed",
+    "title": "The deadline passed before a worker was free.",
+    "status": 504,
+}
+
+
+class Sweeper:
+    """Runs in every gateway; works in the one that holds the lock."""
+
+    def __init__(
+        self,
+        database_url: str,
+        store: GatewayStore,
+        hub: Hub,
+        dispatcher: Dispatcher,
+        admission: Admission,
+        celery: Celery,
+        settings: QueueSettings,
+    ) -> None:
+        self._url = database_url
+        self._store = store
+        self._hub = hub
+        self._dispatcher = dispatcher
+        self._admission = admission
+        self._celery = celery
+        self._settings = settings
+        self._task: asyncio.Task[None] | None = None
+        self._retired_at = 0.0
+        self._ended_at = time.monotonic()
+        #: What was repaired since the start, by kind.
+        self.repaired = {"requeued": 0, "dead_lettered": 0, "resent": 0, "late": 0, "retired": 0}
+        self.leading = False
+
+    def start(self) -> None:
+        """Start sweeping in the background."""
+        self._task = asyncio.create_task(self._run(), name="sweeper")
+
+    async def stop(self) -> None:
+        """Stop; the lock goes with the connection."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._lead()
+            except (psycopg.Error, OSError, TimeoutError) as error:
+                log.warning("sweeper lost the database: %s", type(error).__name__)
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                log.exception("sweeper failed")
+            self.leading = False
+            await asyncio.sleep(1.0)
+
+    async def _lead(self) -> None:
+        connection = await psycopg.AsyncConnection.connect(
+            self._url,
+            autocommit=True,
+            row_factory=dict_row,
+            connect_timeout=5,
+            tcp_user_timeout=5000,
+            options="-c statement_timeout=10000",
+        )
+        try:
+            while True:
+                cursor = await connection.execute("SELECT pg_try_advisory_lock(%s) AS got", (_LOCK,))
+                row = await cursor.fetchone()
+                if row is not None and row["got"]:
+                    break
+                await asyncio.sleep(self._settings.sweep_seconds)
+            self.leading = True
+            while True:
+                async with asyncio.timeout(15):
+                    await self.sweep(connection)
+                await asyncio.sleep(self._settings.sweep_seconds)
+        finally:
+            with contextlib.suppress(Exception):
+                await connection.close()
+
+    async def sweep(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> None:
+        """One round."""
+        for row in await self._store.expire_leases(connection, self._settings.max_attempts, _DEAD):
+            self._tell(row, "dead_lettered" if row.dead else "requeued")
+        for row in await self._store.expire_deadlines(connection, _LATE):
+            self._tell(row, "late")
+        waiting = await self._store.queued(connection)
+        for queue in QUEUES:
+            if queue in waiting:
+                await self._resend(connection, queue, waiting[queue][0])
+        if time.monotonic() - self._retired_at > _RETIRE_EVERY:
+            removed = await self._store.retire(connection, self._settings.retention_days)
+            self.repaired["retired"] += removed
+            if removed < 500:  # more waits: take the next bite in the next round
+                self._retired_at = time.monotonic()
+
+    def _tell(self, row: TaskRow, kind: str) -> None:
+        self.repaired[kind] += 1
+        log.info("task %s: %s after attempt %d", row.id, kind, row.attempts)
+        self._hub.publish(row)
+        if row.status == "queued":
+            self._dispatcher.put(row.id, row.queue)
+
+    async def _resend(self, connection: Any, queue: str, waiting: int) -> None:
+        depth = await asyncio.to_thread(self._depth, queue)
+        if depth is None:
+            return
+        missing = min(_RESEND, waiting - depth)
+        if missing <= 0:
+            return
+        for task_id, name in await self._store.stale_messages(connection, queue, _MESSAGE_AGE, missing):
+            self.repaired["resent"] += 1
+            self._dispatcher.put(task_id, name)
+
+    def _depth(self, queue: str) -> int | None:
+        """Messages the broker holds for a queue; None when it cannot be asked."""
+        try:
+            with self._celery.connection_for_read(connect_timeout=2) as connection, connection.channel() as channel:
+                return int(channel.queue_declare(broker_name(queue), passive=True).message_count)
+        except connection_errors(self._celery) as error:
+            # A flushed Redis no longer knows the queue: that is the same as empty.
+            if str(getattr(error, "reply_code", "")) == "404":
+                return 0
+            return None
+
+
+def connection_errors(celery: Celery) -> tuple[type[BaseException], ...]:
+    """What a broker that is away may raise."""
+    from kombu.exceptions import KombuError
+
+    with celery.connection_for_read() as connection:
+        return (*connection.connection_errors, *connection.channel_errors, KombuError, OSError)

@@ -1,0 +1,92 @@
+"""The Celery worker: prefork children that load everything after the fork."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import multiprocessing
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from celery import Celery, signals
+
+from reverie.errors import InvalidInput
+from reverie.queue import QUEUES, TASK_NAME, broker_name, make_celery
+from reverie.settings import Settings
+
+__all__ = ["main"]
+
+log = logging.getLogger(__name__)
+
+
+def make_worker_app(settings: Settings) -> Celery:
+    """The application with its one task. The runtime appears in each child after the fork."""
+    app = make_celery(settings)
+    holder: dict[str, Any] = {}
+    # Shared with the children, who cannot hear the parent's signals: when to hand work back (monotonic seconds).
+    drain: Any = multiprocessing.Value(ctypes.c_double, float("inf"), lock=False)
+
+    def runtime() -> Any:
+        if "runtime" not in holder:
+            from reverie.worker.runtime import Runtime
+
+            holder["runtime"] = Runtime(settings, drain_at=lambda: float(drain.value))
+        return holder["runtime"]
+
+    @app.task(name=TASK_NAME)  # type: ignore[untyped-decorator]
+    def run(task_id: str, queue: str) -> None:
+        from reverie.worker.run import run_next
+
+        run_next(runtime(), queue)
+
+    def in_child(**_: Any) -> None:
+        # Load before the first task asks for it; a failure here is logged and met again by the task itself.
+        try:
+            from reverie.worker import run as _run  # noqa: F401 - imports the engines
+
+            runtime().embedder()
+        except Exception:
+            log.exception("the embedding model is not ready")
+
+    def shutting_down(**_: Any) -> None:
+        drain.value = time.monotonic() + settings.queue.drain_seconds
+
+    signals.worker_process_init.connect(in_child, weak=False)
+    signals.worker_shutting_down.connect(shutting_down, weak=False)
+    return app
+
+
+def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | None = None) -> int:
+    """Run a worker until it is told to stop; returns the exit status.
+
+    Raises ``InvalidInput`` for an unknown queue.
+    """
+    unknown = sorted(set(queues) - set(QUEUES))
+    if unknown or not queues:
+        raise InvalidInput(f"unknown queue {', '.join(unknown) or '(none)'}; choose from {', '.join(QUEUES)}")
+    # One thread per replica: BLAS and OpenMP pools on top of that only fight over the cores.
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    settings = Settings.load()
+    logging.basicConfig(level=settings.server.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("celery.utils.functional").setLevel(logging.WARNING)
+    if settings.server.database_url is not None:
+        from reverie.store import migrate
+
+        migrate(settings.server.database_url.get_secret_value())
+    app = make_worker_app(settings)
+    argv = [
+        "worker",
+        "--pool=prefork",
+        f"--concurrency={concurrency}",
+        f"--queues={','.join(broker_name(queue) for queue in queues)}",
+        f"--hostname={name or '-'.join(queues)}-{os.getpid()}@%h",
+        f"--loglevel={settings.server.log_level}",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ]
+    app.worker_main(argv)
+    return 0

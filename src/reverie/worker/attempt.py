@@ -1,0 +1,176 @@
+"""One attempt at a task: its lease, its progress and its end.
+
+A thread of its own renews the lease, so that long work in C code does not look like death. It also watches for the
+three reasons to stop: the attempt lost its task (cancelled, erased, taken over), it ran too long, or the worker is
+asked to leave. Work is asked to stop at its next progress call, and killed when it does not listen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+
+from reverie.contracts import Status
+from reverie.errors import LeaseLost
+from reverie.queue import EventPublisher
+from reverie.settings import QueueSettings
+from reverie.store import TaskRow, WorkerStore
+from reverie.worker.stages import overall
+
+__all__ = ["Attempt", "Stopped"]
+
+log = logging.getLogger(__name__)
+
+_PUBLISH_EVERY = 0.1
+"""Seconds between progress events."""
+
+_STOP_GRACE = 2.0
+"""Seconds that work has to notice it should stop, before its process is killed."""
+
+_MAX_SEQ = 999_990
+
+
+class Stopped(LeaseLost):
+    """The attempt was told to stop."""
+
+
+class Attempt:
+    """A claimed task, to be used as a context manager around the work."""
+
+    def __init__(
+        self,
+        row: TaskRow,
+        *,
+        heartbeat_store: WorkerStore,
+        events: EventPublisher,
+        settings: QueueSettings,
+        drain_at: Callable[[], float],
+        kill: Callable[[], None] | None = None,
+    ) -> None:
+        self.row = row
+        self._store = heartbeat_store
+        self._events = events
+        self._settings = settings
+        self._drain_at = drain_at
+        self._kill = kill or _kill_this_process
+        self._stage: tuple[str, int, int] = ("starting", 0, 0)
+        self._fraction = 0.0
+        self._counter = 0
+        self._published_at = 0.0
+        self._stop: str | None = None
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+        self._started = time.monotonic()
+        self._thread = threading.Thread(target=self._beat, name=f"lease-{row.id}", daemon=True)
+
+    def __enter__(self) -> Attempt:
+        self._events.publish(self.row, self._event(Status.RUNNING))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._over.set()
+        self._thread.join(timeout=5.0)
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the work must stop: ``lost``, ``time`` or ``drain``; None while it may go on."""
+        return self._stop
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """The engines' progress callback. Raises ``Stopped`` when the work must end."""
+        if self._stop is not None:
+            raise Stopped(self._stop)
+        fraction = overall(self.row.operation, stage, done, total)
+        if fraction is not None:
+            self._fraction = max(self._fraction, fraction)
+        new_stage = stage != self._stage[0]
+        self._stage = (stage, done, total)
+        now = time.monotonic()
+        if new_stage or now - self._published_at >= _PUBLISH_EVERY or (total and done >= total):
+            self._published_at = now
+            self._events.publish(self.row, self._event("progress"))
+
+    def settle(self) -> None:
+        """Call before the final write: from here on the heartbeat no longer stops or kills anything.
+
+        Raises ``Stopped`` when the work was told to stop just before.
+        """
+        with self._lock:
+            if self._stop is not None:
+                raise Stopped(self._stop)
+            self._over.set()
+
+    def _event(self, kind: str) -> dict[str, Any]:
+        stage, done, total = self._stage
+        return {
+            "seq": self._next_seq() if kind == "progress" else self.row.seq,
+            "type": str(kind),
+            "task_id": self.row.id,
+            "at": datetime.now(UTC),
+            "operation": self.row.operation,
+            "user_id": self.row.user_id,
+            "progress": {"stage": stage, "done": done, "total": total, "fraction": round(self._fraction, 4)},
+        }
+
+    def _next_seq(self) -> int:
+        self._counter = min(self._counter + 1, _MAX_SEQ)
+        return self.row.token * 1_000_000 + self._counter
+
+    def _beat(self) -> None:
+        settings = self._settings
+        while not self._over.wait(settings.heartbeat_seconds):
+            if time.monotonic() - self._started > settings.task_time_limit:
+                self._end("time")
+                return
+            if time.monotonic() > self._drain_at():
+                self._end("drain")
+                return
+            stage, done, total = self._stage
+            seq = self.row.token * 1_000_000 + self._counter
+            try:
+                alive = self._store.heartbeat(
+                    self.row, settings.lease_seconds, seq, (stage, done, total, self._fraction)
+                )
+            except psycopg.Error:
+                continue  # the next beat may reach the database; if none does, the final write is fenced
+            if not alive:
+                self._end("lost")
+                return
+
+    def _end(self, reason: str) -> None:
+        with self._lock:
+            if self._over.is_set():
+                return
+            self._stop = reason
+        # Whoever waits for the task hears at once; the process follows when the work does not listen.
+        with contextlib.suppress(psycopg.Error, LeaseLost):
+            if reason == "time":
+                limit = self._settings.task_time_limit
+                problem = {
+                    "type": "https://reverie.dev/problems/time-limit",
+                    "title": "The task ran longer than allowed.",
+                    "status": 500,
+                    "detail": f"It was stopped after {limit:g} s (REVERIE_TASK_TIME_LIMIT).",
+                }
+                self._events.publish(self._store.fail(self.row, problem))
+            elif reason == "drain":
+                released = self._store.release(self.row)
+                if released is not None:
+                    self._events.publish(released)
+        if not self._over.wait(_STOP_GRACE):
+            log.warning("task %s did not stop (%s); its process is killed", self.row.id, reason)
+            self._kill()
+
+
+def _kill_this_process() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)

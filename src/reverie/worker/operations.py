@@ -1,0 +1,172 @@
+"""The operations: load, call the engine, hand the result over. Every one is a translation, not a computation."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+
+from reverie.analysis import analyze, recall
+from reverie.clustering import cluster, dump_states, load_states
+from reverie.contracts import (
+    AnalyzeRequest,
+    ClusterRequest,
+    EmbedRequest,
+    EmbedResult,
+    Operation,
+    RecallRequest,
+)
+from reverie.embedding.base import OnProgress
+from reverie.errors import InvalidInput
+from reverie.store import TaskRow
+from reverie.worker.runtime import Runtime
+from reverie.worker.vectors import Embedded, embed
+
+__all__ = ["OPERATIONS", "Outcome"]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an operation leaves to be stored."""
+
+    #: The result, JSON (or PNG for a chart).
+    body: bytes
+    cost: dict[str, float] = field(default_factory=dict)
+    #: New theme states: ``(model key, body, count)``.
+    themes: tuple[str, bytes, int] | None = None
+
+
+def _cost(embedded: Embedded) -> dict[str, float]:
+    return {"tokens": embedded.tokens, "cached_tokens": embedded.cached_tokens, "usd": embedded.usd}
+
+
+def _embedding_stats(embedded: Embedded, seconds: float) -> dict[str, Any]:
+    return {
+        "texts_embedded": embedded.computed,
+        "texts_from_cache": embedded.cached,
+        "texts_beyond_window": embedded.truncated,
+        "embedding_seconds": round(seconds, 4),
+    }
+
+
+def run_cluster(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
+    """Group memories into themes that keep the ids of the user's previous run."""
+    request = ClusterRequest.model_validate_json(payload)
+    embedder = runtime.embedder(request.options.model)
+    started = time.perf_counter()
+    embedded = embed(runtime, task, embedder, [m.text for m in request.memories], on_progress=on_progress)
+    stats = _embedding_stats(embedded, time.perf_counter() - started)
+    stored = runtime.store.themes(task, embedder.model.key)
+    previous = load_states(runtime.codec.decode(stored)) if stored else []
+    started = time.perf_counter()
+    outcome = cluster(request.memories, embedded.vectors, request.options, previous=previous, on_progress=on_progress)
+    stats["clustering_seconds"] = round(time.perf_counter() - started, 4)
+    result = outcome.result.model_copy(
+        update={"model": embedder.model.used(), "stats": {**outcome.result.stats, **stats}}
+    )
+    states = runtime.codec.encode(dump_states(outcome.states))
+    return Outcome(
+        result.model_dump_json().encode(), _cost(embedded), (embedder.model.key, states, len(outcome.states))
+    )
+
+
+def run_analyze(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
+    """Graph, patterns, importance and duplicates."""
+    began = time.monotonic()
+    request = AnalyzeRequest.model_validate_json(payload)
+    options = request.options
+    embedder = runtime.embedder(options.model)
+    started = time.perf_counter()
+    embedded = embed(runtime, task, embedder, [m.text for m in request.memories], on_progress=on_progress)
+    stats = _embedding_stats(embedded, time.perf_counter() - started)
+    result = analyze(
+        request.memories,
+        embedded.vectors,
+        options,
+        now=options.now or task.created_at,
+        on_progress=on_progress,
+        deadline=began + options.time_budget if options.time_budget else None,
+    )
+    result = result.model_copy(update={"model": embedder.model.used(), "stats": {**result.stats, **stats}})
+    return Outcome(result.model_dump_json().encode(), _cost(embedded))
+
+
+def run_recall(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
+    """Rank memories for a question."""
+    request = RecallRequest.model_validate_json(payload)
+    options = request.options
+    embedder = runtime.embedder(options.model)
+    started = time.perf_counter()
+    embedded = embed(runtime, task, embedder, [m.text for m in request.memories], on_progress=on_progress)
+    query = embed(runtime, task, embedder, [request.query], kind="query", on_progress=on_progress)
+    stats = _embedding_stats(embedded, time.perf_counter() - started)
+    on_progress("ranking", 0, 1)
+    result = recall(
+        request.query,
+        query.vectors[0],
+        request.memories,
+        embedded.vectors,
+        options,
+        now=options.now or task.created_at,
+    )
+    result = result.model_copy(update={"model": embedder.model.used(), "stats": {**result.stats, **stats}})
+    cost = _cost(embedded)
+    cost["tokens"] += query.tokens
+    return Outcome(result.model_dump_json().encode(), cost)
+
+
+def run_embed(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
+    """Vectors of texts, as base64 of little-endian float32."""
+    request = EmbedRequest.model_validate_json(payload)
+    options = request.options
+    embedder = runtime.embedder(options.model)
+    kind = "query" if options.kind == "query" else "document"
+    embedded = embed(runtime, task, embedder, request.texts, kind=kind, on_progress=on_progress)  # type: ignore[arg-type]
+    vectors = embedded.vectors
+    if options.dimensions is not None and options.dimensions != vectors.shape[1]:
+        if options.dimensions > vectors.shape[1]:
+            raise InvalidInput(f"options.dimensions is {options.dimensions}; the model has {vectors.shape[1]}")
+        vectors = vectors[:, : options.dimensions]
+        vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    result = EmbedResult(
+        vectors=base64.b64encode(np.ascontiguousarray(vectors, dtype="<f4").tobytes()).decode(),
+        count=len(vectors),
+        dimensions=vectors.shape[1],
+        truncated=embedded.truncated,
+        tokens=embedded.tokens + embedded.cached_tokens,
+        model=embedder.model.used(),
+        stats={"texts_embedded": embedded.computed, "texts_from_cache": embedded.cached},
+    )
+    return Outcome(result.model_dump_json().encode(), _cost(embedded))
+
+
+def run_chart(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
+    """Draw a stored result as PNG. Imported here alone: no other operation needs a drawing library."""
+    from reverie.charts import render
+
+    wish = orjson.loads(payload)
+    stored, source = runtime.store.result(wish["task_id"]), runtime.store.payload(wish["task_id"])
+    if stored is None or source is None:
+        raise InvalidInput("The task to draw has no result.")
+    request = orjson.loads(runtime.codec.decode(source))
+    texts = {
+        str(m.get("id", i)) if isinstance(m, dict) else str(i): m["text"] if isinstance(m, dict) else m
+        for i, m in enumerate(request.get("memories", []))
+    }
+    result = orjson.loads(runtime.codec.decode(stored))
+    png = render(wish["kind"], result, texts, dark=wish["dark"], width=wish["width"], title=wish.get("title"))
+    return Outcome(png)
+
+
+OPERATIONS: dict[str, Callable[[Runtime, TaskRow, bytes, OnProgress], Outcome]] = {
+    Operation.CLUSTER: run_cluster,
+    Operation.ANALYZE: run_analyze,
+    Operation.RECALL: run_recall,
+    Operation.EMBED: run_embed,
+    "chart": run_chart,
+}

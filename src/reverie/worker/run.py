@@ -1,0 +1,105 @@
+"""Claim, work, commit: the life of one message."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import psycopg
+
+from reverie.errors import LeaseLost, ReverieError
+from reverie.store import TaskRow
+from reverie.worker.attempt import Attempt
+from reverie.worker.operations import OPERATIONS, Outcome
+from reverie.worker.runtime import Runtime
+
+__all__ = ["problem_of", "run_next"]
+
+log = logging.getLogger(__name__)
+
+
+def run_next(runtime: Runtime, queue: str) -> str | None:
+    """Run the next task of ``queue``; returns its id, or None when nothing waited.
+
+    A message is a wake-up: which task runs is decided by the database, tenants in turn.
+    """
+    row = runtime.store.claim(queue, runtime.name, runtime.settings.queue.lease_seconds)
+    if row is None:
+        return None
+    attempt = Attempt(
+        row,
+        heartbeat_store=runtime.heartbeat_store,
+        events=runtime.events,
+        settings=runtime.settings.queue,
+        drain_at=runtime.drain_at,
+    )
+    started = time.process_time()
+    try:
+        with attempt:
+            outcome = _work(runtime, row, attempt)
+            attempt.settle()
+    except LeaseLost:
+        log.info("task %s stopped: %s", row.id, attempt.stopped or "lost")
+        return row.id
+    except psycopg.Error:
+        raise  # nothing can be written now; the lease runs out and the task runs again
+    except Exception as error:
+        _fail(runtime, row, error, (time.process_time() - started) * 1000)
+        return row.id
+    _finish(runtime, row, outcome, (time.process_time() - started) * 1000)
+    return row.id
+
+
+def _work(runtime: Runtime, row: TaskRow, attempt: Attempt) -> Outcome:
+    stored = runtime.store.payload(row.id)
+    if stored is None:
+        raise LeaseLost("the task was erased")
+    return OPERATIONS[row.operation](runtime, row, runtime.codec.decode(stored), attempt.progress)
+
+
+def _finish(runtime: Runtime, row: TaskRow, outcome: Outcome, compute_ms: float) -> None:
+    cost = {"tokens": 0, "cached_tokens": 0, "usd": 0.0, **outcome.cost, "compute_ms": compute_ms}
+    try:
+        done = runtime.store.finish(
+            row, runtime.codec.encode(outcome.body), cost=cost, lane=row.lane, themes=outcome.themes
+        )
+    except LeaseLost:
+        log.info("task %s finished too late; its result is dropped", row.id)
+        return
+    runtime.events.publish(done)
+
+
+def _fail(runtime: Runtime, row: TaskRow, error: Exception, compute_ms: float) -> None:
+    problem = problem_of(error)
+    # Types and places only: a message may quote a memory, and logs must not.
+    log.error("task %s failed: %s", row.id, type(error).__name__, exc_info=not isinstance(error, ReverieError))
+    try:
+        runtime.events.publish(runtime.store.fail(row, problem, compute_ms=compute_ms))
+    except LeaseLost:
+        log.info("task %s failed too late; nothing is written", row.id)
+
+
+def problem_of(error: Exception) -> dict[str, Any]:
+    """The problem document of a failed task; unexpected errors tell their type, never their message."""
+    if isinstance(error, ReverieError):
+        return {
+            "type": f"https://reverie.dev/problems/{error.slug}",
+            "title": (type(error).__doc__ or "").strip().splitlines()[0],
+            "status": error.status,
+            "detail": error.message,
+            **error.extra,
+        }
+    if isinstance(error, MemoryError):
+        return {
+            "type": "https://reverie.dev/problems/out-of-memory",
+            "title": "The task needs more memory than a worker has.",
+            "status": 500,
+            "detail": "Send fewer or shorter memories, or give the worker more memory.",
+        }
+    return {
+        "type": "https://reverie.dev/problems/internal",
+        "title": "Something went wrong in Reverie.",
+        "status": 500,
+        "detail": f"The worker met an unexpected {type(error).__name__}; its log has the details.",
+    }

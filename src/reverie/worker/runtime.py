@@ -1,0 +1,68 @@
+"""What one worker process holds: connections, the embedder, the settings. Made after the fork, never before."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+
+from reverie.embedding import Embedder, create_embedder
+from reverie.errors import StartupError, UnsupportedModel
+from reverie.queue import EventPublisher
+from reverie.queue.cache import VectorCache
+from reverie.settings import Settings
+from reverie.store import Codec, WorkerStore
+
+__all__ = ["Runtime"]
+
+
+class Runtime:
+    """Resources of a worker process."""
+
+    def __init__(self, settings: Settings, *, drain_at: Callable[[], float]) -> None:
+        server = settings.server
+        if server.database_url is None:
+            raise StartupError("No database: set REVERIE_DATABASE_URL, or start everything with: reverie up")
+        database = server.database_url.get_secret_value()
+        redis_url = server.redis_url.get_secret_value() if server.redis_url else None
+        self.settings = settings
+        self.drain_at = drain_at
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self.store = WorkerStore(database)
+        # The heartbeat must not wait behind a long write of the work itself.
+        self.heartbeat_store = WorkerStore(database, statement_timeout=max(1.0, settings.queue.lease_seconds))
+        self.events = EventPublisher(redis_url)
+        self.vectors = VectorCache(redis_url)
+        self.codec = Codec()
+        self._embedders: dict[str, Embedder] = {}
+        self._lock = threading.Lock()
+
+    def embedder(self, model: str | None = None) -> Embedder:
+        """The local embedder for ``model``, loaded on first use.
+
+        Raises ``UnsupportedModel`` unless it is the configured one.
+        """
+        embedding = self.settings.embedding
+        name = model or embedding.model
+        if name != embedding.model:
+            raise UnsupportedModel(f"model {name!r} is not served here; this service runs {embedding.model!r}")
+        with self._lock:
+            if name not in self._embedders:
+                self._embedders[name] = create_embedder(
+                    embedding.embedder,
+                    name,
+                    precision=embedding.precision,
+                    threads=embedding.embed_threads,
+                    data_dir=self.settings.server.data_dir,
+                )
+            return self._embedders[name]
+
+    def close(self) -> None:
+        """Close everything."""
+        self.store.close()
+        self.heartbeat_store.close()
+        self.events.close()
+        self.vectors.close()
+        for embedder in self._embedders.values():
+            embedder.close()
