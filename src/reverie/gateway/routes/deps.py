@@ -20,7 +20,7 @@ __all__ = ["Admin", "Eraser", "GatewayState", "Reader", "Submitter", "parse_pref
 _scheme = HTTPBearer(auto_error=False, description="An API key, made with `reverie keys create`.")
 
 
-def _scope(scope: str) -> Callable[[Request], Awaitable[Key]]:
+def _scope(scope: str) -> Callable[..., Awaitable[Key]]:
     async def dependency(request: Request, _: Annotated[object, Depends(_scheme)]) -> Key:
         return await state_of(request).auth.check(bearer(request.headers.get("authorization")), scope)
 

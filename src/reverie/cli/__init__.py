@@ -1,0 +1,63 @@
+"""The command line. Each subcommand is a module of its own, imported when it is used."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from pkgutil import iter_modules
+
+from reverie.errors import ReverieError
+
+__all__ = ["main"]
+
+# Order of the help page; every other module of this package that has `add_parser` follows by name.
+_FIRST = (
+    "up",
+    "demo",
+    "cluster",
+    "analyze",
+    "gateway",
+    "worker",
+    "bot",
+    "keys",
+    "doctor",
+    "compare",
+    "export",
+    "erase",
+)
+
+
+def _modules() -> list[str]:
+    found = {m.name for m in iter_modules(__path__) if not m.name.startswith("_")}
+    return [name for name in _FIRST if name in found] + sorted(found - set(_FIRST))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole parser, every subcommand included."""
+    parser = argparse.ArgumentParser(
+        prog="reverie", description="The part of your bot that thinks in the background.", allow_abbrev=False
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in _modules():
+        module = importlib.import_module(f"reverie.cli.{name}")
+        if hasattr(module, "add_parser"):
+            module.add_parser(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except ReverieError as error:
+        print(f"reverie: {error.message if hasattr(error, 'message') else error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; Python must not complain about it at exit either.
+        sys.stderr.close()
+        return 0

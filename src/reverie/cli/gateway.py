@@ -1,0 +1,26 @@
+"""``reverie gateway``: the role that accepts, routes and pushes."""
+
+from __future__ import annotations
+
+import argparse
+
+from reverie.errors import MissingExtra
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser("gateway", help="run the gateway alone (needs REVERIE_DATABASE_URL and REDIS_URL)")
+    parser.add_argument("--host", help="address to listen on (REVERIE_HOST)")
+    parser.add_argument("--port", type=int, help="port to listen on (REVERIE_PORT)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM."""
+    try:
+        from reverie.gateway.serve import main
+    except ModuleNotFoundError as error:
+        raise MissingExtra("gateway", what="The gateway") from error
+    return main(arguments.host, arguments.port)

@@ -1,0 +1,54 @@
+"""``reverie up``: all of it, on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from pathlib import Path
+
+from reverie.errors import MissingExtra
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser("up", help="run everything on this machine: servers, gateway, workers")
+    parser.add_argument("--data-dir", type=Path, help="folder of data, keys and logs (REVERIE_DATA_DIR)")
+    parser.add_argument("--host", help="address to listen on (REVERIE_HOST, 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on, 0 for a free one (REVERIE_PORT, 8000)")
+    parser.add_argument("--workers", type=int, help="processes for heavy work (default: cores - 1, at least 2)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until Ctrl-C or SIGTERM."""
+    try:
+        from reverie.embedded.service import Service
+        from reverie.settings import Settings
+    except ModuleNotFoundError as error:
+        raise MissingExtra("embedded", what="reverie up") from error
+    server = Settings.load().server
+    port = server.port if arguments.port is None else arguments.port
+    data_dir = arguments.data_dir or server.data_dir
+    print("Starting ...", flush=True)
+    service = Service(data_dir, host=arguments.host or server.host, port=port, workers=arguments.workers, say=_say)
+    with service:
+        supervisor = service.supervisor
+        assert supervisor is not None
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signum, lambda *_: supervisor.request_stop())
+        print(f"Reverie is running.\n\n  Service    {service.url}\n  API docs   {service.url}/docs")
+        if service.api_key and (service.data_dir / "key").exists():
+            print(f"  API key    in {service.data_dir / 'key'} (clients of this user find it by themselves)")
+        print(
+            f"  Data       {service.data_dir}\n  Logs       {service.data_dir / 'logs'}\n\nCtrl-C stops it.", flush=True
+        )
+        supervisor.run()
+        print("\nStopping; running work is finished or handed back ...", flush=True)
+    print("Stopped. Everything accepted is kept.")
+    return 0
+
+
+def _say(message: str) -> None:
+    print(message, flush=True)

@@ -1,0 +1,27 @@
+"""``reverie worker``: the role that computes."""
+
+from __future__ import annotations
+
+import argparse
+
+from reverie.errors import MissingExtra
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser("worker", help="run a worker alone (needs REVERIE_DATABASE_URL and REDIS_URL)")
+    parser.add_argument("--queues", default="fast,clustering,analysis", help="queues to serve, separated by commas")
+    parser.add_argument("--concurrency", type=int, default=1, help="worker processes (default: %(default)s)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Work until SIGTERM."""
+    try:
+        from reverie.worker.app import main
+    except ModuleNotFoundError as error:
+        raise MissingExtra("worker", what="The worker") from error
+    queues = [queue.strip() for queue in arguments.queues.split(",") if queue.strip()]
+    return main(queues, concurrency=max(1, arguments.concurrency))

@@ -1,0 +1,153 @@
+"""The whole service on one machine: servers, gateway and workers as children of this process."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from reverie.embedded.servers import RunningServers, start_servers
+from reverie.embedded.supervisor import Role, Supervisor, write_run_file
+from reverie.errors import StartupError
+
+__all__ = ["Service"]
+
+
+@dataclass(slots=True)
+class _Address:
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+class Service:
+    """Everything ``reverie up`` runs; a context manager. Use it from one thread that stays."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        workers: int | None = None,
+        environment: dict[str, str] | None = None,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self.data_dir = data_dir.expanduser().absolute()
+        self._address = _Address(host, port or _free_port(host))
+        cores = os.cpu_count() or 1
+        self._workers = workers or max(min(2, cores), cores - 1)
+        self._environment = environment or {}
+        self._say = say
+        self._servers: RunningServers | None = None
+        self.supervisor: Supervisor | None = None
+        self.api_key: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the gateway answers."""
+        return self._address.url
+
+    def __enter__(self) -> Service:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _start(self) -> None:
+        database, redis = os.environ.get("REVERIE_DATABASE_URL"), os.environ.get("REVERIE_REDIS_URL")
+        if not _can_bind(self._address):
+            raise StartupError(
+                f"Port {self._address.port} on {self._address.host} is taken; choose another with --port."
+            )
+        self._servers = start_servers(self.data_dir, database_url=database, redis_url=redis)
+        environment = {
+            **self._environment,
+            "REVERIE_DATA_DIR": str(self.data_dir),
+            "REVERIE_DATABASE_URL": self._servers.database_url,
+            "REVERIE_REDIS_URL": self._servers.redis_url,
+        }
+        gateway = ["gateway", "--host", self._address.host, "--port", str(self._address.port)]
+        heavy = ["worker", "--queues", "clustering,analysis", "--concurrency", str(self._workers)]
+        roles = [
+            Role("gateway", gateway, environment),
+            Role("worker-fast", ["worker", "--queues", "fast"], environment, grace=25),
+            Role("worker-heavy", heavy, environment, grace=25),
+        ]
+        self.supervisor = Supervisor(roles, self.data_dir / "logs", say=self._say)
+        self.supervisor.start()
+        self._wait_ready()
+        self.api_key = os.environ.get("REVERIE_API_KEY") or _read_key(self.data_dir)
+        write_run_file(self.data_dir, self.url)
+
+    def _wait_ready(self) -> None:
+        assert self.supervisor is not None
+        end = time.monotonic() + 60
+        # The system's proxy has no business with a service on this machine.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        while True:
+            self.supervisor.check()
+            try:
+                with opener.open(self.url + "/readyz", timeout=2) as answer:
+                    if answer.status == 200:
+                        return
+            except (urllib.error.URLError, OSError):
+                pass
+            if time.monotonic() > end:
+                log = self.data_dir / "logs" / "gateway.log"
+                tail = log.read_text(errors="replace")[-1500:] if log.exists() else ""
+                raise StartupError(f"The gateway did not come up; the end of {log}:\n{tail}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Stop everything; nothing accepted is lost."""
+        run_file = self.data_dir / "run.json"
+        if self.supervisor is not None:
+            run_file.unlink(missing_ok=True)
+            self.supervisor.stop()
+            self.supervisor = None
+        if self._servers is not None:
+            self._servers.stop()
+            self._servers = None
+
+
+def _read_key(data_dir: Path) -> str | None:
+    try:
+        return (data_dir / "key").read_text(encoding="utf-8").strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def _can_bind(address: _Address) -> bool:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address.host, address.port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port(host: str) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
