@@ -1,6 +1,6 @@
 """From token lists to batches of about equal work: windows of long texts, grouped by length.
 
-Rows of equal length need no padding, and about a thousand tokens a batch keep a core's caches warm; that, not the
+Rows of equal length need no padding, and some hundred tokens a batch keep a core's caches warm; that, not the
 engine, is what makes embedding fast on a CPU.
 """
 
@@ -40,19 +40,22 @@ def windows(length: int, size: int, most: int = MAX_WINDOWS) -> list[tuple[int, 
     return [cut[index * (count - 1) // (most - 1)] for index in range(most)] if most > 1 else cut[:1]
 
 
-def make_batches(lengths: Sequence[int], budget: int, *, slack: float = 0.0) -> list[list[int]]:
-    """Group row numbers into batches of at most ``budget`` tokens, longest rows first.
+def make_batches(lengths: Sequence[int], budget: int, *, slack: float = 0.25) -> list[list[int]]:
+    """Group row numbers into batches of at most ``budget`` tokens (padding counted), longest rows first.
 
-    ``slack`` is the part of the longest row's length by which other rows of its batch may be shorter: 0 keeps rows of
-    exactly equal length together. A row longer than the budget is a batch by itself.
+    Rows of exactly equal length go together. Only a batch that is less than half full takes rows that are shorter, by
+    at most the part ``slack`` of its longest row: a little padding costs less than a batch of one row. A row longer
+    than the budget is a batch by itself.
     """
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
     batches: list[list[int]] = []
     longest = 0
     for row in order:
         length = lengths[row]
-        full = batches and (len(batches[-1]) + 1) * longest > budget
-        if not batches or full or length < longest * (1 - slack):
+        rows = len(batches[-1]) if batches else 0
+        full = (rows + 1) * longest > budget
+        unlike = length < longest and (2 * rows * longest >= budget or length < longest * (1 - slack))
+        if not batches or full or unlike:
             batches.append([])
             longest = length
         batches[-1].append(row)

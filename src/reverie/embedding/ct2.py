@@ -1,13 +1,12 @@
 """The CPU default: CTranslate2, one compute thread a replica, no padding, no torch.
 
 What makes it fast: every replica is one thread on one core, so cores never wait for each other inside a matrix
-product; batches hold about a thousand tokens of rows of equal length; identical texts are read once.
+product; batches hold some hundred tokens of rows of equal length; identical texts are read once.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,7 +23,9 @@ from reverie.errors import MissingExtra
 
 __all__ = ["CTranslate2Embedder"]
 
-_TOKENS_PER_BATCH = 1024
+# 512 and 1,024 measure the same; the smaller one reports progress (and notices a cancellation) twice as often.
+_TOKENS_PER_BATCH = 512
+_FEWEST_TOKENS_PER_BATCH = 64
 _TEXTS_PER_TOKENIZER_CALL = 1000
 
 
@@ -57,7 +58,6 @@ class CTranslate2Embedder:
         self._before, self._after = empty[:middle], empty[middle:]
         self._room = max(1, folder.max_tokens - len(empty))
         self._pool = ThreadPoolExecutor(self._replicas, thread_name_prefix="embed")
-        self._closed = threading.Event()
         self._model = ModelSpec(
             name=folder.name,
             revision=revision,
@@ -103,7 +103,6 @@ class CTranslate2Embedder:
 
     def close(self) -> None:
         """Stop the threads; the weights go with the last reference."""
-        self._closed.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _rows(self, texts: list[str], prompt: str, on_progress: OnProgress, total: int) -> tuple[list[Row], set[int]]:
@@ -128,7 +127,10 @@ class CTranslate2Embedder:
     def _run(self, rows: list[Row], count: int, on_progress: OnProgress, total: int) -> Vectors:
         """Weighted sums of the windows' pooled vectors, one row a text."""
         sums = np.zeros((count, self._model.dimensions), dtype=np.float32)
-        waiting = iter(make_batches([len(row.ids) for row in rows], _TOKENS_PER_BATCH))
+        lengths = [len(row.ids) for row in rows]
+        share = -(-sum(lengths) // self._replicas)  # a small request still keeps every core busy
+        budget = min(_TOKENS_PER_BATCH, max(_FEWEST_TOKENS_PER_BATCH, share))
+        waiting = iter(make_batches(lengths, budget))
         running: deque[tuple[list[int], Future[Vectors]]] = deque()
         done = 0
         try:

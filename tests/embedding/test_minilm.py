@@ -1,0 +1,26 @@
+"""The default model against vectors that SentenceTransformers computed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reverie.embedding import create_embedder
+
+REFERENCE = json.loads((Path(__file__).parent / "minilm_reference.json").read_text())
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("int8", 0.02)])
+def test_the_default_model_gives_the_vectors_of_sentence_transformers(
+    tmp_path: Path, precision: str, tolerance: float
+) -> None:
+    embedder = create_embedder("ctranslate2", precision=precision, data_dir=tmp_path)
+    known = REFERENCE["first_8_dimensions"]
+    found = embedder.embed([row["text"] for row in known]).vectors
+    np.testing.assert_allclose(found[:, :8], [row["vector"] for row in known], atol=tolerance)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    assert embedder.model.dimensions == 384
+    embedder.close()
