@@ -1,0 +1,66 @@
+"""The 2-D map: neighbours near, everything else apart."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reverie.clustering.geometry import centred, neighbours
+from reverie.embedding.base import OnProgress, Vectors, silent
+
+__all__ = ["layout"]
+
+_EPOCHS = 120
+_NEGATIVES = 5
+
+
+def layout(x: Vectors, seed: int = 0, on_progress: OnProgress = silent) -> NDArray[np.float32]:
+    """(n, 2) positions from -1 to 1.
+
+    Principal axes, then forces along the neighbour graph with sampled repulsion, as in LargeVis (Tang et al. 2016)
+    and UMAP (McInnes et al. 2018), all points at once.
+    """
+    n = len(x)
+    if n == 0:
+        return np.empty((0, 2), dtype=np.float32)
+    if n < 3:
+        return np.array([[0.0, 0.0], [1.0, 0.0]], dtype=np.float32)[:n] - (0.5 if n == 2 else 0.0)
+    c = centred(x)
+    start = _principal(c)
+    k = min(12, n - 1)
+    index, value = neighbours(c, k)
+    source = np.repeat(np.arange(n), k)
+    target = index.ravel()
+    weight = np.maximum(value.ravel(), 0.05).astype(np.float64)
+    rng = np.random.default_rng(seed)
+    y = start / max(float(np.abs(start).max()), 1e-9) * 10.0
+    y = y + rng.normal(scale=1e-3, size=y.shape)
+    epochs = _EPOCHS if n <= 5000 else max(30, _EPOCHS * 5000 // n)
+    for epoch in range(epochs):
+        step = 1.0 - epoch / epochs
+        delta = y[source] - y[target]
+        d2 = (delta**2).sum(axis=1)
+        pull = np.clip((-2.0 * weight / (1.0 + d2))[:, None] * delta, -4, 4)
+        force = np.stack([np.bincount(source, pull[:, a], n) - np.bincount(target, pull[:, a], n) for a in (0, 1)], 1)
+        for _ in range(_NEGATIVES):
+            other = rng.integers(0, n, n)
+            away = y - y[other]
+            r2 = (away**2).sum(axis=1)
+            force += np.clip((2.0 / ((0.01 + r2) * (1.0 + r2)))[:, None] * away, -4, 4) * (k / 8)
+        y = y + force * (step * 0.5 / np.sqrt(k))
+        if epoch % 10 == 0:
+            on_progress("mapping", epoch, epochs)
+    # Half the far points set the scale: one hermit must not squeeze everybody else together.
+    y = y - np.median(y, axis=0)
+    reach = max(float(np.quantile(np.abs(y), 0.995)), 1e-9)
+    on_progress("mapping", epochs, epochs)
+    return np.asarray(np.round(np.clip(y / reach, -1.0, 1.0), 4), dtype=np.float32)
+
+
+def _principal(c: Vectors) -> NDArray[np.float64]:
+    """First two principal coordinates, with signs fixed so that no library's whim mirrors the map."""
+    covariance = (c.T @ c).astype(np.float64)
+    _, vectors = np.linalg.eigh(covariance)
+    axes = vectors[:, ::-1][:, :2]
+    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])
+    return np.asarray(c @ axes, dtype=np.float64)

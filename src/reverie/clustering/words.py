@@ -1,0 +1,111 @@
+"""Words and phrases of any script: what a label can be made of."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from reverie.clustering.stopwords import STOPWORDS
+
+__all__ = ["detect_language", "phrases", "stopwords_for", "words"]
+
+# A word: letters, marks and digits of one script, with inner apostrophes and hyphens. Marks matter for Indic scripts.
+_WORD = re.compile(r"[^\W_]+(?:[\u0300-\u036f\u0900-\u0dff\u0e00-\u0eff\u200d]*[^\W_]*)*(?:['’\-][^\W_]+)*")
+_NO_SPACES = re.compile(
+    r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f\u0e80-\u0eff\u1000-\u109f\u1780-\u17ff]+"
+)
+_BREAK = re.compile(r"[.!?;:,()\[\]{}\"“”«»…|/\\\n\r\t。！？、，；：（）「」]+")
+_URL = re.compile(r"(?:https?://|www\.)\S+|<a?:\w+:\d+>|<[@#][!&]?\d+>")
+_EMOJI = re.compile(
+    "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff](?:\ufe0f|\u200d[\U0001f000-\U0001faff\u2600-\u27bf]|[\U0001f3fb-\U0001f3ff])*"
+)
+
+
+def words(text: str) -> list[str]:
+    """The words of a text as written."""
+    return _WORD.findall(unicodedata.normalize("NFC", text))
+
+
+def phrases(text: str, stopwords: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """``(key, surface)`` of every phrase of one to three words that neither starts nor ends with a stop word.
+
+    Scripts without spaces give runs of two to four characters; a text of emoji alone gives its emoji.
+    """
+    text = _URL.sub(" ", unicodedata.normalize("NFC", text))
+    found = False
+    for part in _BREAK.split(text):
+        run: list[str] = []
+        for piece in _pieces(part):
+            if _NO_SPACES.fullmatch(piece):
+                yield from ((gram, gram) for gram in _grams(piece) if gram not in stopwords)
+                found = True
+                run = []
+            else:
+                run.append(piece)
+                for size in (1, 2, 3):
+                    gram = run[-size:]
+                    if len(gram) < size:
+                        break
+                    first, last = gram[0].casefold(), gram[-1].casefold()
+                    if _empty(first, stopwords) or _empty(last, stopwords):
+                        continue
+                    surface = " ".join(gram)
+                    found = True
+                    yield surface.casefold().replace("’", "'"), surface
+    if not found:
+        for emoji in _EMOJI.findall(text):
+            yield emoji, emoji
+
+
+def _pieces(part: str) -> Iterator[str]:
+    for word in _WORD.findall(part):
+        at = 0
+        for match in _NO_SPACES.finditer(word):
+            if match.start() > at:
+                yield word[at : match.start()]
+            yield match.group()
+            at = match.end()
+        if at < len(word):
+            yield word[at:]
+
+
+def _grams(run: str) -> Iterator[str]:
+    if len(run) <= 2:
+        yield run
+        return
+    for size in (2, 3, 4):
+        for start in range(len(run) - size + 1):
+            yield run[start : start + size]
+
+
+def _empty(word: str, stopwords: frozenset[str]) -> bool:
+    # Contractions count by their parts ("I've", "don't"), bare numbers and single letters say nothing.
+    plain = word.replace("’", "'")
+    if plain in stopwords or plain.isdigit() or len(plain) < 2:
+        return True
+    return "'" in plain and plain.split("'")[0] in stopwords
+
+
+def detect_language(texts: list[str]) -> str | None:
+    """ISO 639-1 code of the stop-word list that covers most words, None when none covers a tenth."""
+    counts = dict.fromkeys(STOPWORDS, 0)
+    total = 0
+    for text in texts[:2000]:
+        for word in words(text):
+            total += 1
+            low = word.casefold()
+            for language, stops in STOPWORDS.items():
+                if low in stops:
+                    counts[language] += 1
+    if not total:
+        return None
+    best = max(counts, key=lambda language: (counts[language], language == "en"))
+    return best if counts[best] >= total / 10 else None
+
+
+def stopwords_for(language: str | None, texts: list[str]) -> frozenset[str]:
+    """Stop words of the given or detected language, and English ones, which chats in every language use."""
+    chosen = language or detect_language(texts)
+    extra = STOPWORDS.get(chosen, frozenset()) if chosen else frozenset()
+    return STOPWORDS["en"] | extra
