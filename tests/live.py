@@ -158,7 +158,7 @@ class LiveService:
     @property
     def headers(self) -> dict[str, str]:
         """The first key, all scopes."""
-        return {"Authorization": f"Bearer {self.key}"}
+        return {"authorization": f"Bearer {self.key}"}
 
     @contextlib.contextmanager
     def client(self, **headers: str) -> Iterator[httpx.Client]:
@@ -166,9 +166,9 @@ class LiveService:
         with httpx.Client(base_url=self.url, headers={**self.headers, **headers}, timeout=60) as client:
             yield client
 
-    def session(self, **options: Any) -> aiohttp.ClientSession:
-        """An asynchronous HTTP session with the key."""
-        return aiohttp.ClientSession(self.url, headers=self.headers, **options)
+    def session(self, **headers: str) -> aiohttp.ClientSession:
+        """An asynchronous HTTP session with the key and further headers."""
+        return aiohttp.ClientSession(self.url, headers={**self.headers, **headers})
 
     async def follow(self, session: aiohttp.ClientSession, task_id: str, seconds: float = 60.0) -> list[dict[str, Any]]:
         """All events of a task until the socket closes with 1000."""

@@ -228,12 +228,17 @@ def _start_postgres(running: RunningServers) -> None:
             break
         except StartupError:
             # Its predecessor, killed a moment ago, may still be letting go of the data folder.
-            if child.poll() is None or time.monotonic() > end or "is another postmaster" not in _tail(log)[-1000:]:
+            if child.poll() is None or time.monotonic() > end or not _predecessor_lingers(log):
                 raise
             time.sleep(0.2)
     running._children.append((child, signal.SIGINT))
     running.pids["postgres"] = child.pid
     running.database_url = f"postgresql://postgres@/postgres?host={quote(str(sockets), safe='')}"
+
+
+def _predecessor_lingers(log: Path) -> bool:
+    end = _tail(log)[-1000:]
+    return "another postmaster" in end or "pre-existing shared memory block" in end
 
 
 def _initialize(postgres: Postgres, folder: Path, log: Path, identity: Identity) -> None:

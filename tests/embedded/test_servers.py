@@ -1,0 +1,148 @@
+"""The embedded servers: one owner, no orphans, no lost rows - shown with a real owner that is really killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+
+from reverie.embedded import start_servers
+from reverie.embedded.binaries import find_postgres
+from reverie.errors import StartupError
+
+_OWNER = """
+import json, sys
+from pathlib import Path
+from reverie.embedded import start_servers
+with start_servers(Path(sys.argv[1])) as servers:
+    print(json.dumps({"database": servers.database_url, "redis": servers.redis_url, "pids": servers.pids}), flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short folder that the user PostgreSQL runs as can reach."""
+    path = Path(tempfile.mkdtemp(prefix="rv-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def own(folder: Path, **options: Any) -> tuple[subprocess.Popen[str], dict[str, Any]]:
+    """A process that owns servers on ``folder``, and what it says about them."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _OWNER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, "the owner did not start"
+    return process, json.loads(line)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+def test_a_second_start_is_refused_and_names_the_owner(folder: Path) -> None:
+    with start_servers(folder), pytest.raises(StartupError) as refused:
+        start_servers(folder)
+    assert str(os.getpid()) in str(refused.value)
+    assert str(folder) in str(refused.value)
+
+
+def test_killing_the_owner_leaves_no_orphan_and_loses_no_row(folder: Path) -> None:
+    owner, told = own(folder)
+    with psycopg.connect(told["database"], autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept (n int)")
+        for n in range(50):
+            connection.execute("INSERT INTO kept VALUES (%s)", (n,))
+    owner.kill()
+    owner.wait()
+    until(lambda: not any(alive(pid) for pid in told["pids"].values()))
+    with start_servers(folder) as again, psycopg.connect(again.database_url) as connection:
+        row = connection.execute("SELECT count(*) FROM kept").fetchone()
+    assert row == (50,)
+
+
+def test_killing_everything_at_once_keeps_the_data(folder: Path) -> None:
+    owner, told = own(folder)
+    with psycopg.connect(told["database"], autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept (n int)")
+        connection.execute("INSERT INTO kept VALUES (1)")
+    for pid in (*told["pids"].values(), owner.pid):
+        os.kill(pid, signal.SIGKILL)
+    owner.wait()
+    with start_servers(folder) as again, psycopg.connect(again.database_url) as connection:
+        assert connection.execute("SELECT n FROM kept").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("name", ["with space and ünïcode", "deep/" * 25 + "end"], ids=["unicode", "long"])
+def test_unusual_folders_work(folder: Path, name: str) -> None:
+    with start_servers(folder / name) as servers:
+        with psycopg.connect(servers.database_url) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        with redis.Redis.from_url(servers.redis_url) as client:
+            assert client.ping()
+
+
+def test_given_urls_start_nothing(folder: Path) -> None:
+    with start_servers(folder, database_url="postgresql://a/b", redis_url="redis://c") as servers:
+        assert (servers.database_url, servers.redis_url, servers.pids) == ("postgresql://a/b", "redis://c", {})
+
+
+def test_a_data_folder_of_another_postgresql_is_refused_with_a_reason(folder: Path) -> None:
+    (folder / "postgres").mkdir()
+    (folder / "postgres" / "PG_VERSION").write_text("9\n")
+    with pytest.raises(StartupError, match="made by PostgreSQL 9"):
+        start_servers(folder)
+    # The refusal gave the folder back.
+    (folder / "postgres" / "PG_VERSION").unlink()
+    (folder / "postgres").rmdir()
+    start_servers(folder).stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_normal_user_runs_it_too(folder: Path) -> None:
+    folder.chmod(0o777)
+    python = Path(sys.executable).resolve()
+    reachable = all(part.stat().st_mode & 0o001 for part in (python, *python.parents, *Path.cwd().parents, Path.cwd()))
+    if not reachable:  # the interpreter itself is closed to others: run the server programs alone as that user
+        version = subprocess.run(
+            [find_postgres().bin / "postgres", "--version"], user="nobody", capture_output=True, check=True, cwd="/"
+        )
+        assert b"PostgreSQL" in version.stdout
+        return
+    owner, told = own(folder / "data", user="nobody", group="nogroup", env={**os.environ, "HOME": str(folder)})
+    with psycopg.connect(told["database"]) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    assert owner.stdin is not None
+    owner.stdin.close()
+    assert owner.wait(timeout=20) == 0
+    assert not any(alive(pid) for pid in told["pids"].values())
+
+
+def test_logs_are_kept_in_the_data_folder(folder: Path) -> None:
+    start_servers(folder).stop()
+    assert {"postgres.log", "valkey.log"} <= {path.name for path in (folder / "logs").iterdir()}
