@@ -5,22 +5,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from reverie._paths import data_dir
+
 __all__ = ["EmbeddingSettings", "Limits", "QueueSettings", "ServerSettings", "Settings", "data_dir"]
-
-
-def data_dir() -> Path:
-    """Where Reverie keeps its files: ``REVERIE_DATA_DIR``, else the user's data folder."""
-    given = os.environ.get("REVERIE_DATA_DIR")
-    if given:
-        return Path(given).expanduser()
-    base = os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "reverie"
 
 
 class ServerSettings(BaseSettings):

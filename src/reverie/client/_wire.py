@@ -1,0 +1,150 @@
+"""What both clients share: building requests, reading answers. Pure, no I/O but two small files."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+
+from reverie import errors
+from reverie._paths import data_dir
+from reverie.contracts import (
+    AnalyzeResult,
+    ClusterResult,
+    EmbedResult,
+    Memory,
+    Operation,
+    Problem,
+    RecallResult,
+    Task,
+)
+
+__all__ = [
+    "RESULTS",
+    "MemoryLike",
+    "Result",
+    "default_key",
+    "default_url",
+    "error_of",
+    "failure_of",
+    "parse_result",
+    "request_body",
+]
+
+MemoryLike: TypeAlias = "str | Memory | Mapping[str, Any] | Any"
+"""A text, a Memory, a mapping, or any object with ``text`` (and perhaps ``id``, ``created_at``, ...)."""
+
+Result: TypeAlias = ClusterResult | AnalyzeResult | RecallResult | EmbedResult
+
+RESULTS: dict[str, type[ClusterResult] | type[AnalyzeResult] | type[RecallResult] | type[EmbedResult]] = {
+    Operation.CLUSTER: ClusterResult,
+    Operation.ANALYZE: AnalyzeResult,
+    Operation.RECALL: RecallResult,
+    Operation.EMBED: EmbedResult,
+}
+
+_DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+def default_url() -> str:
+    """``REVERIE_URL``, else the service that runs on this machine for this user, else the standard address."""
+    given = os.environ.get("REVERIE_URL")
+    if given:
+        return given.rstrip("/")
+    try:
+        url = json.loads((data_dir() / "run.json").read_text(encoding="utf-8"))["url"]
+        return str(url).rstrip("/")
+    except (OSError, ValueError, KeyError, TypeError):
+        return _DEFAULT_URL
+
+
+def default_key(folder: Path | None = None) -> str | None:
+    """``REVERIE_API_KEY``, else the key that ``reverie up`` wrote for this user."""
+    given = os.environ.get("REVERIE_API_KEY")
+    if given:
+        return given
+    try:
+        return ((folder or data_dir()) / "key").read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
+def _memory(item: MemoryLike) -> Any:
+    if isinstance(item, str):
+        return item
+    if isinstance(item, BaseModel):
+        return item.model_dump(mode="json", exclude_defaults=True)
+    if not isinstance(item, Mapping):
+        names = ("id", "text", "created_at", "last_accessed_at", "access_count", "kind", "source", "metadata")
+        item = {name: getattr(item, name) for name in names if getattr(item, name, None) is not None}
+    return {name: _plain(value) for name, value in item.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def request_body(
+    user_id: str | int,
+    memories: Iterable[MemoryLike] | None,
+    options: Mapping[str, Any],
+    **more: Any,
+) -> bytes:
+    """The JSON of a submission. Options that are None are left to the service."""
+    body: dict[str, Any] = {"user_id": str(user_id)}
+    if memories is not None:
+        body["memories"] = [_memory(item) for item in memories]
+    chosen = {name: _plain(value) for name, value in options.items() if value is not None}
+    if chosen:
+        body["options"] = chosen
+    body.update({name: value for name, value in more.items() if value is not None})
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def error_of(status: int, body: bytes, retry_after: str | None = None) -> errors.ReverieError:
+    """The exception for an HTTP answer of 4xx or 5xx."""
+    try:
+        document = json.loads(body)
+        if not isinstance(document, dict):
+            document = {}
+    except ValueError:
+        document = {}
+    message = document.get("detail") or document.get("title") or f"the service answered {status}"
+    extra = {name: document[name] for name in ("errors", "instance", "type") if name in document}
+    try:
+        wait = float(retry_after) if retry_after is not None else 1.0
+    except ValueError:
+        wait = 1.0
+    if status == 429:
+        return errors.TooManyRequests(message, retry_after=wait, **extra)
+    if status >= 500:
+        return errors.ServiceUnavailable(message, retry_after=wait, **extra)
+    slug = str(document.get("type", "")).rsplit("/", 1)[-1]
+    for kind in (errors.UnsupportedModel, errors.TooLarge):
+        if slug == kind.slug:
+            return kind(message, **extra)
+    by_status: dict[int, type[errors.ReverieError]] = {
+        401: errors.Unauthorized,
+        403: errors.Forbidden,
+        404: errors.NotFound,
+        409: errors.Conflict,
+        413: errors.TooLarge,
+    }
+    return by_status.get(status, errors.InvalidInput)(message, **extra)
+
+
+def parse_result(operation: str, result: Any) -> Any:
+    """The typed result of an operation."""
+    return RESULTS[operation].model_validate(result)
+
+
+def failure_of(task: Task) -> errors.TaskFailed:
+    """The exception for a task that ended without a result."""
+    if task.status == "cancelled":
+        return errors.TaskCancelled(f"Task {task.id} was cancelled.", task_id=task.id)
+    problem = task.error or Problem(title="The task failed.")
+    return errors.TaskFailed(problem.detail or problem.title, task_id=task.id, type=problem.type)

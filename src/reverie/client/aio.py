@@ -1,0 +1,490 @@
+"""The asynchronous client."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import secrets
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from reverie.client._resilience import Breaker, pauses
+from reverie.client._wire import (
+    MemoryLike,
+    default_key,
+    default_url,
+    error_of,
+    failure_of,
+    parse_result,
+    request_body,
+)
+from reverie.contracts import TERMINAL, Event, Receipt, Task
+from reverie.errors import (
+    NotFound,
+    ResultTimeout,
+    ReverieError,
+    ServiceUnavailable,
+    TooManyRequests,
+    Unauthorized,
+)
+
+__all__ = ["AsyncReverie", "AsyncTask"]
+
+_OFF_LOOP_ITEMS = 200
+"""Submissions with more memories than this are put into JSON in a thread."""
+
+
+class AsyncReverie:
+    """A client of the service; use it as an asynchronous context manager.
+
+    ``url`` and ``api_key`` default to the environment or to the service that runs on this machine. Every call raises
+    a ``ReverieError`` when it fails: ``ServiceUnavailable`` within ``connect_timeout`` seconds when nothing answers,
+    and at once while the breaker is open.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        api_key: str | None = None,
+        *,
+        connect_timeout: float = 2.0,
+        timeout: float = 30.0,
+        tries: int = 3,
+        session: aiohttp.ClientSession | None = None,
+    ) -> None:
+        self.url = (url or default_url()).rstrip("/")
+        self._key = api_key if api_key is not None else default_key()
+        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=connect_timeout, sock_connect=connect_timeout)
+        self._tries = max(1, tries)
+        self._session = session
+        self._own_session = session is None
+        self._breaker = Breaker()
+        self._known: OrderedDict[tuple[str, str], Any] = OrderedDict()
+
+    async def __aenter__(self) -> AsyncReverie:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None and self._own_session:
+            await self._session.close()
+            self._session = None
+
+    # -- submitting ------------------------------------------------------------------------------
+
+    async def submit_clustering_task(
+        self,
+        user_id: str | int,
+        memories: Iterable[MemoryLike],
+        *,
+        granularity: str | float | None = None,
+        min_cluster_size: int | None = None,
+        max_themes: int | None = None,
+        stopwords_language: str | None = None,
+        seed: int | None = None,
+        map: bool | None = None,  # noqa: A002 - the contract's name
+        model: str | None = None,
+        cloud: Mapping[str, Any] | None = None,
+        callback_url: str | None = None,
+        idempotency_key: str | None = None,
+        wait: float | None = None,
+    ) -> AsyncTask:
+        """Group a user's memories into themes; returns as soon as the service has accepted the task."""
+        options = {
+            "granularity": granularity,
+            "min_cluster_size": min_cluster_size,
+            "max_themes": max_themes,
+            "stopwords_language": stopwords_language,
+            "seed": seed,
+            "map": map,
+            "model": model,
+        }
+        more = {"cloud": cloud, "callback_url": callback_url}
+        return await self._submit("cluster", user_id, memories, options, more, idempotency_key, wait)
+
+    async def submit_analysis_task(
+        self,
+        user_id: str | int,
+        memories: Iterable[MemoryLike],
+        *,
+        now: Any = None,
+        timezone: str | None = None,
+        top: int | None = None,
+        sections: Sequence[str] | None = None,
+        weights: Mapping[str, float] | None = None,
+        half_life_days: float | None = None,
+        time_budget: float | None = None,
+        edges: bool | None = None,
+        seed: int | None = None,
+        model: str | None = None,
+        cloud: Mapping[str, Any] | None = None,
+        callback_url: str | None = None,
+        idempotency_key: str | None = None,
+        wait: float | None = None,
+    ) -> AsyncTask:
+        """Find what matters in a user's memories, how it hangs together and what changes."""
+        options = {
+            "now": now,
+            "timezone": timezone,
+            "top": top,
+            "sections": list(sections) if sections is not None else None,
+            "weights": weights,
+            "half_life_days": half_life_days,
+            "time_budget": time_budget,
+            "edges": edges,
+            "seed": seed,
+            "model": model,
+        }
+        more = {"cloud": cloud, "callback_url": callback_url}
+        return await self._submit("analyze", user_id, memories, options, more, idempotency_key, wait)
+
+    async def submit_recall_task(
+        self,
+        user_id: str | int,
+        query: str,
+        memories: Iterable[MemoryLike],
+        *,
+        top: int | None = None,
+        weights: Mapping[str, float] | None = None,
+        now: Any = None,
+        half_life_days: float | None = None,
+        diversity: float | None = None,
+        model: str | None = None,
+        idempotency_key: str | None = None,
+        wait: float | None = None,
+    ) -> AsyncTask:
+        """Rank a user's memories for a question."""
+        options = {
+            "top": top,
+            "weights": weights,
+            "now": now,
+            "half_life_days": half_life_days,
+            "diversity": diversity,
+            "model": model,
+        }
+        return await self._submit("recall", user_id, memories, options, {"query": query}, idempotency_key, wait)
+
+    async def embed(
+        self,
+        texts: Sequence[str],
+        *,
+        user_id: str | int = "-",
+        kind: str | None = None,
+        dimensions: int | None = None,
+        model: str | None = None,
+        timeout: float = 60.0,
+    ) -> list[memoryview[float]]:
+        """Vectors of texts, one memoryview of float32 a text (``numpy.asarray(view)`` costs nothing)."""
+        options = {"kind": kind, "dimensions": dimensions, "model": model}
+        task = await self._submit("embed", user_id, None, options, {"texts": list(texts)}, None, min(timeout, 30.0))
+        result = await task.result(timeout=timeout)
+        raw = memoryview(base64.b64decode(result.vectors))
+        size = result.dimensions * 4
+        return [raw[i * size : (i + 1) * size].cast("f") for i in range(result.count)]
+
+    async def _submit(
+        self,
+        operation: str,
+        user_id: str | int,
+        memories: Iterable[MemoryLike] | None,
+        options: Mapping[str, Any],
+        more: Mapping[str, Any],
+        idempotency_key: str | None,
+        wait: float | None,
+    ) -> AsyncTask:
+        items = list(memories) if memories is not None else None
+        if items is not None and len(items) > _OFF_LOOP_ITEMS:
+            body = await asyncio.to_thread(request_body, user_id, items, options, **more)
+        else:
+            body = request_body(user_id, items, options, **more)
+        headers = {
+            "Content-Type": "application/json",
+            # Makes every retry of this call safe: the service answers with the task it made the first time.
+            "Idempotency-Key": idempotency_key or secrets.token_urlsafe(18),
+        }
+        if wait is not None:
+            headers["Prefer"] = f"wait={wait:g}"
+        answer = await self._call("POST", f"/{operation}/submit", data=body, headers=headers, patience=wait or 0.0)
+        return AsyncTask(self, Task.model_validate_json(answer))
+
+    # -- tasks and users -------------------------------------------------------------------------
+
+    async def task(self, task_id: str) -> AsyncTask:
+        """A task by its id. Raises ``NotFound``."""
+        return AsyncTask(self, Task.model_validate_json(await self._call("GET", f"/tasks/{quote(task_id, safe='')}")))
+
+    async def tasks(
+        self, *, user_id: str | int | None = None, status: str | None = None, operation: str | None = None
+    ) -> AsyncIterator[Task]:
+        """All tasks that match, newest first, page by page."""
+        cursor: str | None = None
+        while True:
+            wanted = {"user_id": user_id, "status": status, "operation": operation, "cursor": cursor, "limit": 100}
+            query = {name: str(value) for name, value in wanted.items() if value is not None}
+            page = json.loads(await self._call("GET", "/tasks", params=query))
+            for item in page["tasks"]:
+                yield Task.model_validate(item)
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    async def chart(self, task_id: str, kind: str = "map", *, dark: bool = False, width: int = 1000) -> bytes:
+        """A PNG of a finished task: ``map``, ``timeline`` or ``graph``."""
+        query = {"theme": "dark" if dark else "light", "width": str(width)}
+        return await self._call("GET", f"/tasks/{quote(task_id, safe='')}/{kind}.png", params=query, patience=25.0)
+
+    async def forget_user(self, user_id: str | int) -> Receipt:
+        """Erase a user everywhere; also what this client remembers."""
+        for known in [k for k in self._known if k[0] == str(user_id)]:
+            del self._known[known]
+        return Receipt.model_validate_json(await self._call("DELETE", f"/users/{quote(str(user_id), safe='')}"))
+
+    async def export_user(self, user_id: str | int) -> dict[str, Any]:
+        """Everything the service holds on a user."""
+        body = await self._call("GET", f"/users/{quote(str(user_id), safe='')}/export")
+        exported: dict[str, Any] = await asyncio.to_thread(json.loads, body)
+        return exported
+
+    async def status(self) -> dict[str, Any]:
+        """The service's own summary: queues, cache, recovery."""
+        summary: dict[str, Any] = json.loads(await self._call("GET", "/status"))
+        return summary
+
+    async def ready(self) -> bool:
+        """Whether the service accepts work now. Never raises."""
+        try:
+            async with self._http().get(self.url + "/readyz", timeout=self._timeout) as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+
+    async def events(self, *, user_id: str | int | None = None, operation: str | None = None) -> AsyncIterator[Event]:
+        """All events of the tenant, for as long as the caller listens; reconnects by itself."""
+        query = {k: str(v) for k, v in {"user_id": user_id, "operation": operation}.items() if v is not None}
+        waits = pauses()
+        while True:
+            try:
+                async with self._http().ws_connect(
+                    self.url + "/results", params=query, headers=self._headers(), heartbeat=20, max_msg_size=0
+                ) as socket:
+                    waits = pauses()
+                    async for message in socket:
+                        if message.type is aiohttp.WSMsgType.TEXT:
+                            yield Event.model_validate_json(message.data)
+                    if socket.close_code == 4401:
+                        raise Unauthorized
+            except (aiohttp.ClientError, OSError, TimeoutError):
+                pass
+            await asyncio.sleep(next(waits))
+
+    def last_known(self, user_id: str | int, operation: str) -> Any | None:
+        """The latest result this client saw for a user, for times when the service does not answer."""
+        return self._known.get((str(user_id), operation))
+
+    def _remember(self, user_id: str, operation: str, result: Any) -> None:
+        self._known[user_id, operation] = result
+        self._known.move_to_end((user_id, operation))
+        while len(self._known) > 1000:
+            self._known.popitem(last=False)
+
+    # -- the wire --------------------------------------------------------------------------------
+
+    def _http(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession()
+            self._own_session = True
+        return self._session
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._key}"} if self._key else {}
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        data: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        patience: float = 0.0,
+    ) -> bytes:
+        left = self._breaker.wait()
+        if left > 0:
+            raise ServiceUnavailable("The service did not answer lately; not asked again yet.", retry_after=left)
+        timeout = aiohttp.ClientTimeout(
+            total=(self._timeout.total or 30.0) + patience, sock_connect=self._timeout.sock_connect
+        )
+        waits = pauses()
+        for attempt in range(1, self._tries + 1):
+            error: ReverieError
+            try:
+                async with self._http().request(
+                    method,
+                    self.url + path,
+                    data=data,
+                    params=params,
+                    headers={**self._headers(), **(headers or {})},
+                    timeout=timeout,
+                    allow_redirects=False,
+                ) as answer:
+                    body = await answer.read()
+                    if answer.status < 400:
+                        self._breaker.succeeded()
+                        return body
+                    error = error_of(answer.status, body, answer.headers.get("Retry-After"))
+                    if answer.status != 429 and answer.status < 500:
+                        self._breaker.succeeded()  # it answers; the request is at fault
+                        raise error
+            except (aiohttp.ClientError, TimeoutError, OSError) as cause:
+                error = ServiceUnavailable(f"Nothing answers at {self.url} ({type(cause).__name__}).", retry_after=2.0)
+            if isinstance(error, TooManyRequests):
+                self._breaker.succeeded()
+            else:
+                self._breaker.failed()
+            pause = max(next(waits), getattr(error, "retry_after", 0.0) if attempt < self._tries else 0.0)
+            # A long Retry-After is the caller's to wait for, not ours to hide.
+            if attempt == self._tries or pause > 5.0 or self._breaker.wait() > 0:
+                raise error
+            await asyncio.sleep(pause)
+        raise AssertionError("unreachable")
+
+
+class AsyncTask:
+    """An accepted task."""
+
+    def __init__(self, client: AsyncReverie, task: Task) -> None:
+        self._client = client
+        #: The task as last seen; ``refresh`` asks again.
+        self.task = task
+
+    def __repr__(self) -> str:
+        return f"<AsyncTask {self.id} {self.task.operation} {self.task.status}>"
+
+    @property
+    def id(self) -> str:
+        """The task's id."""
+        return self.task.id
+
+    @property
+    def task_id(self) -> str:
+        """The same as ``id``."""
+        return self.task.id
+
+    @property
+    def status(self) -> str:
+        """The status as last seen."""
+        return str(self.task.status)
+
+    @property
+    def cached(self) -> bool:
+        """Whether the answer came from the cache."""
+        return self.task.cached
+
+    async def refresh(self) -> Task:
+        """Ask for the present state."""
+        self.task = (await self._client.task(self.id)).task
+        return self.task
+
+    async def cancel(self) -> Task:
+        """Stop the task. Raises ``Conflict`` when it has ended."""
+        self.task = Task.model_validate_json(await self._client._call("DELETE", f"/tasks/{quote(self.id, safe='')}"))
+        return self.task
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Events until the end, each once; reconnects by itself, and polls where sockets do not get through."""
+        last = -1
+        if self.task.status in TERMINAL:
+            yield _final_event(self.task)
+            return
+        waits = pauses()
+        failures = 0
+        while True:
+            try:
+                async with self._client._http().ws_connect(
+                    f"{self._client.url}/results/{quote(self.id, safe='')}",
+                    headers=self._client._headers(),
+                    heartbeat=20,
+                    max_msg_size=0,
+                ) as socket:
+                    async for message in socket:
+                        if message.type is not aiohttp.WSMsgType.TEXT:
+                            break
+                        event = Event.model_validate_json(message.data)
+                        failures = 0
+                        if event.seq <= last:
+                            continue
+                        last = event.seq
+                        if event.type in TERMINAL:
+                            self._end(event)
+                        yield event
+                        if event.type in TERMINAL:
+                            return
+                    if socket.close_code == 4401:
+                        raise Unauthorized("The service does not accept this API key.")
+                    if socket.close_code == 4404:
+                        raise NotFound(f"There is no task {self.id}.")
+            except (aiohttp.ClientError, OSError, TimeoutError):
+                failures += 1
+            if failures >= 3:
+                # A proxy that lets no socket through, or a service that is away: asking works for both.
+                try:
+                    task = await self.refresh()
+                except (ServiceUnavailable, TooManyRequests):
+                    pass
+                else:
+                    if task.status in TERMINAL:
+                        yield _final_event(task)
+                        return
+            await asyncio.sleep(next(waits))
+
+    def _end(self, event: Event) -> None:
+        update = {"status": event.type.value, "result": event.result, "error": event.error}
+        self.task = self.task.model_copy(update=update)
+
+    async def result(self, timeout: float | None = None) -> Any:
+        """The typed result: ClusterResult, AnalyzeResult, RecallResult or EmbedResult.
+
+        Raises ``TaskFailed`` or ``TaskCancelled`` when there will be none, ``ResultTimeout`` after ``timeout``
+        seconds; the task goes on all the same.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                if self.task.status not in TERMINAL:
+                    async for _ in self.events():
+                        pass
+                if self.task.status == "succeeded" and self.task.result is None:
+                    await self.refresh()
+        except TimeoutError:
+            raise ResultTimeout(f"Task {self.id} is not done after {timeout:g} s; it goes on.") from None
+        if self.task.status != "succeeded":
+            raise failure_of(self.task)
+        result = await asyncio.to_thread(parse_result, self.task.operation, self.task.result)
+        self._client._remember(self.task.user_id, str(self.task.operation), result)
+        return result
+
+
+def _final_event(task: Task) -> Event:
+    return Event.model_validate(
+        {
+            "seq": 2**62,
+            "type": task.status,
+            "task_id": task.id,
+            "at": task.finished_at or task.created_at,
+            "operation": task.operation,
+            "user_id": task.user_id,
+            "progress": task.progress,
+            "result": task.result,
+            "error": task.error,
+        }
+    )

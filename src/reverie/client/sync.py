@@ -1,0 +1,170 @@
+"""The synchronous client: the asynchronous one on a loop of its own, in a background thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+from reverie.client._wire import MemoryLike
+from reverie.client.aio import AsyncReverie, AsyncTask
+from reverie.contracts import Event, Receipt, Task
+
+__all__ = ["Reverie", "SyncTask"]
+
+T = TypeVar("T")
+_END: Any = object()
+
+
+class Reverie:
+    """The same as ``AsyncReverie`` for programs without an event loop; thread-safe, a context manager."""
+
+    def __init__(self, url: str | None = None, api_key: str | None = None, **options: Any) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="reverie-client", daemon=True)
+        self._thread.start()
+        self._client = AsyncReverie(url, api_key, **options)
+
+    def __enter__(self) -> Reverie:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections and end the thread."""
+        if self._loop.is_closed():
+            return
+        self._run(self._client.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=5)
+        self._loop.close()
+
+    @property
+    def url(self) -> str:
+        """Where the service is."""
+        return self._client.url
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()  # Ctrl-C in the caller also ends the work in the thread
+            raise
+
+    def _iterate(self, events: AsyncIterator[T]) -> Iterator[T]:
+        async def upcoming() -> T:
+            return await anext(events, _END)
+
+        try:
+            while (item := self._run(upcoming())) is not _END:
+                yield item
+        finally:
+            self._run(events.aclose())  # type: ignore[attr-defined]
+
+    def submit_clustering_task(self, user_id: str | int, memories: Iterable[MemoryLike], **options: Any) -> SyncTask:
+        """See ``AsyncReverie.submit_clustering_task``."""
+        return SyncTask(self, self._run(self._client.submit_clustering_task(user_id, memories, **options)))
+
+    def submit_analysis_task(self, user_id: str | int, memories: Iterable[MemoryLike], **options: Any) -> SyncTask:
+        """See ``AsyncReverie.submit_analysis_task``."""
+        return SyncTask(self, self._run(self._client.submit_analysis_task(user_id, memories, **options)))
+
+    def submit_recall_task(
+        self, user_id: str | int, query: str, memories: Iterable[MemoryLike], **options: Any
+    ) -> SyncTask:
+        """See ``AsyncReverie.submit_recall_task``."""
+        return SyncTask(self, self._run(self._client.submit_recall_task(user_id, query, memories, **options)))
+
+    def embed(self, texts: Sequence[str], **options: Any) -> list[memoryview[float]]:
+        """See ``AsyncReverie.embed``."""
+        return self._run(self._client.embed(texts, **options))
+
+    def task(self, task_id: str) -> SyncTask:
+        """See ``AsyncReverie.task``."""
+        return SyncTask(self, self._run(self._client.task(task_id)))
+
+    def tasks(self, **filters: Any) -> Iterator[Task]:
+        """See ``AsyncReverie.tasks``."""
+        return self._iterate(self._client.tasks(**filters))
+
+    def chart(self, task_id: str, kind: str = "map", **options: Any) -> bytes:
+        """See ``AsyncReverie.chart``."""
+        return self._run(self._client.chart(task_id, kind, **options))
+
+    def forget_user(self, user_id: str | int) -> Receipt:
+        """See ``AsyncReverie.forget_user``."""
+        return self._run(self._client.forget_user(user_id))
+
+    def export_user(self, user_id: str | int) -> dict[str, Any]:
+        """See ``AsyncReverie.export_user``."""
+        return self._run(self._client.export_user(user_id))
+
+    def status(self) -> dict[str, Any]:
+        """See ``AsyncReverie.status``."""
+        return self._run(self._client.status())
+
+    def ready(self) -> bool:
+        """See ``AsyncReverie.ready``."""
+        return self._run(self._client.ready())
+
+    def last_known(self, user_id: str | int, operation: str) -> Any | None:
+        """See ``AsyncReverie.last_known``."""
+        return self._client.last_known(user_id, operation)
+
+
+class SyncTask:
+    """The same as ``AsyncTask``, waiting for each answer."""
+
+    def __init__(self, client: Reverie, task: AsyncTask) -> None:
+        self._client = client
+        self._task = task
+
+    def __repr__(self) -> str:
+        return repr(self._task).replace("AsyncTask", "SyncTask")
+
+    @property
+    def id(self) -> str:
+        """The task's id."""
+        return self._task.id
+
+    @property
+    def task_id(self) -> str:
+        """The same as ``id``."""
+        return self._task.id
+
+    @property
+    def task(self) -> Task:
+        """The task as last seen."""
+        return self._task.task
+
+    @property
+    def status(self) -> str:
+        """The status as last seen."""
+        return self._task.status
+
+    @property
+    def cached(self) -> bool:
+        """Whether the answer came from the cache."""
+        return self._task.cached
+
+    def refresh(self) -> Task:
+        """Ask for the present state."""
+        return self._client._run(self._task.refresh())
+
+    def cancel(self) -> Task:
+        """Stop the task. Raises ``Conflict`` when it has ended."""
+        return self._client._run(self._task.cancel())
+
+    def events(self) -> Iterator[Event]:
+        """Events until the end, each once."""
+        return self._client._iterate(self._task.events())
+
+    def result(self, timeout: float | None = None) -> Any:
+        """See ``AsyncTask.result``."""
+        return self._client._run(self._task.result(timeout))
