@@ -159,7 +159,14 @@ def run_chart(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnPr
         for i, m in enumerate(request.get("memories", []))
     }
     result = orjson.loads(runtime.codec.decode(stored))
-    png = render(wish["kind"], result, texts, dark=wish["dark"], width=wish["width"], title=wish.get("title"))
+    dates = {
+        str(m.get("id", i)): m["created_at"]
+        for i, m in enumerate(request.get("memories", []))
+        if isinstance(m, dict) and m.get("created_at")
+    }
+    png = render(
+        wish["kind"], result, texts, dark=wish["dark"], width=wish["width"], title=wish.get("title"), dates=dates
+    )
     return Outcome(png)
 
 
