@@ -23,10 +23,9 @@ def redirected(server: Address) -> Iterator[None]:
     Two class attributes are all that discord.py 2.7 needs: the base of every route (webhooks too) and the first
     gateway address. A resume follows READY's own ``resume_gateway_url``.
     """
-    import yarl
-
     import discord.gateway
     import discord.http
+    import yarl
 
     route, socket = discord.http.Route, discord.gateway.DiscordWebSocket
     before = route.BASE, socket.DEFAULT_GATEWAY

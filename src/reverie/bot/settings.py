@@ -1,0 +1,63 @@
+"""The bot's settings, read from the environment; every field states its unit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from reverie.errors import StartupError
+
+__all__ = ["BotSettings", "read_token"]
+
+_TOKEN_NAMES = ("DISCORD_TOKEN", "REVERIE_DISCORD_TOKEN")
+
+
+class BotSettings(BaseSettings):
+    """How the bot behaves."""
+
+    model_config = SettingsConfigDict(env_prefix="REVERIE_BOT_", extra="ignore", env_ignore_empty=True)
+
+    store: SecretStr | None = Field(
+        None, description="Where memories are kept: sqlite:///path or postgresql://...; default: in the data folder"
+    )
+    key: SecretStr | None = Field(
+        None, description="Encrypts memories at rest: 32 bytes as base64; several, separated by commas, for rotation"
+    )
+    max_memories: int = Field(5_000, ge=1, le=100_000, description="Most memories of one person")
+    collect: bool = Field(False, description="Per-channel collection; needs the message content intent")
+    watch_members: bool = Field(False, description="Notice people who leave; needs the server members intent")
+    purge_on_leave: bool = Field(True, description="Delete a server's memories when the bot or the person leaves it")
+    timezone: str = Field("UTC", description="Time zone of rhythms in /insights, IANA name")
+    shard_count: int | None = Field(None, ge=1, description="Number of shards; Discord's recommendation when not set")
+    shard_ids: list[int] | None = Field(None, description="The shards of this process, as [0,1]; all when not set")
+    progress_seconds: float = Field(2.0, ge=0, description="Shortest time between two edits of progress, seconds")
+    reply_seconds: float = Field(
+        840.0, gt=0, le=890, description="Age at which a reply can no longer be edited and a DM is sent, seconds"
+    )
+    sync_commands: bool = Field(True, description="Register the slash commands at start-up")
+
+
+def read_token(environment: Mapping[str, str] = os.environ) -> str:
+    """The bot's token: ``DISCORD_TOKEN`` or ``REVERIE_DISCORD_TOKEN``, or a file named by either with ``_FILE``.
+
+    Raises ``StartupError`` when there is none, or its file cannot be read.
+    """
+    for name in _TOKEN_NAMES:
+        if environment.get(name, "").strip():
+            return environment[name].strip()
+        path = environment.get(f"{name}_FILE")
+        if path:
+            try:
+                token = Path(path).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise StartupError(f"{name}_FILE: {path} cannot be read ({error.strerror}).") from error
+            if token:
+                return token
+    raise StartupError(
+        "The bot needs its token: set DISCORD_TOKEN (or DISCORD_TOKEN_FILE) to the one from the developer portal, "
+        "https://discord.com/developers/applications"
+    )

@@ -1,0 +1,16 @@
+"""The bot's own memories: a small store in SQLite or PostgreSQL, encrypted when a key is set."""
+
+from reverie.bot.store.databases import Database, open_database
+from reverie.bot.store.memories import Forgotten, MemoryStore, NoConsent, Pending, Person, Remembered, StoreFull
+
+__all__ = [
+    "Database",
+    "Forgotten",
+    "MemoryStore",
+    "NoConsent",
+    "Pending",
+    "Person",
+    "Remembered",
+    "StoreFull",
+    "open_database",
+]

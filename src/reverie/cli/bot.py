@@ -1,0 +1,36 @@
+"""``reverie bot``: the Discord bot."""
+
+from __future__ import annotations
+
+import argparse
+
+from reverie.errors import MissingExtra, StartupError
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser("bot", help="run the Discord bot (needs DISCORD_TOKEN)")
+    parser.add_argument("--url", help="address of the service (REVERIE_URL)")
+    parser.add_argument(
+        "--store", help="where memories are kept: sqlite:///path or postgresql://... (REVERIE_BOT_STORE)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until Ctrl-C or SIGTERM."""
+    try:
+        from reverie.bot.runner import main
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("reverie"):
+            raise
+        raise MissingExtra("discord", what="The bot") from error
+    from pydantic import ValidationError
+
+    try:
+        return main(arguments.url, arguments.store)
+    except ValidationError as error:
+        problems = "; ".join(f"REVERIE_BOT_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        raise StartupError(problems) from None

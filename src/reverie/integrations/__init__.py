@@ -1,0 +1,1 @@
+"""Small helpers for the libraries that bots are written with."""

@@ -1,0 +1,1 @@
+"""Fakes for testing what is built on Reverie: a gateway without engines or databases, and a local Discord."""

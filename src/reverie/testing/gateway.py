@@ -1,0 +1,346 @@
+"""A gateway for tests: the real wire over real HTTP and WebSockets, no database, no worker, no model.
+
+    async with FakeGateway() as service:
+        ai = AsyncReverie(service.url, service.key)
+
+Answers come from shared words, so they are sensible and never change. A test may hold tasks back, push progress,
+take the service away and bring it back on the same address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import struct
+import zlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+__all__ = ["FakeGateway", "FakeTask"]
+
+Json = dict[str, Any]
+Answer = Callable[[Json], Json]
+
+_ENDED = ("succeeded", "failed", "cancelled")
+
+
+@dataclass(eq=False, slots=True)
+class FakeTask:
+    """A task as the fake keeps it."""
+
+    id: str
+    operation: str
+    body: Json
+    status: str = "queued"
+    result: Any = None
+    error: Json | None = None
+    progress: Json = field(default_factory=lambda: {"stage": "queued", "done": 0, "total": 0, "fraction": 0.0})
+    cached: bool = False
+    events: list[Json] = field(default_factory=list)
+    created_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
+
+    def as_json(self) -> Json:
+        """The Task of the API."""
+        return {
+            "id": self.id, "task_id": self.id, "operation": self.operation, "user_id": self.body["user_id"],
+            "status": self.status, "lane": "fast", "cached": self.cached, "progress": self.progress, "attempts": 1,
+            "created_at": self.created_at, "result": self.result, "error": self.error,
+        }  # fmt: skip
+
+
+class FakeGateway:
+    """See the module. ``answers`` may be given by operation; each takes the request's body and returns the result."""
+
+    key = "fake-key"
+
+    def __init__(self, answers: dict[str, Answer] | None = None) -> None:
+        self.answers: dict[str, Answer] = {
+            "cluster": _cluster,
+            "analyze": _analyze,
+            "recall": _recall,
+            **(answers or {}),
+        }
+        self.tasks: dict[str, FakeTask] = {}
+        #: Users that were erased, in order.
+        self.erased: list[str] = []
+        #: The next submissions are answered with these, as ``(status, problem)``.
+        self.refuse_next: list[tuple[int, Json]] = []
+        self._held = False
+        self._known: dict[str, FakeTask] = {}
+        self._change = asyncio.Event()
+        self._sockets: set[web.WebSocketResponse] = set()
+        self._runner: web.AppRunner | None = None
+        self._port = 0
+
+    @property
+    def url(self) -> str:
+        """The address; it stays the same over ``stop`` and ``start``."""
+        return f"http://127.0.0.1:{self._port}"
+
+    async def start(self) -> Self:
+        """Listen."""
+        app = web.Application(client_max_size=64 * 2**20)
+        app.router.add_post("/{operation}/submit", self._submit)
+        app.router.add_get("/tasks/{id}", self._task)
+        app.router.add_delete("/tasks/{id}", self._cancel)
+        app.router.add_get("/tasks/{id}/{kind}.png", self._chart)
+        app.router.add_get("/results/{id}", self._results)
+        app.router.add_delete("/users/{user}", self._erase)
+        app.router.add_get("/users/{user}/export", self._export)
+        self._runner = web.AppRunner(app, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        self._port = self._runner.addresses[0][1]
+        return self
+
+    async def stop(self) -> None:
+        """Go away; tasks are kept."""
+        for socket in list(self._sockets):
+            await socket.close(code=WSCloseCode.GOING_AWAY)
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    # -- what a test does ---------------------------------------------------------------------------------------------
+    def hold(self) -> None:
+        """Leave new tasks queued until ``release``."""
+        self._held = True
+
+    def release(self) -> None:
+        """Let every queued task succeed."""
+        self._held = False
+        for task in self.tasks.values():
+            if task.status not in _ENDED:
+                self._succeed(task)
+
+    def push_progress(self, task: FakeTask, stage: str, fraction: float) -> None:
+        """Tell how far a held task is."""
+        task.status = "running"
+        task.progress = {"stage": stage, "done": round(fraction * 100), "total": 100, "fraction": fraction}
+        self._event(task, "progress", progress=task.progress)
+
+    def fail(self, task: FakeTask, title: str = "The worker crashed three times.") -> None:
+        """Let a held task fail."""
+        task.status, task.error = "failed", {"title": title, "status": 500}
+        self._event(task, "failed", error=task.error)
+
+    async def submitted(self, count: int = 1, timeout: float = 10.0) -> list[FakeTask]:
+        """Wait until that many tasks were ever submitted."""
+        async with asyncio.timeout(timeout):
+            while len(self.tasks) < count:
+                await self._change.wait()
+        return list(self.tasks.values())
+
+    async def until_erased(self, user_id: str, timeout: float = 10.0) -> None:
+        """Wait until a user was erased."""
+        async with asyncio.timeout(timeout):
+            while user_id not in self.erased:
+                await self._change.wait()
+
+    # -- the wire -----------------------------------------------------------------------------------------------------
+    def _changed(self) -> None:
+        self._change.set()
+        self._change = asyncio.Event()
+
+    def _event(self, task: FakeTask, kind: str, **more: Any) -> None:
+        task.events.append({
+            "seq": len(task.events), "type": kind, "task_id": task.id, "at": datetime.now(UTC).isoformat(),
+            "operation": task.operation, "user_id": task.body["user_id"], **more,
+        })  # fmt: skip
+        self._changed()
+
+    def _succeed(self, task: FakeTask) -> None:
+        task.status, task.result = "succeeded", self.answers[task.operation](task.body)
+        self._event(task, "succeeded", result=task.result)
+
+    def _allowed(self, request: web.Request) -> None:
+        if request.headers.get("Authorization") != f"Bearer {self.key}":
+            raise web.HTTPUnauthorized(text=_problem("unauthorized", 401), content_type="application/problem+json")
+
+    def _found(self, request: web.Request) -> FakeTask:
+        self._allowed(request)
+        task = self.tasks.get(request.match_info["id"])
+        if task is None:
+            raise web.HTTPNotFound(text=_problem("not-found", 404), content_type="application/problem+json")
+        return task
+
+    async def _submit(self, request: web.Request) -> web.Response:
+        self._allowed(request)
+        if self.refuse_next:
+            status, problem = self.refuse_next.pop(0)
+            return web.json_response(problem, status=status, headers={"Retry-After": "30"})
+        body, operation = await request.json(), request.match_info["operation"]
+        content = hashlib.sha256(json.dumps([operation, body], sort_keys=True).encode()).hexdigest()
+        known = self._known.get(content)
+        if known is not None:
+            known.cached = known.status == "succeeded"
+            return web.json_response(known.as_json(), status=200 if known.cached else 202)
+        task = FakeTask(f"tsk_{len(self.tasks) + len(self.erased):04d}", operation, body)
+        self.tasks[task.id] = self._known[content] = task
+        self._event(task, "queued")
+        if not self._held:
+            self._succeed(task)
+        return web.json_response(task.as_json(), status=202)
+
+    async def _task(self, request: web.Request) -> web.Response:
+        return web.json_response(self._found(request).as_json())
+
+    async def _cancel(self, request: web.Request) -> web.Response:
+        task = self._found(request)
+        task.status = "cancelled"
+        self._event(task, "cancelled")
+        return web.json_response(task.as_json())
+
+    async def _chart(self, request: web.Request) -> web.Response:
+        self._found(request)
+        return web.Response(body=_png(), content_type="image/png")
+
+    async def _results(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        task = self._found(request)
+        self._sockets.add(socket)
+        reader = asyncio.create_task(_drain(socket))
+        sent = 0
+        try:
+            while not socket.closed:
+                change = self._change
+                for event in task.events[sent:]:
+                    await socket.send_json(event)
+                sent = len(task.events)
+                if task.status in _ENDED:
+                    await socket.close(code=1000)
+                    break
+                waiter = asyncio.create_task(change.wait())
+                await asyncio.wait({reader, waiter}, return_when=asyncio.FIRST_COMPLETED)
+                waiter.cancel()
+        except ConnectionResetError:
+            pass
+        finally:
+            reader.cancel()
+            self._sockets.discard(socket)
+        return socket
+
+    async def _erase(self, request: web.Request) -> web.Response:
+        self._allowed(request)
+        user = request.match_info["user"]
+        gone = [task for task in self.tasks.values() if task.body["user_id"] == user]
+        stopped = [task for task in gone if task.status not in _ENDED]
+        for task in stopped:
+            task.status = "cancelled"
+            self._event(task, "cancelled")
+        for task in gone:
+            del self.tasks[task.id]
+        self._known = {content: task for content, task in self._known.items() if task not in gone}
+        self.erased.append(user)
+        self._changed()
+        return web.json_response({
+            "user_id": user, "erased_at": datetime.now(UTC).isoformat(), "tasks": len(gone), "stopped": len(stopped),
+            "results": len(gone) - len(stopped), "vectors": len({m["id"] for t in gone for m in t.body["memories"]}),
+            "themes": 0, "cache_keys": 0,
+        })  # fmt: skip
+
+    async def _export(self, request: web.Request) -> web.Response:
+        self._allowed(request)
+        user = request.match_info["user"]
+        tasks = [
+            task.as_json() | {"request": task.body} for task in self.tasks.values() if task.body["user_id"] == user
+        ]
+        return web.json_response({"user_id": user, "tasks": tasks, "vectors": []})
+
+
+async def _drain(socket: web.WebSocketResponse) -> None:
+    async for message in socket:
+        if message.type is WSMsgType.ERROR:
+            return
+
+
+def _problem(slug: str, status: int) -> str:
+    return json.dumps({"type": f"https://reverie.dev/problems/{slug}", "title": slug, "status": status})
+
+
+def _png(size: int = 8) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = zlib.compress((b"\0" + b"\x58\x65\xf2" * size) * size)
+    head = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+# -- answers from shared words ----------------------------------------------------------------------------------------
+def _words(memory: Json) -> list[str]:
+    return [word for word in memory["text"].casefold().split() if len(word) > 3]
+
+
+def _cluster(body: Json) -> Json:
+    memories = body["memories"]
+    counts = Counter(word for memory in memories for word in set(_words(memory)))
+    groups: dict[str, list[str]] = {}
+    loose = []
+    for memory in memories:
+        shared = [word for word in _words(memory) if counts[word] > 1]
+        if shared:
+            groups.setdefault(max(shared, key=lambda word: (counts[word], word)), []).append(memory["id"])
+        else:
+            loose.append(memory["id"])
+    themes = [
+        {"id": f"thm_{word}", "label": word, "keywords": [word], "size": len(ids), "memory_ids": ids,
+         "representative_ids": ids[:3], "cohesion": 0.5}
+        for word, ids in groups.items()
+    ]  # fmt: skip
+    of = {memory_id: theme["id"] for theme in themes for memory_id in theme["memory_ids"]}
+    return {
+        "themes": themes, "unclustered": loose, "assignments": {m["id"]: of.get(m["id"]) for m in memories},
+        "map": [{"id": m["id"], "x": 0.0, "y": 0.0} for m in memories],
+    }  # fmt: skip
+
+
+def _analyze(body: Json) -> Json:
+    ranked = sorted(body["memories"], key=lambda memory: -len(memory["text"]))
+    longest = max((len(memory["text"]) for memory in ranked), default=1)
+    importance = [
+        {"memory_id": memory["id"], "score": len(memory["text"]) / longest, "rank": rank,
+         "factors": {"length": {"value": 1.0, "weight": 1.0, "contribution": len(memory["text"]) / longest}}}
+        for rank, memory in enumerate(ranked, 1)
+    ]  # fmt: skip
+    pattern = {
+        "kind": "weekly_rhythm", "description": "Most memories are from Mondays.", "strength": 0.6, "p_value": 0.002,
+        "memory_ids": [memory["id"] for memory in ranked],
+    }  # fmt: skip
+    return {
+        "importance": importance, "patterns": [pattern], "duplicates": [], "notes": [], "stats": {},
+        "graph": {"communities": [], "central": [m["id"] for m in ranked[-1:]], "bridges": [], "isolated": [],
+                  "edges": [], "metrics": {}},
+    }  # fmt: skip
+
+
+def _recall(body: Json) -> Json:
+    wanted = set(body["query"].casefold().split())
+    scored = sorted(
+        ((len(wanted & set(memory["text"].casefold().split())), memory) for memory in body["memories"]),
+        key=lambda pair: -pair[0],
+    )
+    return {
+        "memories": [
+            {"memory_id": memory["id"], "text": memory["text"], "score": float(score), "rank": rank,
+             "terms": {"relevance": float(score), "importance": 0.0, "recency": 0.0}}
+            for rank, (score, memory) in enumerate(scored, 1)
+            if score
+        ]
+    }  # fmt: skip
