@@ -332,15 +332,17 @@ def _analyze(body: Json) -> Json:
 
 def _recall(body: Json) -> Json:
     wanted = set(body["query"].casefold().split())
-    scored = sorted(
-        ((len(wanted & set(memory["text"].casefold().split())), memory) for memory in body["memories"]),
-        key=lambda pair: -pair[0],
-    )
+    scored: list[tuple[int, Json]] = [
+        (len(wanted & set(memory["text"].casefold().split())), memory) for memory in body["memories"]
+    ]
+    found = [pair for pair in sorted(scored, key=lambda pair: -pair[0]) if pair[0]]
     return {
         "memories": [
             {"memory_id": memory["id"], "text": memory["text"], "score": float(score), "rank": rank,
              "terms": {"relevance": float(score), "importance": 0.0, "recency": 0.0}}
-            for rank, (score, memory) in enumerate(scored, 1)
-            if score
+            for rank, (score, memory) in enumerate(found, 1)
         ]
     }  # fmt: skip
+
+
+_ANSWERS: dict[str, Answer] = {"cluster": _cluster, "analyze": _analyze, "recall": _recall}
