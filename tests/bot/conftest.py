@@ -98,6 +98,13 @@ class Stage:
             message = await self.ask("remember", {"text": text}, user=user)
             assert "Remembered" in message["content"]
 
+    async def bot_owes(self, count: int) -> None:
+        """Wait until that many replies are owed."""
+        async with asyncio.timeout(10):
+            while len(await self.bot.store.pending()) != count:
+                # Each look at the store lets the bot's own work go on.
+                await asyncio.sleep(0)
+
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:

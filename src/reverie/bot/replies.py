@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -285,6 +286,6 @@ def _lean(result: Any) -> Any:
 
 def _sharing_words(query: str, memories: list[Remembered]) -> list[Remembered]:
     """Memories with words of the query, most shared words first, then newest."""
-    wanted = {word for word in query.casefold().split() if len(word) > 2} or {query.casefold()}
+    wanted = {word for word in re.findall(r"\w+", query.casefold()) if len(word) > 2} or {query.casefold()}
     scored = [(sum(word in m.full_text.casefold() for word in wanted), m.created_at, m) for m in memories]
     return [m for n, _, m in sorted(scored, key=lambda item: item[:2], reverse=True) if n]

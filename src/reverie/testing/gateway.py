@@ -61,12 +61,7 @@ class FakeGateway:
     key = "fake-key"
 
     def __init__(self, answers: dict[str, Answer] | None = None) -> None:
-        self.answers: dict[str, Answer] = {
-            "cluster": _cluster,
-            "analyze": _analyze,
-            "recall": _recall,
-            **(answers or {}),
-        }
+        self.answers = {**_ANSWERS, **(answers or {})}
         self.tasks: dict[str, FakeTask] = {}
         #: Users that were erased, in order.
         self.erased: list[str] = []
@@ -299,7 +294,7 @@ def _cluster(body: Json) -> Json:
             groups.setdefault(max(shared, key=lambda word: (counts[word], word)), []).append(memory["id"])
         else:
             loose.append(memory["id"])
-    themes = [
+    themes: list[Json] = [
         {"id": f"thm_{word}", "label": word, "keywords": [word], "size": len(ids), "memory_ids": ids,
          "representative_ids": ids[:3], "cohesion": 0.5}
         for word, ids in groups.items()

@@ -120,10 +120,11 @@ class MemoryStore:
     ) -> Remembered | None:  # fmt: skip
         """Keep a text; None when this message is kept already. Raises ``NoConsent`` or ``StoreFull``."""
         memory = Remembered(secrets.token_hex(8), text, created_at or datetime.now(UTC), note, source, guild_id)
-        added = await self._rows(
-            "add", id=memory.id, user_id=user_id, guild_id=guild_id, message_id=message_id, most=self._most,
-            sealed=self._sealed_memory(user_id, memory), created_at=memory.created_at.timestamp(),
-        )  # fmt: skip
+        row = {
+            "id": memory.id, "user_id": user_id, "guild_id": guild_id, "message_id": message_id, "most": self._most,
+            "sealed": self._sealed_memory(user_id, memory), "created_at": memory.created_at.timestamp(),
+        }  # fmt: skip
+        _, added = await self._database.run(("lock", {"user_id": user_id}), ("add", row))
         if added:
             return memory
         person = await self.person(user_id)

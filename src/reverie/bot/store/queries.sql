@@ -76,6 +76,10 @@ UPDATE people SET consented_at = NULL, collecting = 0 WHERE user_id = :user_id
 -- name: set_collecting
 UPDATE people SET collecting = :collecting WHERE user_id = :user_id AND consented_at IS NOT NULL RETURNING user_id
 
+-- name: lock
+-- Writers of one person wait for each other, or two at once could pass the limit together.
+UPDATE people SET locale = locale WHERE user_id = :user_id
+
 -- name: add
 -- Consent and the limit are part of the statement: no path into the store goes around them.
 INSERT INTO memories (id, user_id, guild_id, message_id, sealed, created_at)

@@ -187,7 +187,7 @@ class Rest:
         return answer(self.world.post(data, files, channel, self.world.bot, viewer=owner))
 
     async def _open_direct(self, request: web.Request) -> web.Response:
-        user_id = (await request.json())["recipient_id"]
+        user_id = str((await request.json())["recipient_id"])
         channel = self.world.direct.setdefault(user_id, snowflake())
         return answer({"id": channel, "type": 1, "last_message_id": None, "recipients": [self.world.users[user_id]]})
 
