@@ -1,0 +1,252 @@
+// When: memories over time by theme, the week's rhythm, what chance does not explain.
+
+import uPlot from "../../vendor/uPlot.js";
+import { h, memories as howMany, number, pValue, put, s, said } from "../dom.js";
+import { canvasPng, csvFile, jsonFile, svgFile } from "../files.js";
+import { analyze, model, on, themes } from "../model.js";
+import { colour } from "../palette.js";
+import { exportMenu, failure, memoryList, needMemories, progressBar } from "../parts.js";
+
+const DAY = 86_400_000;
+const MOST = 11;
+const DATE = { day: "numeric", month: "short" };
+const WEEK = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const KINDS = { burst: "Burst", rate_change: "Change", change: "Change", trend: "Trend", weekly: "Weekly rhythm", daily: "Daily rhythm", weekly_rhythm: "Weekly rhythm", daily_rhythm: "Daily rhythm", recurrence: "Recurring", co_occurrence: "Together", theme_co_occurrence: "Together" };
+
+export function mount(root) {
+  if (!model.memories.length) return needMemories(root);
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  const chart = h("div", { class: "plot" });
+  const legend = h("ul", { class: "keys", "aria-label": "Themes in the chart" });
+  const reading = h("p", { class: "help", role: "status", id: "reading" });
+  const heat = h("div", { class: "heat" });
+  const bar = progressBar("Progress of the analysis");
+  const patterns = h("div", {});
+  const dated = model.memories.filter((memory) => memory.created_at);
+  let plot = null;
+  let layers = null;
+
+  if (!dated.length) {
+    put(root, h("div", { class: "blank" }, h("h2", {}, "No memory has a date"), h("p", {}, "Give created_at with each memory, and this page shows when what was said.")));
+    return () => {};
+  }
+  put(
+    root,
+    h(
+      "div",
+      { class: "page" },
+      h("h1", { class: "sr" }, "Time"),
+      h(
+        "section",
+        { class: "card", "aria-labelledby": "over-time" },
+        h(
+          "div",
+          { class: "titled" },
+          h("h2", { id: "over-time" }, "Over time"),
+          exportMenu([
+            ["Counts as CSV", () => csvFile([["start", ...layers.rows.map((l) => l.name)], ...layers.starts.map((t, i) => [new Date(t).toISOString().slice(0, 10), ...layers.rows.map((l) => l.counts[i])])]), "timeline.csv"],
+            ["Patterns as JSON", () => jsonFile(model.runs.analyze?.result?.patterns ?? []), "patterns.json"],
+            ["Chart as PNG", () => canvasPng(chart.querySelector("canvas")), "timeline.png"],
+            ["Chart as SVG", () => timelineSvg(layers), "timeline.svg"],
+          ]),
+        ),
+        reading,
+        chart,
+        legend,
+      ),
+      h("div", { class: "two" }, h("section", { class: "card", "aria-labelledby": "rhythm" }, h("h2", { id: "rhythm" }, "Rhythm of the week"), h("p", { class: "help" }, `When memories were made, in ${zone.replaceAll("_", " ")}`), heat), h("section", { class: "card", "aria-labelledby": "found" }, h("h2", { id: "found" }, "What chance does not explain"), bar, patterns)),
+    ),
+  );
+  put(heat, heatMap(dated));
+
+  const draw = () => {
+    plot?.destroy();
+    layers = stack(dated);
+    const found = (model.runs.analyze?.result?.patterns ?? []).map(span).filter(Boolean);
+    plot = plotOf(chart, layers, found, reading);
+    put(legend, layers.rows.filter((l) => l.counts.some(Boolean)).map((l) => h("li", { vars: { "--c": l.colour() } }, h("span", { class: "dot" }), said(l.name))));
+  };
+  const show = () => {
+    const run = model.runs.analyze;
+    bar.update(run);
+    const result = run?.result;
+    put(patterns, run && ["failed", "cancelled"].includes(run.status) && failure(run, analyze), result && patternList(result));
+    draw();
+  };
+  const resized = new ResizeObserver(() => plot?.setSize({ width: chart.clientWidth, height: tall(chart) }));
+  resized.observe(chart);
+  addEventListener("look", draw);
+  const off = [on("analyze", show), on("cluster", () => model.runs.cluster.status === "succeeded" && draw())];
+  if (!model.runs.analyze && model.runs.cluster?.status === "succeeded") analyze();
+  show();
+  return () => {
+    off.forEach((stop) => stop());
+    removeEventListener("look", draw);
+    resized.disconnect();
+    plot?.destroy();
+  };
+}
+
+const tall = (node) => (node.clientWidth < 520 ? 220 : 300);
+
+/** Days, or weeks when there are many: a count for each and each theme. */
+function stack(dated) {
+  const midnight = (time) => new Date(time).setHours(0, 0, 0, 0);
+  const times = dated.map((memory) => midnight(memory.created_at));
+  const first = times.reduce((a, b) => Math.min(a, b));
+  const last = times.reduce((a, b) => Math.max(a, b));
+  const weekly = (last - first) / DAY > 120;
+  const monday = (time) => midnight(time - ((new Date(time).getDay() + 6) % 7) * DAY + DAY / 2);
+  const floor = weekly ? monday : (time) => time;
+  const starts = [];
+  // Noon to noon: a day with a clock change is 23 or 25 hours long.
+  for (let t = floor(first); t <= last; t = midnight(t + (weekly ? 7 : 1) * DAY + DAY / 2)) starts.push(t);
+  const at = new Map(starts.map((t, i) => [t, i]));
+  const list = themes();
+  const big = list.length <= MOST + 1 ? list : list.slice(0, MOST);
+  const rows = big.map((theme) => ({ id: theme.id, name: theme.label || theme.keywords.join(", ") || "theme", colour: () => colour(model.places.of(theme.id)), counts: starts.map(() => 0) }));
+  const row = new Map(rows.map((r) => [r.id, r]));
+  const rest = { name: `${list.length - big.length} smaller themes`, colour: () => colour(-1), counts: starts.map(() => 0) };
+  const none = { name: list.length ? "in no theme" : "memories", colour: () => (list.length ? getComputedStyle(document.documentElement).getPropertyValue("--line").trim() : colour(0)), counts: starts.map(() => 0) };
+  const theme = model.runs.cluster?.result?.assignments ?? {};
+  dated.forEach((memory, i) => {
+    const mine = theme[memory.id];
+    const target = mine ? (row.get(mine) ?? rest) : none;
+    target.counts[at.get(floor(times[i]))]++;
+  });
+  return { starts, weekly, rows: [...rows, rest, none] };
+}
+
+function plotOf(node, { starts, weekly, rows }, found, reading) {
+  put(node);
+  const style = getComputedStyle(document.documentElement);
+  const [muted, line, ink] = ["--muted", "--line", "--ink"].map((name) => style.getPropertyValue(name).trim());
+  const used = rows.filter((r) => r.counts.some(Boolean));
+  // The tallest sum is drawn first, so that each layer shows where the next one does not cover it.
+  const sums = used.map((_, i) => starts.map((_, k) => used.slice(0, i + 1).reduce((sum, r) => sum + r.counts[k], 0)));
+  const bars = uPlot.paths.bars({ size: [0.86, 46], radius: 0 });
+  const font = "12px Inter, system-ui, sans-serif";
+  const unit = weekly ? "Week of " : "";
+  const total = sums.at(-1) ?? [];
+  const everything = `${howMany(total.reduce((a, b) => a + b, 0))}, a bar for each ${weekly ? "week" : "day"}. Drag over the chart to look closer, double-click to see everything.`;
+  reading.textContent = everything;
+  return new uPlot(
+    {
+      width: node.clientWidth || 600,
+      height: tall(node),
+      legend: { show: false },
+      cursor: { y: false, points: { show: false } },
+      scales: { x: { time: true, range: (_, low, high) => [low - (weekly ? 4 : 0.6) * 86_400, high + (weekly ? 4 : 0.6) * 86_400] }, y: { range: (_, low, high) => [0, Math.max(1, high * 1.06)] } },
+      axes: [
+        { stroke: muted, font, grid: { show: false }, ticks: { stroke: line }, space: 70, incrs: [86_400, 2 * 86_400, 7 * 86_400, 14 * 86_400, 28 * 86_400, 56 * 86_400, 91 * 86_400, 182 * 86_400, 365 * 86_400], values: (_, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleDateString(undefined, DATE)) },
+        { stroke: muted, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] },
+      ],
+      series: [{}, ...used.map((r) => ({ label: r.name, fill: r.colour(), width: 0, paths: bars, points: { show: false } })).reverse()],
+      hooks: {
+        drawClear: [(u) => drawSpans(u, found, ink)],
+        setCursor: [
+          (u) => {
+            const i = u.cursor.idx;
+            if (i === null || i === undefined) return void (reading.textContent = everything);
+            const parts = used.filter((r) => r.counts[i]).sort((a, b) => b.counts[i] - a.counts[i]).slice(0, 3).map((r) => `${r.name} ${r.counts[i]}`);
+            reading.textContent = `${unit}${new Date(starts[i]).toLocaleDateString(undefined, { dateStyle: "medium" })}: ${howMany(total[i])}${parts.length ? " · " + parts.join(" · ") : ""}`;
+          },
+        ],
+      },
+    },
+    [starts.map((t) => t / 1000), ...sums.reverse()],
+    node,
+  );
+}
+
+/** Bursts and changes as bands with their p-value. */
+function drawSpans(u, found, ink) {
+  const c = u.ctx;
+  const ratio = devicePixelRatio || 1;
+  c.save();
+  c.font = `${11 * ratio}px Inter, system-ui, sans-serif`;
+  let right = -Infinity;
+  for (const { from, to, pattern } of found) {
+    const x0 = u.valToPos(from / 1000, "x", true);
+    const x1 = Math.max(x0 + 2 * ratio, u.valToPos(to / 1000, "x", true));
+    if (x1 < u.bbox.left || x0 > u.bbox.left + u.bbox.width) continue;
+    c.fillStyle = ink;
+    c.globalAlpha = 0.07;
+    c.fillRect(x0, u.bbox.top, x1 - x0, u.bbox.height);
+    c.globalAlpha = 0.75;
+    const text = `p ${pValue(pattern.p_value)}`;
+    if (x0 > right) {
+      c.fillText(text, x0 + 3 * ratio, u.bbox.top + 11 * ratio);
+      right = x0 + c.measureText(text).width + 10 * ratio;
+    }
+  }
+  c.restore();
+}
+
+function span(pattern) {
+  if (!/burst|change/.test(pattern.kind)) return null;
+  const times = pattern.memory_ids.map((id) => Date.parse(model.byId.get(id)?.created_at)).filter((t) => !isNaN(t));
+  const given = [pattern.details?.start ?? pattern.details?.from, pattern.details?.end ?? pattern.details?.to].map((t) => Date.parse(t));
+  const [from, to] = given.every((t) => !isNaN(t)) ? given : [times.reduce((a, b) => Math.min(a, b), Infinity), times.reduce((a, b) => Math.max(a, b), -Infinity)];
+  return isFinite(from) && isFinite(to) ? { from, to, pattern } : null;
+}
+
+/** Weekday by hour, as a table that can be read aloud. */
+function heatMap(dated) {
+  const counts = WEEK.map(() => Array(24).fill(0));
+  for (const memory of dated) {
+    const at = new Date(memory.created_at);
+    counts[(at.getDay() + 6) % 7][at.getHours()]++;
+  }
+  const most = Math.max(1, ...counts.flat());
+  return h(
+    "table",
+    {},
+    h("caption", { class: "sr" }, "Memories by weekday and hour"),
+    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "sr" }, "Day")), Array.from({ length: 24 }, (_, hour) => h("th", { scope: "col", class: hour % 6 ? "minor" : "" }, String(hour).padStart(2, "0"))))),
+    h("tbody", {}, WEEK.map((name, i) => h("tr", {}, h("th", { scope: "row" }, name), counts[i].map((n, hour) => h("td", { vars: { "--share": String(n / most) }, class: n ? "" : "zero", title: `${name} ${hour}:00: ${n}` }, h("span", { class: "sr" }, String(n))))))),
+  );
+}
+
+function patternList(result) {
+  if (!result.patterns.length)
+    return [h("p", { class: "help" }, "Nothing: what is there could be chance, and is not shown."), result.notes.map((note) => h("p", { class: "help" }, said(note)))];
+  return [
+    h("ul", { class: "patterns" }, result.patterns.map((pattern) => {
+      const inner = h("div", {});
+      const toggle = h("button", { class: "quiet", "aria-expanded": "false", onclick: () => {
+        const open = toggle.getAttribute("aria-expanded") !== "true";
+        toggle.setAttribute("aria-expanded", String(open));
+        put(inner, open && memoryList(pattern.memory_ids, { label: "Memories of this pattern" }));
+      } }, howMany(pattern.memory_ids.length));
+      return h("li", {}, h("span", { class: "chip" }, KINDS[pattern.kind] ?? pattern.kind.replaceAll("_", " ")), h("p", {}, said(pattern.description)), h("p", { class: "facts" }, h("span", { title: "Chance of this if nothing were there" }, `p ${pValue(pattern.p_value)}`), pattern.q_value !== null && pattern.q_value !== undefined && h("span", { title: "After correction for all tests of this report" }, `q ${pValue(pattern.q_value)}`), pattern.memory_ids.length > 0 && toggle), inner);
+    })),
+    result.notes.map((note) => h("p", { class: "help" }, said(note))),
+  ];
+}
+
+/** The same bars as SVG. */
+function timelineSvg({ starts, rows, weekly }) {
+  const used = rows.filter((r) => r.counts.some(Boolean));
+  const [width, height, left, floor] = [1000, 420, 48, 330];
+  const style = getComputedStyle(document.documentElement);
+  const [ink, paper, muted] = ["--ink", "--paper", "--muted"].map((name) => style.getPropertyValue(name).trim());
+  const totals = starts.map((_, i) => used.reduce((sum, r) => sum + r.counts[i], 0));
+  const most = Math.max(1, ...totals);
+  const step = (width - left - 20) / starts.length;
+  const svg = s("svg", { xmlns: "http://www.w3.org/2000/svg", viewBox: `0 0 ${width} ${height}`, width, height, "font-family": "Inter, system-ui, sans-serif", "font-size": 13 });
+  svg.append(s("rect", { width, height, fill: paper }), s("text", { x: left, y: 28, fill: ink, "font-size": 18, "font-weight": 600 }, `Memories per ${weekly ? "week" : "day"}`), s("text", { x: left - 8, y: 60, fill: muted, "text-anchor": "end" }, number(most)), s("text", { x: left - 8, y: floor, fill: muted, "text-anchor": "end" }, "0"));
+  starts.forEach((t, i) => {
+    let y = floor;
+    for (const row of used) {
+      const tall = (row.counts[i] / most) * (floor - 50);
+      if (tall > 0) svg.append(s("rect", { x: (left + step * i + step * 0.08).toFixed(1), y: (y -= tall).toFixed(1), width: (step * 0.84).toFixed(1), height: tall.toFixed(1), fill: row.colour() }));
+    }
+    if (i % Math.ceil(starts.length / 10) === 0) svg.append(s("text", { x: (left + step * i).toFixed(1), y: floor + 20, fill: muted }, new Date(t).toLocaleDateString("en", { month: "short", day: "numeric" })));
+  });
+  used.forEach((row, i) => {
+    const [x, y] = [left + (i % 4) * 235, floor + 44 + Math.floor(i / 4) * 20];
+    svg.append(s("rect", { x, y: y - 10, width: 11, height: 11, fill: row.colour() }), s("text", { x: x + 18, y, fill: ink }, row.name.slice(0, 28)));
+  });
+  return svgFile(svg);
+}

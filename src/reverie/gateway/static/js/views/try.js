@@ -1,0 +1,88 @@
+// Bring memories: paste, drop, or the demo.
+
+import { announce, h, memories as howMany, put } from "../dom.js";
+import { begin, model } from "../model.js";
+import { parseFile, parseText, Unreadable } from "../parse.js";
+
+const EXAMPLE = "I moved to Lisbon in March\nMy sister Lena gets married in June\nAllergic to penicillin\n…";
+
+export function mount(root) {
+  const words = h("textarea", { id: "paste", rows: "9", spellcheck: "false", dir: "auto", placeholder: EXAMPLE, "aria-describedby": "paste-help" });
+  const user = h("input", { id: "who", value: model.user && model.user !== "demo-mira" ? model.user : "me", autocomplete: "off", maxlength: "256" });
+  const problem = h("div", { role: "alert" });
+
+  const go = async (load, source, who) => {
+    put(problem);
+    try {
+      const loaded = await load();
+      announce(`${howMany(loaded.memories.length)} sent.`);
+      // The map is where to watch it happen.
+      const sent = begin(loaded, who ?? (user.value.trim() || "me"), source);
+      location.hash = "#/themes";
+      await sent;
+    } catch (error) {
+      put(problem, h("p", { class: "note bad" }, error instanceof Unreadable ? error.message : `That could not be read: ${error.message}`));
+    }
+  };
+  const file = h("input", { type: "file", id: "file", class: "sr", accept: ".jsonl,.ndjson,.json,.csv,.tsv,.txt,.zip", onchange: () => file.files[0] && go(() => parseFile(file.files[0]), file.files[0].name) });
+  const drop = h(
+    "label",
+    { class: "drop", for: "file" },
+    h("strong", {}, "Drop a file here, or choose one"),
+    h("span", {}, "jsonl, csv, txt, or your Discord data package (zip). It is read in this browser; only the texts are sent, to this service."),
+  );
+  const over = (e) => {
+    e.preventDefault();
+    drop.classList.toggle("over", e.type === "dragover");
+    if (e.type === "drop" && e.dataTransfer.files[0]) go(() => parseFile(e.dataTransfer.files[0]), e.dataTransfer.files[0].name);
+  };
+  for (const name of ["dragover", "dragleave", "drop"]) drop.addEventListener(name, over);
+
+  put(
+    root,
+    h(
+      "div",
+      { class: "try" },
+      h(
+        "header",
+        { class: "hero" },
+        h("h1", {}, "What do all these memories say?"),
+        h("p", {}, "Bring what your bot remembers of someone. Reverie finds the themes, the rhythms and what matters, in the background."),
+      ),
+      h(
+        "div",
+        { class: "ways" },
+        h(
+          "section",
+          { class: "card wide", "aria-labelledby": "paste-title" },
+          h("h2", { id: "paste-title" }, h("label", { for: "paste" }, "Paste memories")),
+          words,
+          h("p", { id: "paste-help", class: "help" }, "One a line, or JSON lines with text and created_at, or CSV."),
+          h("div", { class: "row" }, h("label", { for: "who" }, "Remembered of"), user, h("button", { class: "main", id: "go", onclick: () => go(() => parseText(words.value), "pasted text") }, "Find the themes")),
+        ),
+        h(
+          "div",
+          { class: "column" },
+          h("section", { class: "card", "aria-label": "File" }, file, drop),
+          h(
+            "section",
+            { class: "card demo", "aria-labelledby": "demo-title" },
+            h("h2", { id: "demo-title" }, "Or look at Mira first"),
+            h("p", {}, "Half a year of an invented person: climbing, a cat, a wedding, three languages."),
+            h("button", { class: "main", id: "demo", onclick: () => go(demo, "demo", "demo-mira") }, "Show the demo"),
+          ),
+        ),
+      ),
+      problem,
+    ),
+  );
+}
+
+/** The demo's memories, moved by whole weeks so that they end near today and keep their weekdays. */
+export async function demo() {
+  const list = await (await fetch("/demo.json")).json();
+  const last = Math.max(...list.map((memory) => Date.parse(memory.created_at)));
+  const week = 7 * 86_400_000;
+  const shift = Math.max(0, Math.floor((Date.now() - last) / week) * week);
+  return { memories: list.map((memory) => ({ ...memory, created_at: new Date(Date.parse(memory.created_at) + shift).toISOString() })), notes: [] };
+}
