@@ -180,6 +180,11 @@ class FakeGateway:
             status, problem = self.refuse_next.pop(0)
             return web.json_response(problem, status=status, headers={"Retry-After": "30"})
         body, operation = await request.json(), request.match_info["operation"]
+        # Plain texts are memories, too; their place becomes their id.
+        body["memories"] = [
+            {"id": str(index), "text": item} if isinstance(item, str) else item
+            for index, item in enumerate(body["memories"])
+        ]
         content = hashlib.sha256(json.dumps([operation, body], sort_keys=True).encode()).hexdigest()
         known = self._known.get(content)
         if known is not None:

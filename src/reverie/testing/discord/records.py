@@ -6,6 +6,7 @@ import asyncio
 import collections
 import json
 import time
+import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ from aiohttp import web
 
 from reverie.testing.discord.payloads import Json
 
-__all__ = ["Interaction", "Session"]
+__all__ = ["Interaction", "Session", "Socket"]
 
 
 @dataclass(eq=False, slots=True)
@@ -53,6 +54,32 @@ class Interaction:
         return choices
 
 
+class Socket:
+    """A client's socket. Libraries that ask for zlib-stream (hikari) get one compressed stream of binary frames."""
+
+    def __init__(self, socket: web.WebSocketResponse, compression: str | None) -> None:
+        self.raw = socket
+        self._deflate = zlib.compressobj() if compression == "zlib-stream" else None
+
+    @property
+    def closed(self) -> bool:
+        """Whether either side has closed it."""
+        return self.raw.closed
+
+    async def send(self, frame: Json | str) -> None:
+        """Send a frame."""
+        text = frame if isinstance(frame, str) else json.dumps(frame)
+        if self._deflate is None:
+            await self.raw.send_str(text)
+        else:
+            packed = self._deflate.compress(text.encode()) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
+            await self.raw.send_bytes(packed)
+
+    async def close(self, code: int, message: bytes = b"") -> None:
+        """Close it."""
+        await self.raw.close(code=code, message=message)
+
+
 @dataclass(eq=False, slots=True)
 class Session:
     """A gateway session, which outlives its socket so that it can be resumed."""
@@ -60,7 +87,7 @@ class Session:
     id: str
     intents: int
     shard: tuple[int, int]
-    socket: web.WebSocketResponse | None
+    socket: Socket | None
     sequence: int = 0
     sent: collections.deque[tuple[int, str]] = field(default_factory=lambda: collections.deque(maxlen=500))
 
@@ -75,4 +102,4 @@ class Session:
         frame = json.dumps({"op": 0, "t": kind, "s": self.sequence, "d": data})
         self.sent.append((self.sequence, frame))
         if self.socket is not None and not self.socket.closed:
-            await self.socket.send_str(frame)
+            await self.socket.send(frame)

@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from reverie.testing.discord.payloads import GUILD_MEMBERS, Json, snowflake
-from reverie.testing.discord.records import Session
+from reverie.testing.discord.records import Session, Socket
 from reverie.testing.discord.world import World
 
 __all__ = ["Gateway"]
@@ -60,27 +60,28 @@ class Gateway:
     async def _control(self, op: int, data: Any, sessions: list[Session] | None = None) -> None:
         for session in list(self.sessions.values()) if sessions is None else sessions:
             if session.socket is not None and not session.socket.closed:
-                await session.socket.send_json({"t": None, "s": None, "op": op, "d": data})
+                await session.socket.send({"t": None, "s": None, "op": op, "d": data})
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """One client socket."""
-        socket = web.WebSocketResponse(max_msg_size=1 << 22, compress=False)
-        await socket.prepare(request)
-        await socket.send_json(
+        raw = web.WebSocketResponse(max_msg_size=1 << 22, compress=False)
+        await raw.prepare(request)
+        socket = Socket(raw, request.query.get("compress"))
+        await socket.send(
             {"t": None, "s": None, "op": 10, "d": {"heartbeat_interval": self._heartbeat_ms, "_trace": []}}
         )
         session: Session | None = None
         alive = asyncio.Event()
         reaper = asyncio.create_task(self._reap(socket, alive))
         try:
-            async for message in socket:
+            async for message in raw:
                 if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                     continue
                 frame = json.loads(message.data)
                 if frame["op"] == 1:
                     alive.set()
                     self.heartbeats.append(time.monotonic())
-                    await socket.send_json({"t": None, "s": None, "op": 11, "d": None})
+                    await socket.send({"t": None, "s": None, "op": 11, "d": None})
                 else:
                     session = await self._handle(socket, session, frame["op"], frame.get("d"))
         finally:
@@ -89,9 +90,9 @@ class Gateway:
                 await reaper
             if session is not None and session.socket is socket:
                 session.socket = None
-        return socket
+        return raw
 
-    async def _reap(self, socket: web.WebSocketResponse, alive: asyncio.Event) -> None:
+    async def _reap(self, socket: Socket, alive: asyncio.Event) -> None:
         """Close a client that stopped sending heartbeats, as Discord does (4009)."""
         while not socket.closed:
             try:
@@ -102,13 +103,11 @@ class Gateway:
                 return
             alive.clear()
 
-    async def _close(self, socket: web.WebSocketResponse, code: int, why: str) -> None:
+    async def _close(self, socket: Socket, code: int, why: str) -> None:
         self.closes.append(code)
         await socket.close(code=code, message=why.encode())
 
-    async def _handle(
-        self, socket: web.WebSocketResponse, session: Session | None, op: int, data: Any
-    ) -> Session | None:
+    async def _handle(self, socket: Socket, session: Session | None, op: int, data: Any) -> Session | None:
         if op == 2:
             return await self._identify(socket, data)
         if op == 6:
@@ -120,7 +119,7 @@ class Gateway:
             await session.dispatch("GUILD_MEMBERS_CHUNK", chunk)
         return session
 
-    async def _identify(self, socket: web.WebSocketResponse, data: Json) -> Session | None:
+    async def _identify(self, socket: Socket, data: Json) -> Session | None:
         if data["token"] != self._world.token:
             await self._close(socket, 4004, "Authentication failed.")
             return None
@@ -149,15 +148,15 @@ class Gateway:
         self._world.changed()
         return session
 
-    async def _resume(self, socket: web.WebSocketResponse, data: Json) -> Session | None:
+    async def _resume(self, socket: Socket, data: Json) -> Session | None:
         session = self.sessions.get(data["session_id"])
         if session is None:
-            await socket.send_json({"t": None, "s": None, "op": 9, "d": False})
+            await socket.send({"t": None, "s": None, "op": 9, "d": False})
             return None
         session.socket = socket
         for sequence, frame in list(session.sent):
             if sequence > (data["seq"] or 0):
-                await socket.send_str(frame)
+                await socket.send(frame)
         await session.dispatch("RESUMED", {})
         self.resumes += 1
         self._world.changed()
