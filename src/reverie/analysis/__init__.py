@@ -1,0 +1,20 @@
+"""What matters in a user's memories, how it hangs together, what changes: every claim a test. Pure: no I/O."""
+
+from reverie.analysis.engine import analyze
+from reverie.analysis.export import to_graphml, to_networkx, to_node_link
+from reverie.analysis.importance import DEFAULT_WEIGHTS
+from reverie.analysis.insight import Insight, LocalInsight, TextInsight
+from reverie.analysis.recall import RECALL_WEIGHTS, recall
+
+__all__ = [
+    "DEFAULT_WEIGHTS",
+    "RECALL_WEIGHTS",
+    "Insight",
+    "LocalInsight",
+    "TextInsight",
+    "analyze",
+    "recall",
+    "to_graphml",
+    "to_networkx",
+    "to_node_link",
+]

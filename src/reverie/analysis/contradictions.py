@@ -1,0 +1,120 @@
+"""Pairs of memories that may contradict each other: candidates for a person or a language model to judge."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from reverie.analysis.budget import Budget
+from reverie.analysis.neighbours import Neighbours
+from reverie.analysis.texts import NEGATIONS, STOPWORDS, words
+from reverie.contracts import DuplicateGroup, Memory
+
+__all__ = ["find_contradictions"]
+
+_CLOSE = 0.55
+_EVERY = 512
+_MOST = 200
+
+_OPPOSITES: dict[str, frozenset[str]] = {}
+for _pair in """love hate|like hate|like dislike|love dislike|enjoy hate|enjoy dislike|adore hate|married single
+married divorced|alive dead|vegetarian meat|vegan meat|always never|start stop|started stopped|employed unemployed
+before after|early late|morning night|hot cold|rich poor|introvert extrovert|win lose|won lost|buy sell|bought sold
+joined left|single girlfriend|single boyfriend|single wife|single husband|loves hates|likes hates|likes dislikes
+loves dislikes|enjoys hates|favorite worst|best worst|easy hard|happy sad|tall short|young old|remote office""".replace(
+    "\n", "|"
+).split("|"):
+    _one, _two = _pair.split()
+    _OPPOSITES[_one] = _OPPOSITES.get(_one, frozenset()) | {_two}
+    _OPPOSITES[_two] = _OPPOSITES.get(_two, frozenset()) | {_one}
+
+# Attributes of which a person has one value at a time; the value follows.
+_SINGLE = re.compile(
+    r"\b(?P<key>favou?rite(?: \w+){1,2} (?:is|was)|names? is|live[sd]? in|born (?:in|on)|birthday is(?: on)?"
+    r"|years old|work(?:s|ed)? (?:as|at|for)|moved to|from|job is|has|have)\b(?P<value>.*)"
+)
+_AGE = re.compile(r"\b(?P<age>\d{1,3}) years old\b")
+
+
+def find_contradictions(
+    memories: Sequence[Memory], near: Neighbours, skip: set[int], *, budget: Budget
+) -> list[DuplicateGroup]:
+    """Pairs on one subject (cosine at least .55) of which one negates the other, uses the opposite word, or gives
+    another value for what has one value at a time (home, age, favourite). Never more than candidates."""
+    rows, columns = np.nonzero((near[1] >= _CLOSE) & (near[0] >= 0))
+    found: dict[tuple[int, int], tuple[float, str]] = {}
+    cache: dict[int, _Claim] = {}
+    for done, (i, j, cosine) in enumerate(
+        zip(rows.tolist(), near[0][rows, columns].tolist(), near[1][rows, columns].tolist(), strict=True)
+    ):
+        if done % _EVERY == 0:
+            budget.check()
+        pair = (min(i, j), max(i, j))
+        if pair in found or i in skip or j in skip:
+            continue
+        for k in pair:
+            if k not in cache:
+                cache[k] = _Claim(memories[k].text)
+        if reason := _opposed(cache[pair[0]], cache[pair[1]]):
+            found[pair] = (cosine, reason)
+    ranked = sorted(found.items(), key=lambda p: (-round(p[1][0], 5), p[0]))[:_MOST]
+    return [
+        DuplicateGroup(
+            memory_ids=[memories[i].id for i in pair],
+            similarity=round(min(1.0, cosine), 4),
+            kind="contradiction",
+            keep=None,
+            reason=f"candidate: {reason}",
+        )
+        for pair, (cosine, reason) in ranked
+    ]
+
+
+class _Claim:
+    """The parts of a text that a contradiction is read from."""
+
+    __slots__ = ("age", "content", "key", "negated", "value")
+
+    def __init__(self, text: str) -> None:
+        tokens = words(text)[:60]
+        self.negated = sum(t in NEGATIONS for t in tokens) % 2
+        self.content = frozenset(_stem(t) for t in tokens if t not in STOPWORDS and t not in NEGATIONS)
+        joined = " ".join(tokens)
+        match = _SINGLE.search(joined)
+        weak = match is None or match["key"] in ("has", "have", "from")
+        self.key = "" if weak or match is None else re.sub(r"favour", "favor", match["key"])
+        self.value = frozenset() if weak or match is None else frozenset(match["value"].split()) - STOPWORDS
+        found = _AGE.search(joined)
+        self.age = found["age"] if found else ""
+
+
+def _opposed(a: _Claim, b: _Claim) -> str | None:
+    union = len(a.content | b.content)
+    if not union:
+        return None
+    both = a.content & b.content
+    if a.age and b.age and a.age != b.age and _before(a) == _before(b):
+        return f"two ages, {a.age} and {b.age}"
+    only_a, only_b = a.content - b.content, b.content - a.content
+    for word in sorted(only_a):
+        if other := sorted(_OPPOSITES.get(word, frozenset()) & only_b):
+            rest = len((only_a | only_b) - {word, other[0]})
+            if a.negated == b.negated and both and rest <= len(both):
+                return f"“{word}” against “{other[0]}”"
+    if a.negated != b.negated and len(both) >= 0.5 * union:
+        return "one says not"
+    if a.key and a.key == b.key and a.negated == b.negated and a.value and b.value and not a.value & b.value:
+        return f"two values for “{a.key}”"
+    return None
+
+
+def _before(claim: _Claim) -> frozenset[str]:
+    return claim.content - {claim.age}
+
+
+def _stem(word: str) -> str:
+    if len(word) > 4 and word.endswith("s") and not word.endswith("ss"):
+        return word[:-1]
+    return word

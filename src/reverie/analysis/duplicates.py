@@ -1,0 +1,216 @@
+"""Memories that say the same, and memories that say nothing."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from rapidfuzz import fuzz
+from rapidfuzz.distance import Levenshtein
+
+from reverie.analysis.budget import Budget
+from reverie.analysis.contradictions import find_contradictions
+from reverie.analysis.importance import is_pinned
+from reverie.analysis.neighbours import Neighbours
+from reverie.analysis.texts import NEGATIONS, STOPWORDS, normalized, words
+from reverie.contracts import DuplicateGroup, Memory
+
+__all__ = ["find_duplicates", "is_junk", "says_the_same"]
+
+_CLOSE = 0.80
+_VERY_CLOSE = 0.95
+_EDIT = 0.75
+_SPELLING = 0.72
+_TEMPLATE = 3
+"""So many memories that differ in their numbers, links and mentions alone are a template."""
+_EVERY = 512
+
+_COMMAND = re.compile(r"^[!/.$?;>~+\-]{1,2}[a-z][\w-]*(?:\s+\S+){0,4}$", re.IGNORECASE)
+_VARIABLE = re.compile(r"https?://\S+|<[@#:][^>]*>|@\w+|\d+(?:[.,:/\-]\d+)*")
+_STOCK = frozenset(
+    """ok okay k kk yes yeah yep yup no nope nah hi hey hello hiya yo bye goodbye cya gn gm lol lmao rofl haha hahaha
+    hehe xd thanks thx ty thank you np welcome please pls sure cool nice great wow omg hmm hm uh um brb gtg afk idk idc
+    test testing ping pong good morning night evening same true right alright fine gg wp rip oof bruh huh
+    what""".split()  # noqa: SIM905
+)
+
+
+def find_duplicates(memories: Sequence[Memory], near: Neighbours, *, budget: Budget) -> list[DuplicateGroup]:
+    """Groups of two and more memories: exact, normalised, near, boilerplate; last, pairs that may contradict.
+
+    Near: cosine at least .80 and verified on the words: edit similarity at least .75 (Levenshtein 1966), no other
+    number, no other negation, every changed content word a spelling of its counterpart. Cosine alone calls "I love
+    cats" and "I love dogs" the same. A memory is in one group at most, contradictions apart.
+    """
+    keys = [normalized(m.text) for m in memories]
+    junk = [i for i, (m, key) in enumerate(zip(memories, keys, strict=True)) if is_junk(m.text, key)]
+    taken = set(junk)
+    by_key: dict[str, list[int]] = defaultdict(list)
+    for i, key in enumerate(keys):
+        if i not in taken:
+            by_key[key].append(i)
+    budget.check()
+    leader = {i: members[0] for members in by_key.values() for i in members}
+    merged = _near_groups(memories, keys, leader, near, budget)
+    groups: list[DuplicateGroup] = []
+    for members, similarity in merged:
+        everyone = sorted(i for first in members for i in by_key[keys[first]])
+        if len(everyone) < 2:
+            continue
+        taken.update(everyone)
+        kind = "near" if len(members) > 1 else "normalized"
+        if len({memories[i].text for i in everyone}) == 1:
+            kind = "exact"
+        groups.append(_group(memories, everyone, kind, similarity))
+    groups += _templates(memories, keys, taken)
+    if len(junk) > 1:
+        groups.append(
+            DuplicateGroup(
+                memory_ids=[memories[i].id for i in junk],
+                similarity=0.0,
+                kind="boilerplate",
+                keep=None,
+                reason="commands and stock phrases that tell nothing about the user",
+            )
+        )
+    order = {"exact": 0, "normalized": 1, "near": 2, "boilerplate": 3}
+    groups.sort(key=lambda g: (order[g.kind], -len(g.memory_ids)))
+    return groups + find_contradictions(memories, near, {i for g in merged for i in g[0][1:]}, budget=budget)
+
+
+def is_junk(text: str, key: str | None = None) -> bool:
+    """Whether a memory is a bot command or a stock phrase such as "lol ok"."""
+    stripped = text.strip()
+    if _COMMAND.match(stripped) and not stripped.startswith("."):
+        return True
+    parts = (normalized(text) if key is None else key).split()
+    return 0 < len(parts) <= 4 and all(p in _STOCK for p in parts)
+
+
+def says_the_same(first: str, second: str, cosine: float) -> bool:
+    """Whether two normalised texts say the same, given the cosine of their vectors."""
+    if cosine < _CLOSE:
+        return False
+    a, b = words(first), words(second)
+    if _numbers(a) != _numbers(b) or _polarity(a) != _polarity(b):
+        return False
+    left, right = Counter(a), Counter(b)
+    only_a = [w for w in (left - right).elements() if w not in STOPWORDS]
+    only_b = [w for w in (right - left).elements() if w not in STOPWORDS]
+    if not only_a and not only_b:
+        # The same content words in one order: little words and punctuation differ.
+        content_a, content_b = ([w for w in t if w not in STOPWORDS] for t in (a, b))
+        return content_a == content_b or (sorted(content_a) == sorted(content_b) and cosine >= _VERY_CLOSE)
+    if len(only_a) != len(only_b) or Levenshtein.normalized_similarity(first, second) < _EDIT:
+        return False
+    return all(any(_spelling(w, other) for other in only_b) for w in only_a)
+
+
+def _spelling(a: str, b: str) -> bool:
+    """A typing error or another form of a word; three letters and fewer must be equal."""
+    if min(len(a), len(b)) <= 3 or a[0] != b[0]:
+        # Letters swapped at the start ("ahve") are the one error that moves the first letter.
+        return len(a) == len(b) > 3 and sorted(a) == sorted(b)
+    return bool(fuzz.ratio(a, b) / 100 >= _SPELLING)
+
+
+def _numbers(tokens: Iterable[str]) -> list[str]:
+    return sorted(t for t in tokens if any(c.isdigit() for c in t))
+
+
+def _polarity(tokens: Iterable[str]) -> int:
+    return sum(t in NEGATIONS or t.replace("'", "") in _BARE_NEGATIONS for t in tokens) % 2
+
+
+_BARE_NEGATIONS = frozenset(w.replace("'", "") for w in NEGATIONS if "'" in w)
+
+
+def _near_groups(
+    memories: Sequence[Memory], keys: list[str], leader: dict[int, int], near: Neighbours, budget: Budget
+) -> list[tuple[list[int], float]]:
+    """Groups of leaders (one for each normalised text) that say the same, with the least similarity inside."""
+    pairs: dict[tuple[int, int], float] = {}
+    rows, columns = np.nonzero((near[1] >= _CLOSE) & (near[0] >= 0))
+    for i, j, cosine in zip(
+        rows.tolist(), near[0][rows, columns].tolist(), near[1][rows, columns].tolist(), strict=True
+    ):
+        if i in leader and j in leader and leader[i] != leader[j]:
+            a, b = sorted((leader[i], leader[j]))
+            pairs[a, b] = max(cosine, pairs.get((a, b), 0.0))
+    group_of: dict[int, list[int]] = {i: [i] for i in sorted(set(leader.values()))}
+    likeness: dict[int, float] = dict.fromkeys(group_of, 1.0)
+    ordered = sorted(pairs.items(), key=lambda p: (-round(p[1], 5), p[0]))
+    for done, ((a, b), cosine) in enumerate(ordered):
+        if done % _EVERY == 0:
+            budget.progress("duplicates", done, len(ordered))
+        one, two = group_of[a], group_of[b]
+        if one is two or not says_the_same(keys[a], keys[b], cosine):
+            continue
+        # Compared with the first of each group too: a chain of small steps must not join far ends.
+        if (one[0], two[0]) != (a, b) and not says_the_same(keys[one[0]], keys[two[0]], cosine):
+            continue
+        least = min(likeness[one[0]], likeness[two[0]], cosine)
+        joined = sorted(one + two)
+        for member in joined:
+            group_of[member] = joined
+        likeness[joined[0]] = least
+    firsts = sorted({members[0] for members in group_of.values()})
+    return [(group_of[first], round(min(1.0, likeness[first]), 4)) for first in firsts]
+
+
+def _templates(memories: Sequence[Memory], keys: list[str], taken: set[int]) -> list[DuplicateGroup]:
+    by_shape: dict[str, list[int]] = defaultdict(list)
+    for i, memory in enumerate(memories):
+        if i in taken:
+            continue
+        shape, changes = _VARIABLE.subn("0", memory.text.casefold())
+        if changes and len(shape.split()) >= 3:
+            by_shape[normalized(shape)].append(i)
+    out = []
+    for members in by_shape.values():
+        if len(members) >= _TEMPLATE:
+            taken.update(members)
+            out.append(_group(memories, members, "boilerplate", 1.0))
+    return out
+
+
+_WHY = {
+    "exact": "the same text",
+    "normalized": "the same words; case, punctuation or space differ",
+    "near": "the same claim in nearly the same words",
+    "boilerplate": "one sentence with other numbers, links or mentions",
+}
+
+
+def _group(memories: Sequence[Memory], members: list[int], kind: str, similarity: float) -> DuplicateGroup:
+    def worth(i: int) -> tuple[bool, int, int, float]:
+        m = memories[i]
+        when = m.created_at.timestamp() if m.created_at else 0.0
+        # Of equal texts the first stays; of like ones the fuller, then the newer.
+        detail = len(m.text) if kind == "near" else 0
+        return is_pinned(m), m.access_count, detail, -when if kind in ("exact", "normalized") else when
+
+    best = max(members, key=worth)
+    rest = [worth(i) for i in members if i != best]
+    mine = worth(best)
+    if mine[0] and not any(r[0] for r in rest):
+        chosen = "keep the pinned one"
+    elif all(mine[1] > r[1] for r in rest):
+        chosen = f"keep the one used most ({mine[1]} times)"
+    elif kind == "near" and all(mine[2] > r[2] for r in rest):
+        chosen = "keep the fullest"
+    elif kind in ("exact", "normalized"):
+        chosen = "keep the first"
+    else:
+        chosen = "keep the newest"
+    return DuplicateGroup.model_validate(
+        {
+            "memory_ids": [memories[i].id for i in members],
+            "similarity": similarity,
+            "kind": kind,
+            "keep": memories[best].id,
+            "reason": f"{_WHY[kind]}; {chosen}",
+        }
+    )

@@ -1,0 +1,234 @@
+"""The analysis of one user's memories: sections that share their groundwork, each within the deadline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any, get_args
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from reverie.analysis.advice import advise
+from reverie.analysis.budget import Budget, OutOfTime
+from reverie.analysis.duplicates import find_duplicates
+from reverie.analysis.graph import MemoryGraph, build_graph, describe_graph
+from reverie.analysis.importance import importance
+from reverie.analysis.insight import Insight, LocalInsight, TextInsight
+from reverie.analysis.moments import timeline
+from reverie.analysis.neighbours import Neighbours, find_neighbours, unit_rows
+from reverie.analysis.patterns import find_patterns
+from reverie.analysis.shared import SharedNames, find_shared
+from reverie.analysis.texts import content_words
+from reverie.contracts import AnalyzeOptions, AnalyzeResult, DuplicateGroup, Emotion, Importance, Memory
+from reverie.contracts.analyze import Section
+from reverie.embedding.base import OnProgress, Vectors, silent
+from reverie.errors import InvalidInput
+
+__all__ = ["analyze"]
+
+_NEIGHBOURS = 12
+_MOST_ENTITIES = 200
+_SECTIONS: tuple[Section, ...] = ("graph", "importance", "duplicates", "patterns", "emotion", "advice")
+
+
+def analyze(
+    memories: Sequence[Memory],
+    vectors: Vectors,
+    options: AnalyzeOptions | None = None,
+    *,
+    now: datetime,
+    on_progress: OnProgress = silent,
+    deadline: float | None = None,
+    insight: TextInsight | None = None,
+) -> AnalyzeResult:
+    """Analyse ``memories`` whose embeddings are ``vectors`` ((n, d), of one model).
+
+    Sections (``options.sections``, all by default): importance, graph, patterns, duplicates, advice, emotion. The
+    answer is the same for the same input, ``now`` and ``options.seed``. At ``deadline`` (``time.monotonic()``
+    seconds) the section under way is dropped and it and the rest are named in ``notes``. ``on_progress`` gets the
+    stages graph, importance, duplicates, patterns, emotion, advice, and may raise to cancel. ``insight`` reads
+    sentiment and names; the default is local.
+
+    Raises ``InvalidInput`` when vectors do not match the memories or a weight names no factor.
+    """
+    options = options or AnalyzeOptions()
+    if len(vectors) != len(memories):
+        raise InvalidInput(f"{len(vectors)} vectors for {len(memories)} memories")
+    if not np.isfinite(vectors).all():
+        raise InvalidInput("vectors hold values that are not finite")
+    started = time.perf_counter()
+    work = _Work(memories, vectors, options, now, Budget(deadline, on_progress), insight or LocalInsight())
+    wanted = set(options.sections or get_args(Section))
+    late: list[str] = []
+    seconds: dict[str, float] = {}
+    for section in _SECTIONS:
+        if section not in wanted:
+            continue
+        began = time.perf_counter()
+        try:
+            work.budget.progress(section, 0, 1)
+            _RUN[section](work)
+            on_progress(section, 1, 1)
+        except OutOfTime:
+            late.append(section)
+        seconds[f"{section}_seconds"] = round(time.perf_counter() - began, 4)
+    if late:
+        work.notes.append(f"time budget reached; not finished: {', '.join(late)}")
+    result = work.result
+    stats = {
+        "memories": len(memories),
+        **work.stats,
+        **seconds,
+        "analysis_seconds": round(time.perf_counter() - started, 4),
+    }
+    return AnalyzeResult(
+        importance=[] if "importance" not in wanted else _top(result.get("importance", []), options.top),
+        graph=result.get("graph"),
+        patterns=result.get("patterns", []),
+        duplicates=result.get("duplicates", []) if "duplicates" in wanted else [],
+        core=[i.memory_id for i in result.get("importance", []) if i.core] if "importance" in wanted else [],
+        advice=result.get("advice", []),
+        emotion=result.get("emotion", []),
+        entities=result.get("entities", {}),
+        timeline=timeline(memories, work.zone),
+        notes=work.notes,
+        stats=stats,
+    )
+
+
+def _top(entries: list[Importance], top: int | None) -> list[Importance]:
+    return entries if top is None else entries[:top]
+
+
+class _Work:
+    """What sections share, computed when the first of them asks."""
+
+    def __init__(
+        self,
+        memories: Sequence[Memory],
+        vectors: Vectors,
+        options: AnalyzeOptions,
+        now: datetime,
+        budget: Budget,
+        reader: TextInsight,
+    ) -> None:
+        self.memories = memories
+        self.options = options
+        self.now = now
+        self.budget = budget
+        self.zone = ZoneInfo(options.timezone)
+        self.notes: list[str] = []
+        self.stats: dict[str, Any] = {}
+        self.result: dict[str, Any] = {}
+        self._raw = vectors
+        self._reader = reader
+
+    @cached_property
+    def texts(self) -> list[str]:
+        return [m.text for m in self.memories]
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        return unit_rows(self._raw)
+
+    @cached_property
+    def near(self) -> Neighbours:
+        return find_neighbours(self.vectors, _NEIGHBOURS, budget=self.budget, seed=self.options.seed)
+
+    @cached_property
+    def tokens(self) -> list[list[str]]:
+        out = []
+        for number, text in enumerate(self.texts):
+            if number % 1024 == 0:
+                self.budget.check()
+            out.append(content_words(text[:5000]))
+        return out
+
+    @cached_property
+    def insights(self) -> list[Insight]:
+        return self._reader.read(self.texts, on_progress=lambda _stage, _done, _total: self.budget.check())
+
+    @cached_property
+    def shared(self) -> SharedNames:
+        return find_shared([i.entities for i in self.insights], self.tokens, budget=self.budget)
+
+    @cached_property
+    def graph(self) -> MemoryGraph:
+        return build_graph(self.vectors, self.near, self.shared, budget=self.budget, seed=self.options.seed)
+
+    @cached_property
+    def scores(self) -> list[Importance]:
+        return importance(
+            self.memories,
+            self.vectors,
+            self.near,
+            self.tokens,
+            self.insights,
+            now=self.now,
+            half_life_days=self.options.half_life_days,
+            weights=self.options.weights,
+        )
+
+    @cached_property
+    def duplicates(self) -> list[DuplicateGroup]:
+        return find_duplicates(self.memories, self.near, budget=self.budget)
+
+
+def _graph(work: _Work) -> None:
+    work.result["graph"] = describe_graph(work.graph, work.memories, work.shared, work.tokens, edges=work.options.edges)
+
+
+def _importance(work: _Work) -> None:
+    work.result["importance"] = work.scores
+
+
+def _duplicates(work: _Work) -> None:
+    work.result["duplicates"] = work.duplicates
+
+
+def _patterns(work: _Work) -> None:
+    themes = work.graph.communities
+    names = _theme_names(work)
+    found, notes, counts = find_patterns(
+        work.memories, themes, names, zone=work.zone, budget=work.budget, seed=work.options.seed
+    )
+    work.result["patterns"] = found
+    work.notes += notes
+    work.stats |= counts
+
+
+def _theme_names(work: _Work) -> dict[int, str]:
+    graph = work.result.get("graph") or describe_graph(work.graph, work.memories, work.shared, work.tokens, edges=False)
+    return {c: ", ".join(theme.keywords[:3]) or theme.id for c, theme in enumerate(graph.communities)}
+
+
+def _emotion(work: _Work) -> None:
+    read = work.insights
+    work.result["emotion"] = [
+        Emotion.model_construct(memory_id=m.id, sentiment=i.sentiment, language=i.language)
+        for m, i in zip(work.memories, read, strict=True)
+    ]
+    unscored = sum(i.sentiment is None for i in read)
+    if unscored:
+        work.notes.append(f"sentiment not scored for {unscored} of {len(read)} memories: no lexicon for their language")
+    places = list(work.shared.places.items())[:_MOST_ENTITIES]
+    work.result["entities"] = {name: [work.memories[i].id for i in found] for name, found in places}
+
+
+def _advice(work: _Work) -> None:
+    work.result["advice"] = advise(
+        work.memories, work.scores, work.duplicates, now=work.now, half_life_days=work.options.half_life_days
+    )
+
+
+_RUN: dict[Section, Callable[[_Work], None]] = {
+    "graph": _graph,
+    "importance": _importance,
+    "duplicates": _duplicates,
+    "patterns": _patterns,
+    "emotion": _emotion,
+    "advice": _advice,
+}

@@ -1,0 +1,238 @@
+"""The similarity graph: who is like whom, in which communities, what is typical, what connects, what stands alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from reverie.analysis.budget import Budget
+from reverie.analysis.neighbours import Neighbours
+from reverie.analysis.shared import SharedNames
+from reverie.contracts import Community, GraphEdge, GraphResult, Memory
+from reverie.embedding.base import Vectors
+
+__all__ = ["MemoryGraph", "build_graph", "describe_graph"]
+
+_NEIGHBOURS = 10
+_MOST_EDGES = 50_000
+_MOST_CENTRAL = 20
+_SHARED_WEIGHT = 0.25
+_DAMPING = 0.85
+_ROUNDS = 8
+"""Times that Leiden may fold communities into nodes; it settles in three or four."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryGraph:
+    """An undirected graph over memories by their index."""
+
+    #: (n, n) cosines of mutual neighbours.
+    similar: sparse.csr_matrix
+    #: (n, n) 0 to 1, how much two memories share in names and phrases.
+    shared: sparse.csr_matrix
+    #: Community of each memory, -1 for those that stand alone; 0 is the largest.
+    communities: NDArray[np.int64]
+    #: PageRank on the similarities, sums to 1 over memories.
+    typical: NDArray[np.float64]
+    #: Participation coefficient x strength.
+    bridging: NDArray[np.float64]
+    #: The similarity below which two memories are not connected.
+    threshold: float
+
+
+def build_graph(
+    vectors: Vectors, near: Neighbours, shared: SharedNames, *, budget: Budget, seed: int = 0
+) -> MemoryGraph:
+    """Build the graph from ``vectors`` ((n, d), unit length) and their nearest neighbours.
+
+    Two memories are ``similar`` when each is among the other's ten nearest and their cosine is above what random
+    pairs reach. Communities: Leiden (Traag et al. 2019), seeded. Typical: PageRank (Page et al. 1999). Bridges:
+    participation coefficient (Guimera and Amaral 2005) x strength, since betweenness takes O(nm).
+    """
+    threshold = _background(vectors, seed)
+    similar = _mutual(near, threshold)
+    budget.check()
+    both = (similar + _SHARED_WEIGHT * shared.weights).tocsr()
+    communities = _communities(both, seed)
+    budget.check()
+    return MemoryGraph(
+        similar=similar,
+        shared=shared.weights,
+        communities=communities,
+        typical=_pagerank(similar, budget),
+        bridging=_bridging(both, communities),
+        threshold=threshold,
+    )
+
+
+def describe_graph(
+    graph: MemoryGraph, memories: Sequence[Memory], shared: SharedNames, tokens: Sequence[list[str]], *, edges: bool
+) -> GraphResult:
+    """The graph as a result; at most 50,000 of its strongest edges are listed."""
+    ids = [m.id for m in memories]
+    labels = graph.communities
+    count = int(labels.max()) + 1 if len(labels) else 0
+    order = np.argsort(labels, kind="stable")
+    bounds = np.searchsorted(labels[order], np.arange(count + 1))
+    members = [order[bounds[c] : bounds[c + 1]] for c in range(count)]
+    df = Counter(word for text in tokens for word in set(text))
+    communities = [
+        Community(id=f"c{c + 1}", memory_ids=[ids[i] for i in group], keywords=_keywords(group, tokens, df))
+        for c, group in enumerate(members)
+    ]
+    connected = np.flatnonzero(labels >= 0)
+    central = connected[np.argsort(-np.round(graph.typical[connected], 12), kind="stable")]
+    bridges = np.argsort(-np.round(graph.bridging, 9), kind="stable")
+    listed = _edges(graph, ids, shared) if edges else []
+    return GraphResult(
+        communities=communities,
+        central=[ids[i] for i in central[:_MOST_CENTRAL]],
+        bridges=[ids[i] for i in bridges[:_MOST_CENTRAL] if graph.bridging[i] > 0],
+        isolated=[ids[i] for i in np.flatnonzero(labels < 0)],
+        edges=listed,
+        metrics=_metrics(graph, count, len(listed)),
+    )
+
+
+def _background(vectors: Vectors, seed: int) -> float:
+    """Mean + 2 standard deviations of the cosine of random pairs: what models call alike differs widely."""
+    n = len(vectors)
+    if n < 3:
+        return 0.5
+    rng = np.random.default_rng(seed)
+    first = rng.integers(0, n, 4000)
+    second = (first + rng.integers(1, n, 4000)) % n
+    sims = np.einsum("nd,nd->n", vectors[first], vectors[second])
+    # A few very like memories (or only copies) must not raise the bar above their own likeness.
+    return float(np.clip(np.round(sims.mean() + 2 * sims.std(), 4), 0.1, 0.75))
+
+
+def _mutual(near: Neighbours, threshold: float) -> sparse.csr_matrix:
+    index, value = near[0][:, :_NEIGHBOURS], near[1][:, :_NEIGHBOURS]
+    n = len(index)
+    keep = (index >= 0) & (value >= threshold)
+    rows = np.repeat(np.arange(n), keep.sum(axis=1))
+    weights = np.clip(np.round(value[keep].astype(np.float64), 5), 0.0, 1.0)
+    directed = sparse.csr_matrix((weights, (rows, index[keep])), shape=(n, n))
+    mutual = directed.minimum(directed.T).tocsr()
+    mutual.eliminate_zeros()
+    return mutual
+
+
+def _communities(adjacency: sparse.csr_matrix, seed: int) -> NDArray[np.int64]:
+    n = adjacency.shape[0]
+    labels = np.full(n, -1, dtype=np.int64)
+    degree = np.diff(adjacency.indptr)
+    inside = np.flatnonzero(degree > 0)
+    if not len(inside):
+        return labels
+    from sknetwork.clustering import Leiden
+
+    part = adjacency[inside][:, inside]
+    found = Leiden(n_aggregations=_ROUNDS, random_state=seed, sort_clusters=False).fit_predict(part)
+    # Numbered by size, then by the first member, so that equal inputs give equal names.
+    sizes = Counter(found.tolist())
+    first: dict[int, int] = {}
+    for place, label in enumerate(found.tolist()):
+        first.setdefault(label, place)
+    rank = {label: r for r, label in enumerate(sorted(sizes, key=lambda c: (-sizes[c], first[c])))}
+    labels[inside] = [rank[label] for label in found.tolist()]
+    return labels
+
+
+def _pagerank(adjacency: sparse.csr_matrix, budget: Budget) -> NDArray[np.float64]:
+    n = adjacency.shape[0]
+    if n == 0:
+        return np.zeros(0)
+    strength = np.asarray(adjacency.sum(axis=1)).ravel()
+    step = (sparse.diags(1.0 / np.where(strength > 0, strength, 1.0)) @ adjacency).T.tocsr()
+    rank = np.full(n, 1.0 / n)
+    for _ in range(100):
+        budget.check()
+        spread = step @ rank + rank[strength == 0].sum() / n
+        new = _DAMPING * spread + (1 - _DAMPING) / n
+        moved = float(np.abs(new - rank).sum())
+        rank = new
+        if moved < 1e-8:
+            break
+    return rank
+
+
+def _bridging(adjacency: sparse.csr_matrix, labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    n = len(labels)
+    count = int(labels.max()) + 1 if n else 0
+    if count < 2:
+        return np.zeros(n)
+    inside = np.flatnonzero(labels >= 0)
+    membership = sparse.csr_matrix((np.ones(len(inside)), (inside, labels[inside])), shape=(n, count))
+    towards = (adjacency @ membership).tocsr()
+    strength = np.asarray(adjacency.sum(axis=1)).ravel()
+    squares = np.asarray(towards.multiply(towards).sum(axis=1)).ravel()
+    return np.asarray(np.where(strength > 0, strength - squares / np.maximum(strength, 1e-12), 0.0))
+
+
+def _keywords(group: NDArray[np.int64], tokens: Sequence[list[str]], df: Counter[str]) -> list[str]:
+    """The words that set a community apart: frequency inside x how much of the word is inside."""
+    inside = Counter(word for i in group[:2000] for word in set(tokens[i]))
+    ranked = sorted(inside.items(), key=lambda item: (-item[1] * item[1] / df[item[0]], item[0]))
+    return [word for word, _ in ranked[:4]]
+
+
+def _edges(graph: MemoryGraph, ids: Sequence[str], shared: SharedNames) -> list[GraphEdge]:
+    similar = sparse.triu(graph.similar, k=1).tocoo()
+    common = sparse.triu(graph.shared, k=1).tocoo()
+    found = {
+        (i, j): (w, "similar")
+        for i, j, w in zip(similar.row.tolist(), similar.col.tolist(), similar.data.tolist(), strict=True)
+    }
+    for i, j, w in zip(common.row.tolist(), common.col.tolist(), common.data.tolist(), strict=True):
+        found.setdefault((i, j), (w, "shared"))
+    strongest = sorted(found.items(), key=lambda e: (-e[1][0], e[0]))[:_MOST_EDGES]
+    names = shared.names
+    return [
+        GraphEdge.model_construct(
+            source=ids[i],
+            target=ids[j],
+            weight=round(weight, 4),
+            kind=kind,
+            shared=sorted(names[i] & names[j])[:5] if names[i] and names[j] else [],
+        )
+        for (i, j), (weight, kind) in strongest
+    ]
+
+
+def _metrics(graph: MemoryGraph, communities: int, listed: int) -> dict[str, float | int]:
+    n = len(graph.communities)
+    pairs = (graph.similar + graph.shared).tocsr()
+    edges = pairs.nnz // 2
+    components = int(sparse.csgraph.connected_components(pairs, directed=False)[0]) if n else 0
+    return {
+        "nodes": n,
+        "edges": edges,
+        "edges_similar": graph.similar.nnz // 2,
+        "edges_shared": graph.shared.nnz // 2,
+        "edges_listed": listed,
+        "communities": communities,
+        "components": components,
+        "isolated": int((graph.communities < 0).sum()),
+        "density": round(2 * edges / (n * (n - 1)), 6) if n > 1 else 0.0,
+        "modularity": round(_modularity(graph.similar, graph.communities), 4),
+        "similarity_threshold": graph.threshold,
+    }
+
+
+def _modularity(adjacency: sparse.csr_matrix, labels: NDArray[np.int64]) -> float:
+    """Newman 2004, on the similarities."""
+    total = float(adjacency.sum())
+    if total == 0:
+        return 0.0
+    coo = adjacency.tocoo()
+    strength = np.asarray(adjacency.sum(axis=1)).ravel()
+    inside = labels >= 0
+    within = float(coo.data[labels[coo.row] == labels[coo.col]].sum()) / total
+    return within - float((np.bincount(labels[inside], weights=strength[inside]) ** 2).sum()) / total**2

@@ -1,0 +1,191 @@
+"""What is worth keeping: a score from 0 to 1 for each memory, and the reasons that add up to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from reverie.analysis.insight import Insight
+from reverie.analysis.neighbours import Neighbours
+from reverie.contracts import Factor, Importance, Memory
+from reverie.embedding.base import Vectors
+from reverie.errors import InvalidInput
+
+__all__ = ["DEFAULT_WEIGHTS", "core_memories", "importance", "is_pinned", "recency", "specificity"]
+
+Values = NDArray[np.float64]
+
+DEFAULT_WEIGHTS: dict[str, float] = {
+    "specificity": 0.45,
+    "novelty": 0.10,
+    "information": 0.22,
+    "recency": 0.04,
+    "access": 0.12,
+    "recurrence": 0.04,
+    "emotion": 0.03,
+    "pinned": 0.50,
+}
+"""Weights before they are divided by their sum. Round numbers, fitted to no data set."""
+
+_CORE = 20
+_CORE_SHARE = 0.1
+_HALF_ACCESSES = 5.0
+_SAME = 0.8
+"""Cosine above which another memory is taken to say this one again."""
+
+
+def importance(
+    memories: Sequence[Memory],
+    vectors: Vectors,
+    near: Neighbours,
+    tokens: Sequence[list[str]],
+    insights: Sequence[Insight] | None,
+    *,
+    now: datetime,
+    half_life_days: float,
+    weights: Mapping[str, float] | None = None,
+) -> list[Importance]:
+    """Score all memories, best first.
+
+    ``score = sum of contributions``, ``contribution = weight share x value``, every value 0 to 1:
+
+    - ``specificity``: rank of the distance from the user's mean vector. What is unlike the rest is asked about
+      more than what is typical.
+    - ``novelty``: rank of the distance from the nearest other memories.
+    - ``information``: rank of the summed rarity of words (IDF, Sparck Jones 1972) and rare names.
+    - ``recency``: halves every ``half_life_days`` since the later of creation and last access.
+    - ``access``: c / (c + 5) for c accesses. ``recurrence``: the same for repeats on other days.
+    - ``emotion``: strength of sentiment. ``pinned``: kind or metadata says so.
+
+    A factor without any evidence in the whole set (no dates, no sentiment, nothing pinned) has no part. Raises
+    ``InvalidInput`` for the name of an unknown factor.
+    """
+    if unknown := sorted(set(weights or ()) - set(DEFAULT_WEIGHTS)):
+        raise InvalidInput(f"options.weights has no factor {unknown[0]!r}; factors are {', '.join(DEFAULT_WEIGHTS)}")
+    n = len(memories)
+    if n == 0:
+        return []
+    values: dict[str, Values] = {
+        "specificity": specificity(vectors),
+        "novelty": _novelty(near, n),
+        "information": _information(tokens, insights),
+        "access": np.array([m.access_count / (m.access_count + _HALF_ACCESSES) for m in memories]),
+        "recurrence": _recurrence(memories, near),
+    }
+    if any(m.created_at or m.last_accessed_at for m in memories):
+        values["recency"] = recency(memories, now, half_life_days)
+    if insights is not None and any(i.sentiment is not None for i in insights):
+        values["emotion"] = np.array([abs(i.sentiment or 0.0) for i in insights])
+    pinned = np.array([float(is_pinned(m)) for m in memories])
+    if pinned.any():
+        values["pinned"] = pinned
+    names = [name for name in DEFAULT_WEIGHTS if name in values]
+    raw = np.array([{**DEFAULT_WEIGHTS, **(weights or {})}[name] for name in names])
+    if raw.sum() <= 0:
+        raw = np.ones(len(names))
+    share = raw / raw.sum()
+    table = np.stack([values[name] for name in names], axis=1)
+    parts = table * share
+    scores = parts.sum(axis=1)
+    order = np.argsort(-np.round(scores, 9), kind="stable")
+    core = set(core_memories(scores, pinned, near, order))
+    shares = share.tolist()
+    return [
+        Importance.model_construct(
+            memory_id=memories[i].id,
+            score=min(1.0, float(scores[i])),
+            rank=rank,
+            factors={
+                name: Factor.model_construct(value=v, weight=w, contribution=c)
+                for name, v, w, c in zip(names, table[i].tolist(), shares, parts[i].tolist(), strict=True)
+            },
+            core=i in core,
+        )
+        for rank, i in enumerate(order.tolist(), 1)
+    ]
+
+
+def core_memories(scores: Values, pinned: Values, near: Neighbours, order: NDArray[np.int64]) -> list[int]:
+    """Indices of at most 20 memories (a tenth of all) that stand for the user: pinned and important, no repeats."""
+    n = len(scores)
+    wanted = min(_CORE, max(1, round(_CORE_SHARE * n)))
+    chosen: list[int] = []
+    said: set[int] = set()
+    for i in [*(i for i in order.tolist() if pinned[i]), *(i for i in order.tolist() if not pinned[i])]:
+        if len(chosen) == wanted:
+            break
+        if i in said:
+            continue
+        chosen.append(i)
+        same = near[0][i][near[1][i] >= _SAME]
+        said.update(same[same >= 0].tolist())
+    return chosen
+
+
+def is_pinned(memory: Memory) -> bool:
+    """Whether the bot marked the memory to stay: ``kind`` is "pinned" or ``metadata.pinned`` is true."""
+    return memory.kind == "pinned" or memory.metadata.get("pinned") is True
+
+
+def recency(memories: Sequence[Memory], now: datetime, half_life_days: float) -> Values:
+    """(n,) 0 to 1, halved every ``half_life_days``. The future counts as now, an undated memory as one half."""
+    at = now.timestamp()
+    moments = np.array(
+        [
+            max(
+                m.created_at.timestamp() if m.created_at else -np.inf,
+                m.last_accessed_at.timestamp() if m.last_accessed_at else -np.inf,
+            )
+            for m in memories
+        ]
+    )
+    age = np.maximum(at - moments, 0.0) / 86_400.0
+    return np.where(np.isfinite(age), np.exp2(-np.where(np.isfinite(age), age, 0.0) / half_life_days), 0.5)
+
+
+def specificity(vectors: Vectors) -> Values:
+    """(n,) 0 to 1: rank of the distance from the mean direction."""
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    return _ranked(-(vectors @ mean.astype(np.float32)).astype(np.float64))
+
+
+def _ranked(x: Values) -> Values:
+    """Ranks scaled to 0..1, ties share their mean: no outlier decides the scale."""
+    if len(x) < 2:
+        return np.full(len(x), 0.5)
+    return np.asarray((rankdata(np.round(x, 5)) - 0.5) / len(x))
+
+
+def _novelty(near: Neighbours, n: int) -> Values:
+    index, value = near
+    if index.shape[1] == 0:
+        return np.full(n, 0.5)
+    sims = np.where(index[:, :5] >= 0, value[:, :5], 0.0).astype(np.float64)
+    return _ranked(-sims.mean(axis=1))
+
+
+def _information(tokens: Sequence[list[str]], insights: Sequence[Insight] | None) -> Values:
+    n = len(tokens)
+    df = Counter(word for text in tokens for word in set(text))
+    idf = {word: float(np.log((n + 1) / (count + 0.5))) for word, count in df.items()}
+    rarity = _ranked(np.array([sum(idf[word] for word in dict.fromkeys(text)) for text in tokens], dtype=np.float64))
+    if insights is None:
+        return rarity
+    seen = Counter(name for i in insights for name in i.entities)
+    rare = np.array([sum(seen[name] <= max(2, 0.05 * n) for name in i.entities) for i in insights], dtype=np.float64)
+    return np.asarray(0.5 * rarity + 0.5 * _ranked(rare))
+
+
+def _recurrence(memories: Sequence[Memory], near: Neighbours) -> Values:
+    index, value = near
+    days = np.array([m.created_at.timestamp() // 86_400 if m.created_at else -1.0 for m in memories])
+    if index.shape[1] == 0:
+        return np.zeros(len(memories))
+    again = (index >= 0) & (value >= _SAME) & (days[index] != days[:, None]) & (days[:, None] >= 0) & (days[index] >= 0)
+    count = again.sum(axis=1).astype(np.float64)
+    return np.asarray(count / (count + 2.0))

@@ -1,0 +1,164 @@
+"""What a text says of feelings and names: one seam, and the local method behind it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+from reverie.analysis.texts import STOPWORDS, detect_languages
+from reverie.embedding.base import OnProgress, silent
+
+__all__ = ["Insight", "LocalInsight", "TextInsight"]
+
+_EVERY = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Insight:
+    """What was read in one text."""
+
+    #: -1 to 1; None where the method does not know the language.
+    sentiment: float | None = None
+    #: ISO 639-1, None when nothing tells.
+    language: str | None = None
+    #: Names, mentions, tags and titles as written, without repeats.
+    entities: tuple[str, ...] = ()
+
+
+class TextInsight(Protocol):
+    """Reads sentiment, language and names; a language service can take the place of the local method."""
+
+    def read(self, texts: Sequence[str], *, on_progress: OnProgress = silent) -> list[Insight]:
+        """One ``Insight`` for each text, in order. ``on_progress`` gets the stage "emotion"."""
+
+
+class LocalInsight:
+    """VADER for English (Hutto and Gilbert 2014); names by their capitals, mentions, tags and quoted titles."""
+
+    def read(self, texts: Sequence[str], *, on_progress: OnProgress = silent) -> list[Insight]:
+        """One ``Insight`` for each text. Sentiment is None for languages other than English."""
+        languages = detect_languages(texts)
+        names = _names(texts)
+        out: list[Insight] = []
+        for number, (text, language, found) in enumerate(zip(texts, languages, names, strict=True)):
+            if number % _EVERY == 0:
+                on_progress("emotion", number, len(texts))
+            out.append(Insight(_sentiment(text) if language == "en" else None, language, found))
+        on_progress("emotion", len(texts), len(texts))
+        return out
+
+
+_LONGEST = 2000
+"""Characters of a text that VADER reads: it compares every word with every other in places."""
+
+_PLAIN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+
+
+@lru_cache(maxsize=1)
+def _vader() -> tuple[Any, frozenset[str]]:
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    analyzer = SentimentIntensityAnalyzer()
+    return analyzer, frozenset(analyzer.lexicon)
+
+
+def _sentiment(text: str) -> float:
+    analyzer, lexicon = _vader()
+    text = text[:_LONGEST]
+    # Most memories hold no word of feeling; for those the answer is 0 and the rules need not run.
+    if text.isascii() and lexicon.isdisjoint(_PLAIN.findall(text.lower())) and lexicon.isdisjoint(text.split()):
+        return 0.0
+    return float(analyzer.polarity_scores(text)["compound"])
+
+
+_MENTION = re.compile(r"(?<![\w@])@[\w.]{2,32}\b|<@!?\d+>")
+_TAG = re.compile(r"(?<![\w#&])#[^\W\d_]\w{1,40}")
+_QUOTED = re.compile(r"[\"“«「『]([^\"“”«»「」『』\n]{2,60})[\"”»」』]")
+_TOKEN = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*|[.!?:;\n]")
+_JOINERS = frozenset("of the de la van von der del da di and &".split())  # noqa: SIM905
+_CALENDAR = frozenset(
+    """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
+    september october november december mon tue wed thu fri sat sun jan feb mar apr jun jul aug sep sept oct nov dec
+    i i'm i've i'll i'd ok okay lol""".split()  # noqa: SIM905
+)
+
+
+def _names(texts: Sequence[str]) -> list[tuple[str, ...]]:
+    """Names in each text. A capital at the start of a sentence counts only if the word is capital elsewhere too."""
+    inside: Counter[str] = Counter()
+    lower: Counter[str] = Counter()
+    parts: list[list[tuple[str, bool]]] = []
+    for text in texts:
+        runs: list[tuple[str, bool]] = []
+        start = True
+        for token in _TOKEN.findall(text[:_LONGEST]):
+            if not (token[0].isalnum()):
+                start = True
+                continue
+            if token[0].isupper() and token.casefold().replace("’", "'") not in _CALENDAR:
+                runs.append((token, start))
+                if not start:
+                    inside[_bare(token)] += 1
+            else:
+                lower[token] += 1
+                runs.append((token, False))
+            start = False
+        runs.append(("", False))
+        parts.append(runs)
+    return [_entities(text, runs, inside, lower) for text, runs in zip(texts, parts, strict=True)]
+
+
+def _entities(text: str, tokens: list[tuple[str, bool]], inside: Counter[str], lower: Counter[str]) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for pattern in (_MENTION, _TAG):
+        for match in pattern.findall(text):
+            found[match] = None
+    for title in _QUOTED.findall(text):
+        if len(title.split()) <= 8:
+            found[title.strip()] = None
+    run: list[str] = []
+    # All words capital (a title, shouting) tells nothing about names.
+    capitals = sum(bool(t) and t[0].isupper() for t, _ in tokens)
+    if capitals > 3 and capitals >= 0.8 * (len(tokens) - 1):
+        return tuple(found)
+    for token, starts in tokens:
+        capital = bool(token) and token[0].isupper() and token.casefold().replace("’", "'") not in _CALENDAR
+        if capital and starts:
+            word = _bare(token)
+            _end(run, found)
+            run = []
+            known = word.casefold() not in STOPWORDS and inside[word] > 0 and inside[word] >= lower[word.lower()]
+            if known:
+                run = [token]
+        elif capital or (run and token in _JOINERS):
+            run.append(token)
+        else:
+            _end(run, found)
+            run = []
+    _end(run, found)
+    return tuple(found)
+
+
+def _end(run: list[str], found: dict[str, None]) -> None:
+    while run and run[-1] in _JOINERS:
+        run.pop()
+    if not run:
+        return
+    # "Anna and Tom" are two names, "Lord of the Rings" is one.
+    name: list[str] = []
+    for word in [*run, "and"]:
+        if word in ("and", "&"):
+            joined = " ".join([*name[:-1], _bare(name[-1])]) if name else ""
+            if len(joined) > 1 and joined.casefold() not in STOPWORDS:
+                found[joined] = None
+            name = []
+        else:
+            name.append(word)
+
+
+def _bare(word: str) -> str:
+    return word[:-2] if word.endswith(("'s", "’s")) else word

@@ -1,0 +1,80 @@
+"""Regularities in when memories were made and what they are about, each beyond chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from reverie.analysis.budget import Budget
+from reverie.analysis.chance import benjamini_hochberg
+from reverie.analysis.findings import FEWEST, Finding
+from reverie.analysis.moments import dated, sittings
+from reverie.analysis.rhythms import rhythm_findings
+from reverie.analysis.theme_changes import ThemeOf, theme_findings
+from reverie.contracts import Memory, Pattern
+
+__all__ = ["FALSE_DISCOVERIES", "find_patterns"]
+
+FALSE_DISCOVERIES = 0.05
+"""Share of reported patterns that may be chance. Where all is chance: share of users that get any."""
+
+_LEAST_STRENGTH = 0.05
+"""In a long history, chance is excluded for effects too small for anybody to care."""
+_MOST_EVIDENCE = 1000
+
+
+def find_patterns(
+    memories: Sequence[Memory],
+    themes: ThemeOf,
+    names: dict[int, str],
+    *,
+    zone: ZoneInfo,
+    budget: Budget,
+    seed: int = 0,
+) -> tuple[list[Pattern], list[str], dict[str, int]]:
+    """Patterns (most certain first), notes on what could not be tested, and counts for the stats.
+
+    All tests of the report share one control of false discoveries (weighted Benjamini-Hochberg). The weights say,
+    before any date is looked at, how the error is shared out: most goes to the four rhythms people ask about.
+    """
+    notes: list[str] = []
+    known = dated(memories)
+    if len(known) < FEWEST:
+        notes.append(f"not enough dated memories for rhythms ({len(known)} of {len(memories)})")
+        return [], notes, {"dated": len(known), "sittings": 0, "tests": 0}
+    events = sittings(memories, zone)
+    if len(events) < FEWEST:
+        notes.append(
+            f"not enough separate sittings for rhythms: {len(known)} dated memories were made in {len(events)} sittings"
+        )
+        return [], notes, {"dated": len(known), "sittings": len(events), "tests": 0}
+    if events.timed.sum() < FEWEST:
+        notes.append("not enough memories with a time of day for a daily rhythm (dates without a time)")
+    if events.span < 21:
+        notes.append(f"the memories span {events.span:.0f} days: too short for a weekly rhythm")
+    budget.progress("patterns", 0, 2)
+    findings = rhythm_findings(events, seed)
+    budget.progress("patterns", 1, 2)
+    findings += theme_findings(events, themes, names, seed)
+    budget.progress("patterns", 2, 2)
+    counts = {"dated": len(known), "sittings": len(events), "tests": len(findings)}
+    return _kept(findings, memories), notes, counts
+
+
+def _kept(findings: list[Finding], memories: Sequence[Memory]) -> list[Pattern]:
+    q_values = benjamini_hochberg([f.p_value for f in findings], [f.weight for f in findings])
+    out = [
+        Pattern(
+            kind=f.kind,
+            description=f.description,
+            strength=round(f.strength, 4),
+            p_value=f.p_value,
+            q_value=q,
+            period=f.period,
+            memory_ids=[memories[i].id for i in f.memory_indices[:_MOST_EVIDENCE]],
+            details={**f.details, "evidence": len(f.memory_indices)},
+        )
+        for f, q in zip(findings, q_values, strict=True)
+        if q <= FALSE_DISCOVERIES and f.strength >= _LEAST_STRENGTH
+    ]
+    return sorted(out, key=lambda p: (p.q_value or 0.0, -p.strength, p.kind))
