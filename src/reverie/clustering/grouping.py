@@ -1,6 +1,12 @@
-"""From vectors to groups, without being told how many: one method for small sets, one for large."""
+"""From vectors to groups, without being told how many: a tree for small sets, communities for large ones.
+
+Both make groupings from coarse to fine, and one score picks among them: the silhouette (Rousseeuw 1987), which alone
+errs towards many tight groups, plus modularity (Newman and Girvan 2004), which alone errs towards few broad ones.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,114 +15,177 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 from sknetwork.clustering import Leiden
 
-from reverie.clustering.geometry import centred, neighbours, smoothed
+from reverie.clustering.geometry import centred, centres_of, smoothed
+from reverie.clustering.nearest import Indices, neighbours
 from reverie.embedding.base import OnProgress, Vectors, silent
 
-__all__ = ["SMALL", "group", "group_large", "group_small"]
+__all__ = ["NEIGHBOURS", "SMALL", "Labels", "Neighbourhood", "divide", "group_large", "group_small", "neighbourhood"]
 
 Labels = NDArray[np.int64]
 
-SMALL = 1200
+SMALL = 400
 """Sets up to this size are grouped by a tree, larger ones by communities of the neighbour graph."""
 
-_CUTS = 24
-_RESOLUTIONS = 7
+NEIGHBOURS = 15
+
+_CUTS = 32
+_RESOLUTIONS = np.geomspace(0.4, 16.0, 7)
+_MODULARITY = 0.85
+"""Weight of the modularity beside the silhouette. Results are flat from 0.5 to 1.5."""
+_EXPECTED = 0.9
+"""Weight of the expected links within modularity (Reichardt and Bornholdt 2006)."""
+_SPAN = 4.0
+"""Themes at granularity 1 (or 0) for each (or over each) theme at 0.5."""
 
 
-def group(x: Vectors, granularity: float, seed: int, on_progress: OnProgress = silent) -> Labels:
-    """Group labels 0.. of the rows of ``x``; ``granularity`` from 0 (coarse) to 1 (fine)."""
-    if len(x) <= SMALL:
-        return group_small(x, granularity, on_progress)
-    return group_large(x, granularity, seed, on_progress)
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """Centred vectors, and the nearest others of each: what grouping, outliers and the map are read from."""
+
+    #: (n, d) float32, unit length, without the common direction.
+    centred: Vectors
+    #: (n, k) nearest first.
+    index: Indices
+    #: (n, k) cosine similarities of the centred vectors; 0 where a neighbour does not count.
+    value: NDArray[np.float32]
+
+    def graph(self) -> sparse.csr_matrix:
+        """The symmetric weighted graph: an edge counts twice where both ends list each other."""
+        n, k = self.index.shape
+        rows = np.repeat(np.arange(n), k)
+        weights = np.maximum(self.value.ravel(), 0.0).astype(np.float64)
+        one_way = sparse.csr_matrix((weights, (rows, self.index.ravel())), shape=(n, n))
+        graph = sparse.csr_matrix(one_way + one_way.T)
+        graph.eliminate_zeros()
+        return graph
 
 
-def _distances(x: Vectors) -> NDArray[np.float64]:
-    one_way = 1.0 - (x @ x.T).astype(np.float64)
-    d: NDArray[np.float64] = np.asarray(np.round(np.maximum((one_way + one_way.T) / 2, 0.0), 6), dtype=np.float64)
-    np.fill_diagonal(d, 0.0)
-    return d
-
-
-def _band(granularity: float) -> tuple[float, float]:
-    """Range of tree heights in which the cut is sought; moves smoothly with the granularity."""
-    at = (0.0, 0.5, 1.0)
-    return float(np.interp(granularity, at, (1.0, 0.95, 0.72))), float(np.interp(granularity, at, (0.9, 0.7, 0.4)))
+def neighbourhood(x: Vectors, seed: int = 0, on_progress: OnProgress = silent) -> Neighbourhood:
+    """The neighbourhood of every row of ``x`` (n, d), unit length."""
+    c = centred(x)
+    index, value = neighbours(c, NEIGHBOURS, on_progress, seed=seed)
+    return Neighbourhood(c, index, value)
 
 
 def group_small(x: Vectors, granularity: float = 0.5, on_progress: OnProgress = silent) -> Labels:
-    """Average linkage on centred, neighbour-smoothed vectors; the cut with the best silhouette on the raw distances.
+    """Group labels 0.. from average linkage on centred, neighbour-smoothed vectors, cut where the score is best.
 
-    Rousseeuw 1987 for the silhouette. Deterministic: no random choice anywhere.
+    Deterministic: no random choice anywhere. One group when no cut beats the undivided set.
     """
     n = len(x)
     if n < 3:
         return np.zeros(n, dtype=np.int64)
-    k = int(np.clip(round(n**0.5 / 2), 2, 8))
-    on_progress("clustering", 0, 3)
     raw = _distances(x)
-    tree = linkage(squareform(_distances(smoothed(centred(x), k)), checks=False), "average")
-    on_progress("clustering", 1, 3)
-    upper, lower = _band(granularity)
-    low = max(2, len(set(fcluster(tree, upper, "distance"))))
-    high = max(low, len(set(fcluster(tree, lower, "distance"))))
-    best, best_score = np.zeros(n, dtype=np.int64), -np.inf
-    for count in sorted({round(float(c)) for c in np.linspace(low, high, _CUTS)}):
+    c = centred(x)
+    k = int(np.clip(round(n**0.5 / 2) + 2, 2, min(10, n - 1)))
+    tree = linkage(squareform(_distances(smoothed(c, k)), checks=False), "average")
+    graph = _dense_graph(c, min(n - 1, max(4, round(n**0.5 / 1.5))))
+    best, best_score = 1, _MODULARITY * (1.0 - _EXPECTED)
+    for count in sorted({round(float(v)) for v in np.geomspace(2, max(3, n // 2), _CUTS)}):
         labels = fcluster(tree, count, "maxclust") - 1
         found = int(labels.max()) + 1
+        on_progress("clustering", count, n)
         if not 1 < found < n:
             continue
-        score = round(_silhouette(raw, labels, found), 9)
+        member = np.zeros((n, found))
+        member[np.arange(n), labels] = 1.0
+        inside = float(np.trace(member.T @ graph @ member)) / graph.sum()
+        expected = float(((member.T @ graph.sum(axis=1)) ** 2).sum()) / graph.sum() ** 2
+        score = round(_silhouette(raw, labels, member) + _MODULARITY * (inside - _EXPECTED * expected), 6)
         if score > best_score:
-            best, best_score = labels.astype(np.int64), score
-        on_progress("clustering", 1, 3)
-    on_progress("clustering", 3, 3)
-    return best
+            best, best_score = found, score
+    count = best if granularity == 0.5 else int(np.clip(round(best * _scale(granularity)), 1, max(2, n // 2)))
+    return np.asarray(fcluster(tree, count, "maxclust") - 1, dtype=np.int64)
 
 
-def _silhouette(distances: NDArray[np.float64], labels: Labels, count: int) -> float:
+def group_large(
+    x: Vectors, near: Neighbourhood, granularity: float = 0.5, seed: int = 0, on_progress: OnProgress = silent
+) -> Labels:
+    """Group labels 0.. from Leiden communities (Traag et al. 2019) of the neighbour graph, at the best resolution."""
+    graph = near.graph()
+    labels, resolution = _best_communities(x, graph, _RESOLUTIONS, seed, on_progress)
+    if granularity != 0.5:
+        # The number of communities grows about as the square root of the resolution.
+        labels = _communities(graph, resolution * _scale(granularity) ** 2, seed)
+        on_progress("clustering", len(x), len(x))
+    return labels
+
+
+def divide(x: Vectors, graph: sparse.csr_matrix, members: Indices, seed: int = 0) -> Labels:
+    """The second level: communities within one group, read from the same graph."""
+    inside = sparse.csr_matrix(graph[members][:, members])
+    if inside.nnz == 0:
+        return np.zeros(len(members), dtype=np.int64)
+    return _best_communities(x[members], inside, np.geomspace(0.5, 4.0, 4), seed, silent)[0]
+
+
+def _scale(granularity: float) -> float:
+    return float(_SPAN ** (2.0 * granularity - 1.0))
+
+
+def _distances(x: Vectors) -> NDArray[np.float64]:
+    one_way = 1.0 - (x @ x.T).astype(np.float64)
+    d: NDArray[np.float64] = np.asarray(np.round(np.maximum((one_way + one_way.T) / 2, 0.0), 5), dtype=np.float64)
+    np.fill_diagonal(d, 0.0)
+    return d
+
+
+def _dense_graph(c: Vectors, k: int) -> NDArray[np.float64]:
+    n = len(c)
+    index, value = neighbours(c, k)
+    graph = np.zeros((n, n))
+    # The floor keeps the graph from being empty when all vectors are alike.
+    graph[np.arange(n)[:, None], index] = np.maximum(value, 1e-6)
+    return graph + graph.T
+
+
+def _silhouette(distances: NDArray[np.float64], labels: Labels, member: NDArray[np.float64]) -> float:
     """Mean silhouette from a distance matrix; a group of one counts 0."""
-    member = np.zeros((len(labels), count))
-    member[np.arange(len(labels)), labels] = 1.0
     sizes = member.sum(axis=0)
     total = distances @ member
+    here = np.arange(len(labels))
     own = sizes[labels]
-    inside = total[np.arange(len(labels)), labels] / np.maximum(own - 1, 1)
+    inside = total[here, labels] / np.maximum(own - 1, 1)
     mean = total / sizes
-    mean[np.arange(len(labels)), labels] = np.inf
+    mean[here, labels] = np.inf
     outside = mean.min(axis=1)
     score = np.where(own > 1, (outside - inside) / np.maximum(np.maximum(inside, outside), 1e-12), 0.0)
     return float(score.mean())
 
 
-def group_large(x: Vectors, granularity: float = 0.5, seed: int = 0, on_progress: OnProgress = silent) -> Labels:
-    """Leiden communities (Traag et al. 2019) of the 15-nearest-neighbour graph; resolution by centre silhouette."""
-    c = centred(x)
-    index, value = neighbours(c, 15, on_progress)
-    n = len(x)
-    rows = np.repeat(np.arange(n), index.shape[1])
-    weights = np.maximum(value.ravel(), 0.0).astype(np.float64)
-    graph = sparse.csr_matrix((weights, (rows, index.ravel())), shape=(n, n))
-    graph = graph + graph.T
-    middle = float(np.interp(granularity, (0.0, 0.5, 1.0), (0.7, 4.0, 16.0)))
-    best: Labels = np.zeros(n, dtype=np.int64)
-    best_score = -np.inf
-    for resolution in np.geomspace(middle / 2, middle * 2, _RESOLUTIONS):
-        labels = np.asarray(Leiden(resolution=resolution, random_state=seed).fit_predict(graph), dtype=np.int64)
-        on_progress("clustering", n, n)
+def _best_communities(
+    x: Vectors, graph: sparse.csr_matrix, resolutions: NDArray[np.float64], seed: int, on_progress: OnProgress
+) -> tuple[Labels, float]:
+    best: Labels = np.zeros(len(x), dtype=np.int64)
+    best_score, best_resolution = _MODULARITY * (1.0 - _EXPECTED), 1.0
+    for done, resolution in enumerate(resolutions):
+        labels = _communities(graph, float(resolution), seed)
+        on_progress("clustering", len(x) * (done + 1) // len(resolutions), len(x))
         if labels.max() < 1:
             continue
-        score = round(_centre_silhouette(c, labels), 6)
+        score = round(_centre_silhouette(x, labels) + _MODULARITY * _modularity(graph, labels), 6)
         if score > best_score:
-            best, best_score = labels, score
-    return best
+            best, best_score, best_resolution = labels, score, float(resolution)
+    return best, best_resolution
+
+
+def _communities(graph: sparse.csr_matrix, resolution: float, seed: int) -> Labels:
+    return np.asarray(Leiden(resolution=resolution, random_state=seed).fit_predict(graph), dtype=np.int64)
+
+
+def _modularity(graph: sparse.csr_matrix, labels: Labels) -> float:
+    count = int(labels.max()) + 1
+    weight = float(graph.sum())
+    degree = np.asarray(graph.sum(axis=1)).ravel()
+    edges = graph.tocoo()
+    inside = float(edges.data[labels[edges.row] == labels[edges.col]].sum()) / weight
+    expected = float((np.bincount(labels, degree, count) ** 2).sum()) / weight**2
+    return inside - _EXPECTED * expected
 
 
 def _centre_silhouette(x: Vectors, labels: Labels) -> float:
     """Silhouette with distances to group centres in place of mean distances (Hruschka et al. 2004)."""
-    count = int(labels.max()) + 1
-    centres = np.zeros((count, x.shape[1]), dtype=np.float32)
-    np.add.at(centres, labels, x)
-    centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
+    centres = centres_of(x, labels, int(labels.max()) + 1)
     total = 0.0
     for start in range(0, len(x), 4096):
         part = labels[start : start + 4096]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from reverie.clustering.geometry import centred, neighbours
+from reverie.clustering.grouping import Neighbourhood
 from reverie.embedding.base import OnProgress, Vectors, silent
 
 __all__ = ["layout"]
@@ -14,21 +14,21 @@ _EPOCHS = 120
 _NEGATIVES = 5
 
 
-def layout(x: Vectors, seed: int = 0, on_progress: OnProgress = silent) -> NDArray[np.float32]:
+def layout(near: Neighbourhood, seed: int = 0, on_progress: OnProgress = silent) -> NDArray[np.float32]:
     """(n, 2) positions from -1 to 1.
 
     Principal axes, then forces along the neighbour graph with sampled repulsion, as in LargeVis (Tang et al. 2016)
     and UMAP (McInnes et al. 2018), all points at once.
     """
-    n = len(x)
+    c = near.centred
+    n = len(c)
     if n == 0:
         return np.empty((0, 2), dtype=np.float32)
     if n < 3:
         return np.array([[0.0, 0.0], [1.0, 0.0]], dtype=np.float32)[:n] - (0.5 if n == 2 else 0.0)
-    c = centred(x)
     start = _principal(c)
-    k = min(12, n - 1)
-    index, value = neighbours(c, k)
+    k = min(12, near.index.shape[1])
+    index, value = near.index[:, :k], near.value[:, :k]
     source = np.repeat(np.arange(n), k)
     target = index.ravel()
     weight = np.maximum(value.ravel(), 0.05).astype(np.float64)
@@ -60,7 +60,11 @@ def layout(x: Vectors, seed: int = 0, on_progress: OnProgress = silent) -> NDArr
 def _principal(c: Vectors) -> NDArray[np.float64]:
     """First two principal coordinates, with signs fixed so that no library's whim mirrors the map."""
     covariance = (c.T @ c).astype(np.float64)
-    _, vectors = np.linalg.eigh(covariance)
-    axes = vectors[:, ::-1][:, :2]
+    # Subspace iteration: two axes are wanted, not the whole decomposition.
+    axes = np.linalg.qr(covariance[:, :4] + np.eye(len(covariance), 4) * 1e-3)[0]
+    for _ in range(12):
+        axes = np.linalg.qr(covariance @ axes)[0]
+    small, turn = np.linalg.eigh(axes.T @ covariance @ axes)
+    axes = (axes @ turn[:, np.argsort(-small, kind="stable")])[:, :2]
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])
     return np.asarray(c @ axes, dtype=np.float64)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +9,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
+from reverie.clustering.duplicates import Copies, collapse, merge_alike
 from reverie.clustering.geometry import unit
-from reverie.clustering.grouping import SMALL, Labels, group
+from reverie.clustering.grouping import SMALL, Labels, Neighbourhood, divide, group_large, group_small, neighbourhood
 from reverie.clustering.identity import ThemeState, match_themes
 from reverie.clustering.labels import Label, label_groups
 from reverie.clustering.layout import layout
+from reverie.clustering.outliers import settle
 from reverie.clustering.words import stopwords_for
 from reverie.contracts import ClusterOptions, ClusterResult, MapPoint, Memory, SubTheme, Theme
 from reverie.embedding.base import OnProgress, Vectors, silent
@@ -27,8 +28,11 @@ Labeler = Callable[[Sequence[Sequence[str]], Sequence[Label]], Sequence[str | No
 """Names groups from their texts and keyword labels; None keeps the keyword label."""
 
 _NAMED = {"coarse": 0.15, "medium": 0.5, "fine": 0.85}
-_SUBTHEMES_FROM = 150
+_SUBTHEMES_FROM = 100
 """Size from which a theme of a large set is divided once more."""
+_SUBTHEME_LEAST = 5
+_PAIR = 0.5
+"""Similarity from which two lone texts are a theme: with two there is no spread to judge by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +60,16 @@ def cluster(
     options = options or ClusterOptions()
     if len(memories) != len(vectors):
         raise ValueError(f"{len(memories)} memories, but {len(vectors)} vectors")
-    granularity = _NAMED.get(str(options.granularity), options.granularity)
-    assert isinstance(granularity, float | int)
-    x = unit(np.asarray(vectors, dtype=np.float32)) if len(memories) else np.empty((0, 1), dtype=np.float32)
     texts = [m.text for m in memories]
+    x = unit(np.asarray(vectors, dtype=np.float32)) if len(memories) else np.empty((0, 1), dtype=np.float32)
     on_progress("clustering", 0, len(memories))
 
-    first, copies = collapse(texts)
-    labels = themes_of(x[first], float(granularity), options.seed, on_progress)
-    labels = drop_strangers(x[first], labels)
-    least = options.min_cluster_size or (2 if len(memories) < 200 else 3 if len(memories) <= SMALL else 5)
-    members = _members(labels, copies, len(first), least)
-    if not members and len(first) == 1 and len(texts) > 1:
-        members = [np.arange(len(texts))]
+    copies = collapse(texts)
+    first = _first(copies)
+    near = neighbourhood(x[first], options.seed, on_progress)
+    near, copies = merge_alike(x, near, copies, options.seed, on_progress)
+    labels = _labels_of(x[_first(copies)], near, copies, options, on_progress)
+    members = _members(labels, copies)
     if options.max_themes is not None:
         members = _largest(members, options.max_themes, x)
 
@@ -76,93 +77,78 @@ def cluster(
     stops = stopwords_for(options.stopwords_language, texts)
     names = label_groups(texts, x, members, centres, stops, on_progress)
     told = labeler([[texts[i] for i in m] for m in members], names) if labeler and members else [None] * len(members)
+    shown = _distinct(told, names)
     ids, changes = match_themes([[memories[i].id for i in m] for m in members], centres, previous)
+    second = _second_level(x, near, copies, members, texts, stops, options.seed, on_progress)
     themes, states = [], []
-    for m, centre, name, own, theme_id in zip(members, centres, names, told, ids, strict=True):
-        label = own or name.text
-        theme = _theme(theme_id, label, name, m, centre, memories, x, "llm" if own else "keywords")
-        if len(memories) > SMALL and len(m) >= _SUBTHEMES_FROM:
-            subthemes = _subthemes(theme_id, m, memories, x, stops, options.seed)
-            theme = theme.model_copy(update={"subthemes": subthemes})
-        themes.append(theme)
+    for m, centre, name, own, (label, source), theme_id in zip(
+        members, centres, names, second, shown, ids, strict=True
+    ):
+        themes.append(_theme(theme_id, label, name, m, centre, own, memories, x, source))
         states.append(ThemeState(theme_id, label, tuple(memories[i].id for i in m), centre.astype(np.float32)))
     order = sorted(range(len(themes)), key=lambda t: (-themes[t].size, themes[t].id))
     assignments: dict[str, str | None] = {m.id: None for m in memories}
     for theme in themes:
         assignments.update(dict.fromkeys(theme.memory_ids, theme.id))
-    points = _map(memories, x, options, on_progress)
     result = ClusterResult(
         themes=[themes[t] for t in order],
         unclustered=[m.id for m in memories if assignments[m.id] is None],
         assignments=assignments,
-        map=points,
+        map=_map(memories, near, copies, options.seed, on_progress) if options.map else None,
         born=changes.born,
         gone=changes.gone,
         merged=changes.merged,
         split=changes.split,
-        stats=_stats(memories, themes, first),
+        stats=_stats(memories, themes, copies),
     )
     return ClusterOutcome(result, [states[t] for t in order])
 
 
-def collapse(texts: Sequence[str]) -> tuple[NDArray[np.int64], list[list[int]]]:
-    """Texts that say the same, letter for letter but for case, spaces and punctuation, count once.
-
-    Returns the first index of each distinct text and all indexes of each.
-    """
-    groups: dict[str, list[int]] = {}
-    for index, text in enumerate(texts):
-        key = re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
-        groups.setdefault(key or text.strip(), []).append(index)
-    copies = list(groups.values())
-    return np.array([c[0] for c in copies], dtype=np.int64), copies
+def _first(copies: Copies) -> NDArray[np.int64]:
+    return np.array([c[0] for c in copies], dtype=np.int64)
 
 
-def themes_of(x: Vectors, granularity: float, seed: int, on_progress: OnProgress) -> Labels:
-    """Group labels of distinct texts; -1 for all when nothing hangs together."""
+def _labels_of(
+    x: Vectors, near: Neighbourhood, copies: Copies, options: ClusterOptions, on_progress: OnProgress
+) -> Labels:
+    """Group labels of distinct texts; -1 for what belongs nowhere."""
     n = len(x)
+    count = sum(len(c) for c in copies)
     if n < 2:
-        return np.full(n, -1, dtype=np.int64)
+        # Nothing to compare with: copies of one text are one theme, a single memory is none.
+        return np.full(n, 0 if count > 1 else -1, dtype=np.int64)
     if n == 2:
-        return np.full(2, 0 if float(x[0] @ x[1]) >= 0.5 else -1, dtype=np.int64)
-    return group(x, granularity, seed, on_progress)
+        return np.full(2, 0 if float(x[0] @ x[1]) >= _PAIR else -1, dtype=np.int64)
+    granularity = options.granularity
+    at = float(_NAMED[granularity] if isinstance(granularity, str) else granularity)
+    if n <= SMALL:
+        labels = group_small(x, at, on_progress)
+    else:
+        labels = group_large(x, near, at, options.seed, on_progress)
+    least = options.min_cluster_size or (2 if count < 200 else 3 if count < 2000 else 5)
+    return settle(near, labels, np.array([len(c) for c in copies], dtype=np.int64), least)
 
 
-def drop_strangers(x: Vectors, labels: Labels) -> Labels:
-    """-1 for members that are no closer to their theme than to the set as a whole, and for groups of one.
-
-    A member's likeness to the rest of its theme is compared with the spread of that likeness over all members
-    (median and median absolute deviation), so that the rule scales with the model and the set.
-    """
-    out = labels.copy()
-    count = int(labels.max()) + 1 if len(labels) else 0
-    if count < 1:
-        return out
-    size = np.bincount(labels, minlength=count)
-    total = np.zeros((count, x.shape[1]), dtype=np.float64)
-    np.add.at(total, labels, x.astype(np.float64))
-    rest = total[labels] - x
-    likeness = np.einsum("nd,nd->n", x, rest) / np.maximum(size[labels] - 1, 1)
-    background = float((x @ x.mean(axis=0)).mean())
-    member = size[labels] > 1
-    if member.any():
-        middle = float(np.median(likeness[member]))
-        spread = 1.4826 * float(np.median(np.abs(likeness[member] - middle))) + 1e-6
-        floor = max(middle - 3.0 * spread, background)
-        out[likeness < floor] = -1
-    out[~member] = -1
-    return out
+def _members(labels: Labels, copies: Copies) -> list[NDArray[np.int64]]:
+    """Memory indices of each theme; copies follow the one that speaks for them."""
+    found: list[list[int]] = [[] for _ in range(int(labels.max()) + 1 if len(labels) else 0)]
+    for label, same in zip(labels.tolist(), copies, strict=True):
+        if label >= 0:
+            found[label].extend(same)
+    return [np.array(sorted(f), dtype=np.int64) for f in found]
 
 
-def _members(labels: Labels, copies: list[list[int]], distinct: int, least: int) -> list[NDArray[np.int64]]:
-    """Memory indexes of each theme; copies follow their first, and alone make no theme."""
-    found = []
-    for label in range(int(labels.max()) + 1 if len(labels) else 0):
-        ones = np.flatnonzero(labels == label)
-        whole = np.array(sorted(i for one in ones for i in copies[one]), dtype=np.int64)
-        if len(ones) >= min(2, distinct) and len(whole) >= least:
-            found.append(whole)
-    return found
+def _distinct(told: Sequence[str | None], names: Sequence[Label]) -> list[tuple[str, Any]]:
+    """Each theme's label and where it came from; a told label that another theme has already gives way."""
+    taken = {name.text.casefold() for name, own in zip(names, told, strict=True) if not own}
+    shown: list[tuple[str, Any]] = []
+    for name, own in zip(names, told, strict=True):
+        if own and own.casefold() not in taken:
+            taken.add(own.casefold())
+            shown.append((own, "llm"))
+        else:
+            shown.append((name.text, "keywords"))
+    return shown
 
 
 def _largest(members: list[NDArray[np.int64]], most: int, x: Vectors) -> list[NDArray[np.int64]]:
@@ -187,6 +173,7 @@ def _theme(
     name: Label,
     members: NDArray[np.int64],
     centre: NDArray[np.float32],
+    parts: Sequence[tuple[Label, NDArray[np.int64]]],
     memories: Sequence[Memory],
     x: Vectors,
     source: Any,
@@ -204,54 +191,72 @@ def _theme(
         cohesion=round(float(closeness.mean()), 4),
         first_at=min(dates) if dates else None,
         last_at=max(dates) if dates else None,
+        subthemes=[
+            SubTheme(
+                id=f"{theme_id}.{rank + 1}",
+                label=part.text,
+                keywords=part.keywords,
+                size=len(inside),
+                memory_ids=[memories[i].id for i in inside],
+            )
+            for rank, (part, inside) in enumerate(parts)
+        ],
         label_source=source,
     )
 
 
-def _subthemes(
-    theme_id: str,
-    members: NDArray[np.int64],
-    memories: Sequence[Memory],
+def _second_level(
     x: Vectors,
+    near: Neighbourhood,
+    copies: Copies,
+    members: Sequence[NDArray[np.int64]],
+    texts: Sequence[str],
     stops: frozenset[str],
     seed: int,
-) -> list[SubTheme]:
-    labels = drop_strangers(x[members], group(x[members], 0.5, seed))
-    parts = [members[labels == g] for g in range(int(labels.max()) + 1) if (labels == g).sum() >= 3]
-    if len(parts) < 2:
-        return []
-    centres = np.stack([unit(x[p].mean(axis=0, keepdims=True))[0] for p in parts])
-    names = label_groups([m.text for m in memories], x, parts, centres, stops)
-    order = sorted(range(len(parts)), key=lambda p: (-len(parts[p]), p))
-    return [
-        SubTheme(
-            id=f"{theme_id}.{rank + 1}",
-            label=names[p].text,
-            keywords=names[p].keywords,
-            size=len(parts[p]),
-            memory_ids=[memories[i].id for i in parts[p]],
-        )
-        for rank, p in enumerate(order)
-    ]
+    on_progress: OnProgress,
+) -> list[list[tuple[Label, NDArray[np.int64]]]]:
+    """Sub-themes (label and memory indices, largest first) of each theme of a large set."""
+    if len(copies) <= SMALL:
+        return [[] for _ in members]
+    first = _first(copies)
+    row_of = {int(memory): row for row, memory in enumerate(first)}
+    graph: sparse.csr_matrix = near.graph()
+    found: list[list[tuple[Label, NDArray[np.int64]]]] = []
+    for number, whole in enumerate(members):
+        on_progress("labelling", number, len(members))
+        rows = np.array([row_of[i] for i in whole.tolist() if i in row_of], dtype=np.int64)
+        if len(whole) < _SUBTHEMES_FROM:
+            found.append([])
+            continue
+        labels = divide(x[first], graph, rows, seed)
+        parts = [
+            np.array(sorted(i for row in rows[labels == g] for i in copies[row]), dtype=np.int64)
+            for g in range(int(labels.max()) + 1)
+            if (labels == g).sum() >= _SUBTHEME_LEAST
+        ]
+        parts.sort(key=lambda p: (-len(p), int(p[0])))
+        if len(parts) < 2:
+            found.append([])
+            continue
+        centres = np.stack([unit(x[p].mean(axis=0, keepdims=True))[0] for p in parts])
+        found.append(list(zip(label_groups(texts, x, parts, centres, stops), parts, strict=True)))
+    return found
 
 
 def _map(
-    memories: Sequence[Memory], x: Vectors, options: ClusterOptions, on_progress: OnProgress
-) -> list[MapPoint] | None:
-    if not options.map:
-        return None
-    places = layout(x, options.seed, on_progress)
-    return [
-        MapPoint(id=m.id, x=round(float(a), 4), y=round(float(b), 4))
-        for m, (a, b) in zip(memories, places, strict=True)
-    ]
+    memories: Sequence[Memory], near: Neighbourhood, copies: Copies, seed: int, on_progress: OnProgress
+) -> list[MapPoint]:
+    """A place for every memory; copies share theirs."""
+    places = layout(near, seed, on_progress).tolist()
+    where = {i: place for place, same in zip(places, copies, strict=True) for i in same}
+    return [MapPoint(id=m.id, x=round(where[i][0], 4), y=round(where[i][1], 4)) for i, m in enumerate(memories)]
 
 
-def _stats(memories: Sequence[Memory], themes: list[Theme], first: NDArray[np.int64]) -> dict[str, Any]:
+def _stats(memories: Sequence[Memory], themes: list[Theme], copies: Copies) -> dict[str, Any]:
     return {
         "memories": len(memories),
-        "distinct": len(first),
+        "distinct": len(copies),
         "themes": len(themes),
         "clustered": sum(t.size for t in themes),
-        "method": "average-linkage" if len(first) <= SMALL else "knn-leiden",
+        "method": "average-linkage" if len(copies) <= SMALL else "knn-leiden",
     }

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 
 from reverie.clustering.stopwords import STOPWORDS
 
 __all__ = ["detect_language", "phrases", "stopwords_for", "words"]
+
+_SAMPLE = 300
+"""Texts, and characters of each, that are read to tell the language."""
 
 # A word: letters, marks and digits of one script, with inner apostrophes and hyphens. Marks matter for Indic scripts.
 _WORD = re.compile(r"[^\W_]+(?:[\u0300-\u036f\u0900-\u0dff\u0e00-\u0eff\u200d]*[^\W_]*)*(?:['’\-][^\W_]+)*")
@@ -89,19 +93,12 @@ def _empty(word: str, stopwords: frozenset[str]) -> bool:
 
 def detect_language(texts: list[str]) -> str | None:
     """ISO 639-1 code of the stop-word list that covers most words, None when none covers a tenth."""
-    counts = dict.fromkeys(STOPWORDS, 0)
-    total = 0
-    for text in texts[:2000]:
-        for word in words(text):
-            total += 1
-            low = word.casefold()
-            for language, stops in STOPWORDS.items():
-                if low in stops:
-                    counts[language] += 1
-    if not total:
+    used = Counter(word.casefold() for text in texts[:_SAMPLE] for word in words(text[:_SAMPLE]))
+    if not used:
         return None
-    best = max(counts, key=lambda language: (counts[language], language == "en"))
-    return best if counts[best] >= total / 10 else None
+    covered = {language: sum(used[word] for word in stops) for language, stops in STOPWORDS.items()}
+    best = max(covered, key=lambda language: (covered[language], language == "en"))
+    return best if covered[best] >= used.total() / 10 else None
 
 
 def stopwords_for(language: str | None, texts: list[str]) -> frozenset[str]:

@@ -1,0 +1,73 @@
+"""Texts that say the same count once, so that copies do not form the themes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reverie.clustering.grouping import Neighbourhood, neighbourhood
+from reverie.embedding.base import OnProgress, Vectors
+
+__all__ = ["Copies", "collapse", "merge_alike"]
+
+Copies = list[list[int]]
+"""For each distinct text the indices of the memories that say it, its spokesman first."""
+
+_ALIKE = 0.97
+"""Cosine similarity from which two texts say the same."""
+
+
+def collapse(texts: Sequence[str]) -> Copies:
+    """Texts that agree letter for letter, but for case, spaces and punctuation."""
+    groups: dict[str, list[int]] = {}
+    for index, text in enumerate(texts):
+        key = re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
+        groups.setdefault(key or text.strip(), []).append(index)
+    return list(groups.values())
+
+
+def merge_alike(
+    x: Vectors, near: Neighbourhood, copies: Copies, seed: int, on_progress: OnProgress
+) -> tuple[Neighbourhood, Copies]:
+    """Join near-duplicates (cosine at least 0.97) to the first of them, and the neighbourhood of what is left.
+
+    Each joins a spokesman it is itself alike to, so that a chain of small changes does not become one text.
+    """
+    first = np.array([c[0] for c in copies], dtype=np.int64)
+    speaker = _speakers(x[first], near)
+    kept = np.flatnonzero(speaker == np.arange(len(speaker)))
+    if len(kept) == len(copies):
+        return near, copies
+    at = np.full(len(copies), -1, dtype=np.int64)
+    at[kept] = np.arange(len(kept))
+    merged: Copies = [[] for _ in kept]
+    for one in np.concatenate([kept, np.flatnonzero(at < 0)]):
+        merged[at[speaker[one]]].extend(copies[one])
+    index = at[near.index[kept]]
+    gone = index < 0
+    if len(kept) <= 2000 or (gone.mean(axis=1) > 0.5).any():
+        # Copies have crowded true neighbours out of the lists.
+        return neighbourhood(x[first[kept]], seed, on_progress), merged
+    index = np.where(gone, np.arange(len(kept))[:, None], index)
+    return Neighbourhood(near.centred[kept], index, np.where(gone, 0.0, near.value[kept]).astype(np.float32)), merged
+
+
+def _speakers(x: Vectors, near: Neighbourhood) -> NDArray[np.int64]:
+    n = len(x)
+    speaker = np.arange(n)
+    # Centring stretches angles: only neighbours that are close after it can have been this close before.
+    rows, columns = np.nonzero(near.value >= 0.5)
+    others = near.index[rows, columns]
+    alike = np.round(np.einsum("nd,nd->n", x[rows], x[others]), 5) >= _ALIKE if len(rows) else np.zeros(0, dtype=bool)
+    pairs: dict[int, list[int]] = {}
+    for a, b in zip(rows[alike].tolist(), others[alike].tolist(), strict=True):
+        pairs.setdefault(max(a, b), []).append(min(a, b))
+    for one in sorted(pairs):
+        leaders = [other for other in pairs[one] if speaker[other] == other]
+        if leaders:
+            speaker[one] = min(leaders)
+    return speaker
