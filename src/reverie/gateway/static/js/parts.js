@@ -17,6 +17,9 @@ const STAGES = {
   graph: "Connecting memories",
   patterns: "Looking for rhythms",
   duplicates: "Looking for repetitions",
+  emotion: "Hearing the mood",
+  advice: "Weighing what could go",
+  ranking: "Remembering",
 };
 
 /** What a run is doing, in words. */

@@ -1,0 +1,113 @@
+"""A real Chromium for the dashboard's tests, watched for everything that must not happen."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, sync_playwright
+
+from tests.live import LiveService
+
+OUTPUT = Path(__file__).resolve().parents[2] / "ci-output"
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def find_chromium() -> str:
+    """Path of a Chromium: ``REVERIE_CHROMIUM``, or the first one on PATH."""
+    given = os.environ.get("REVERIE_CHROMIUM")
+    found = given or next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.fail(
+            "No Chromium for the browser tests: apt-get install chromium, or set REVERIE_CHROMIUM; "
+            "to leave these tests out: pytest -m 'not browser'",
+            pytrace=False,
+        )
+    return found
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("browser")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Watch:
+    """What a page did that it must not do."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.faults: list[str] = []
+        self.hosts: set[str] = set()
+        self.urls: list[str] = []
+        context.on("weberror", lambda error: self.faults.append(str(error.error)))
+        context.on("console", self._console)
+        context.on("request", lambda request: self._request(request.url))
+        context.on("dialog", lambda dialog: (self.faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        # Chromium itself reports answers of 4xx and lost connections, which the tests cause on purpose.
+        if (
+            message.type == "error"
+            and "Failed to load resource" not in message.text
+            and "WebSocket" not in message.text
+        ):
+            self.faults.append(message.text)
+
+    def _request(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.urls.append(url)
+        if parts.scheme in ("http", "https", "ws", "wss"):
+            self.hosts.add(parts.hostname or "")
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A fresh profile. Afterwards: no script error, no breach of the policy, no request to anybody else."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    context.set_default_timeout(20_000)
+    watch = Watch(context)
+    yield context
+    context.close()
+    assert not watch.faults
+    assert watch.hosts <= {"127.0.0.1"}
+    assert not [url for url in watch.urls if "test-" in url], "the key must never be part of an address"
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+@pytest.fixture
+def signed_in(page: Page, service: LiveService) -> Page:
+    """The page after a sign-in by hand."""
+    page.goto(service.url)
+    page.get_by_label("API key").fill(service.key)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("status").get_by_text("Live").wait_for()
+    return page
+
+
+def picture(page: Page, name: str, *, whole: bool = False) -> None:
+    """Keep a screenshot as CI output."""
+    OUTPUT.mkdir(exist_ok=True)
+    try:
+        page.screenshot(path=OUTPUT / f"{name}.png", full_page=whole)
+    except Error as error:  # a picture is a by-product: its failure must not hide the test's own
+        print(f"no screenshot {name}: {error}")
