@@ -17,6 +17,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.browser.conftest import picture
 from tests.live import LiveService
 
+expect.set_options(timeout=20_000)
+
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
 TOPICS = {
@@ -74,7 +76,7 @@ def test_the_whole_way_from_paste_to_map(signed_in: Page) -> None:
 def test_progress_is_shown_live_and_a_reload_in_the_middle_loses_nothing(signed_in: Page, service: LiveService) -> None:
     page = signed_in
     with nobody_works(service):
-        paste(page, memories("beta", 400), "reload-user")
+        paste(page, memories("beta", 60), "reload-user")
         bar = page.get_by_role("progressbar", name="Progress of the clustering")
         expect(bar).to_have_attribute("aria-valuetext", "Waiting for a worker…")
         page.reload()
@@ -118,7 +120,8 @@ def test_the_service_may_go_and_come_back(signed_in: Page, service: LiveService)
     before = theme_buttons(page)
     with nobody_works(service):
         paste(page, memories("delta"), "away-user")
-        expect(page.get_by_role("progressbar", name="Progress of the clustering")).to_be_visible()
+        bar = page.get_by_role("progressbar", name="Progress of the clustering")
+        expect(bar).to_have_attribute("aria-valuetext", "Waiting for a worker…")
         service.kill("gateway0")
         expect(page.locator("#away")).to_contain_text("cannot be reached")
         picture(page, "away")
@@ -130,6 +133,23 @@ def test_the_service_may_go_and_come_back(signed_in: Page, service: LiveService)
     wait_for_map(page)
     assert len(theme_buttons(page)) >= 2
     assert len(before) >= 2
+
+
+def test_what_is_sent_while_the_service_is_away_arrives_once(signed_in: Page, service: LiveService) -> None:
+    page = signed_in
+    page.wait_for_load_state("networkidle")  # all views are there by now
+    service.kill("gateway0")
+    try:
+        paste(page, memories("lambda"), "later-user")
+        bar = page.get_by_role("progressbar", name="Progress of the clustering")
+        expect(bar).to_have_attribute("aria-valuetext", "Waiting for the service…")
+    finally:
+        service.start_gateway()
+        service.wait_ready()
+    wait_for_map(page)
+    assert service.rows("SELECT count(*) AS n FROM tasks WHERE user_id = 'later-user' AND operation = 'cluster'") == [
+        {"n": 1}
+    ]
 
 
 def test_a_memory_of_markup_is_text_everywhere(signed_in: Page) -> None:

@@ -89,6 +89,8 @@ function begin() {
   // The view appears at once; what it shows follows.
   const back = resume();
   route();
+  // The other views come along while there is time, so that they are there when the service is not.
+  setTimeout(() => Object.values(VIEWS).forEach(([, load]) => load().catch(() => {})), 300);
   back.then((resumed) => !resumed && !location.hash && route()).catch(() => {});
 }
 

@@ -88,17 +88,31 @@ async function submit(operation, body) {
   // The previous result stays on the page until the new one is there.
   const run = (model.runs[operation] = { taskId: null, status: "submitting", progress: null, result: before?.result ?? null, error: null });
   emit(operation);
-  try {
-    const task = await post(`/${operation}/submit`, body, { headers: { Prefer: "respond-async" } });
-    if (model.runs[operation] !== run) return; // overtaken by a newer one
-    follow(operation, run, task);
-  } catch (error) {
-    if (model.runs[operation] !== run) return;
-    Object.assign(run, { status: "failed", error: { title: error.message, retry_after: error.retryAfter } });
-    emit(operation);
+  // One key for all tries: however often the answer is lost, there is one task.
+  const headers = { Prefer: "respond-async", "Idempotency-Key": randomKey() };
+  for (;;) {
+    try {
+      const task = await post(`/${operation}/submit`, body, { headers });
+      if (model.runs[operation] !== run) return; // overtaken by a newer one
+      follow(operation, run, task);
+      break;
+    } catch (error) {
+      if (model.runs[operation] !== run) return;
+      if (error.status !== 0 && error.status !== 503) {
+        Object.assign(run, { status: "failed", error: { ...error.problem, title: error.message, detail: null, retry_after: error.retryAfter } });
+        emit(operation);
+        break;
+      }
+      run.status = "away";
+      emit(operation);
+      await new Promise((resolve) => setTimeout(resolve, 1000 * Math.min(10, error.retryAfter ?? 1.5)));
+      if (model.runs[operation] !== run) return;
+    }
   }
   save();
 }
+
+const randomKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 function follow(operation, run, task) {
   Object.assign(run, { taskId: task.id, status: task.status, progress: task.progress, cached: task.cached });

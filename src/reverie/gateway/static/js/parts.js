@@ -6,6 +6,7 @@ import { model, themeName, themeOf } from "./model.js";
 
 const STAGES = {
   submitting: "Sending",
+  away: "Waiting for the service",
   loading: "Fetching",
   queued: "Waiting for a worker",
   starting: "Starting",
@@ -25,12 +26,12 @@ const STAGES = {
 /** What a run is doing, in words. */
 export function stageText(run) {
   const progress = run.progress;
-  const stage = ["submitting", "loading", "queued"].includes(run.status) ? run.status : (progress?.stage ?? run.status);
+  const stage = ["submitting", "loading", "queued", "away"].includes(run.status) ? run.status : (progress?.stage ?? run.status);
   const name = STAGES[stage] ?? stage[0].toUpperCase() + stage.slice(1);
   return progress?.total > 1 && run.status === "running" ? `${name} ${progress.done.toLocaleString("en")} of ${progress.total.toLocaleString("en")}` : `${name}…`;
 }
 
-export const busy = (run) => run !== null && ["submitting", "loading", "queued", "running"].includes(run.status);
+export const busy = (run) => run !== null && ["submitting", "loading", "queued", "running", "away"].includes(run.status);
 
 /** A progress bar that can be updated: `bar.update(run)`. */
 export function progressBar(label) {

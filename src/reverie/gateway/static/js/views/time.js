@@ -11,7 +11,7 @@ const DAY = 86_400_000;
 const MOST = 11;
 const DATE = { day: "numeric", month: "short" };
 const WEEK = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-const KINDS = { burst: "Burst", rate_change: "Change", change: "Change", trend: "Trend", weekly: "Weekly rhythm", daily: "Daily rhythm", weekly_rhythm: "Weekly rhythm", daily_rhythm: "Daily rhythm", recurrence: "Recurring", co_occurrence: "Together", theme_co_occurrence: "Together" };
+const KINDS = { burst: "Burst", rate_change: "Change", theme_trend: "Trend", theme_stopped: "Stopped", weekly_rhythm: "Weekly rhythm", daily_rhythm: "Daily rhythm", recurrence: "Recurring", theme_cooccurrence: "Together" };
 
 export function mount(root) {
   if (!model.memories.length) return needMemories(root);
@@ -186,7 +186,8 @@ function drawSpans(u, found, ink) {
 function span(pattern) {
   if (!/burst|change/.test(pattern.kind)) return null;
   const times = pattern.memory_ids.map((id) => Date.parse(model.byId.get(id)?.created_at)).filter((t) => !isNaN(t));
-  const given = [pattern.details?.start ?? pattern.details?.from, pattern.details?.end ?? pattern.details?.to].map((t) => Date.parse(t));
+  const given = [pattern.details?.from ?? pattern.details?.since, pattern.details?.to].map((t) => Date.parse(t));
+  if (!isNaN(given[0]) && isNaN(given[1])) given[1] = times.reduce((a, b) => Math.max(a, b), given[0]);
   const [from, to] = given.every((t) => !isNaN(t)) ? given : [times.reduce((a, b) => Math.min(a, b), Infinity), times.reduce((a, b) => Math.max(a, b), -Infinity)];
   return isFinite(from) && isFinite(to) ? { from, to, pattern } : null;
 }
