@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ import psycopg
 import pytest
 import redis
 
-from reverie.embedded import start_servers
-from reverie.embedded.binaries import find_postgres
+from reverie.embedded import logs, start_servers
+from reverie.embedded.binaries import Postgres, find_postgres, find_valkey, runnable
+from reverie.embedded.children import nobody
 from reverie.errors import StartupError
 
 _OWNER = """
@@ -40,10 +41,10 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def own(folder: Path, **options: Any) -> tuple[subprocess.Popen[str], dict[str, Any]]:
+def own(folder: Path, code: str = _OWNER, more: Sequence[str] = ()) -> tuple[subprocess.Popen[str], dict[str, Any]]:
     """A process that owns servers on ``folder``, and what it says about them."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _OWNER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options
+        [sys.executable, "-c", code, str(folder), *more], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     line = process.stdout.readline()
@@ -114,7 +115,7 @@ def test_given_urls_start_nothing(folder: Path) -> None:
 
 def test_a_data_folder_of_another_postgresql_is_refused_with_a_reason(folder: Path) -> None:
     (folder / "postgres").mkdir()
-    (folder / "postgres" / "PG_VERSION").write_text("9\n")
+    (folder / "postgres" / "PG_VERSION").write_text("9.6\n")
     with pytest.raises(StartupError, match="made by PostgreSQL 9"):
         start_servers(folder)
     # The refusal gave the folder back.
@@ -123,24 +124,84 @@ def test_a_data_folder_of_another_postgresql_is_refused_with_a_reason(folder: Pa
     start_servers(folder).stop()
 
 
+_BECOME_NOBODY = """
+import os, sys
+from pathlib import Path
+from reverie.embedded import start_servers
+folder = Path(sys.argv[1])
+start_servers(folder.parent / "of root").stop()  # reads all code now: its files may be closed to the new user
+os.environ["PATH"] = sys.argv[2]
+os.setgroups([]); os.setgid(int(sys.argv[4])); os.setuid(int(sys.argv[3]))
+"""
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_normal_user_runs_it_too(folder: Path) -> None:
     folder.chmod(0o777)
-    python = Path(sys.executable).resolve()
-    reachable = all(part.stat().st_mode & 0o001 for part in (python, *python.parents, *Path.cwd().parents, Path.cwd()))
-    if not reachable:  # the interpreter itself is closed to others: run the server programs alone as that user
-        version = subprocess.run(
-            [find_postgres().bin / "postgres", "--version"], user="nobody", capture_output=True, check=True, cwd="/"
-        )
-        assert b"PostgreSQL" in version.stdout
-        return
-    owner, told = own(folder / "data", user="nobody", group="nogroup", env={**os.environ, "HOME": str(folder)})
-    with psycopg.connect(told["database"]) as connection:
-        assert connection.execute("SELECT 1").fetchone() == (1,)
+    user = nobody()
+    # The programs lie where the new user can run them, whoever may see this checkout.
+    programs = folder / "programs"
+    programs.mkdir(mode=0o755)
+    shutil.copy(find_valkey(), programs / "valkey-server")
+    path = os.pathsep.join([str(runnable(find_postgres(), user, folder).bin), str(programs)])
+    owner, told = own(folder / "data", code=_BECOME_NOBODY + _OWNER, more=[path, str(user.uid), str(user.gid)])
+    assert {os.stat(f"/proc/{pid}").st_uid for pid in (owner.pid, *told["pids"].values())} == {user.uid}
     assert owner.stdin is not None
     owner.stdin.close()
     assert owner.wait(timeout=20) == 0
     assert not any(alive(pid) for pid in told["pids"].values())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a normal user runs the programs where they are")
+def test_programs_closed_to_the_database_user_are_copied(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")  # so it finds those of the wheel
+    there = find_postgres()
+    package = there.bin.parents[1]
+    closed = folder / package.name / there.bin.parent.name
+    for part in ("bin", "lib", "share"):
+        shutil.copytree(there.bin.parent / part, closed / part)
+    libraries = package.with_name(package.name + ".libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, folder / libraries.name)
+    closed.parent.chmod(0o700)
+    folder.chmod(0o711)
+    copy = runnable(Postgres(closed / "bin", there.major), nobody(), folder)
+    assert copy.bin.is_relative_to(folder / "programs")
+    done = subprocess.run([copy.bin / "initdb", "--version"], capture_output=True, check=True, user="nobody", cwd="/")
+    assert str(there.major) in done.stdout.decode()
+
+
+@pytest.mark.parametrize("name", ["postgres", "valkey"])
+def test_a_server_that_dies_is_started_again_on_its_data(folder: Path, name: str) -> None:
+    with start_servers(folder) as servers:
+        with psycopg.connect(servers.database_url, autocommit=True) as connection:
+            connection.execute("CREATE TABLE kept (n int)")
+        with redis.Redis.from_url(servers.redis_url) as client:
+            client.set("kept", 1)
+        before = servers.pids[name]
+        os.kill(before, signal.SIGKILL)
+        said: list[str] = []
+
+        def started_again() -> bool:
+            servers.check(said.append)
+            return servers.pids[name] != before
+
+        until(started_again)
+        assert name in said[0]
+        with psycopg.connect(servers.database_url) as connection:
+            assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+        with redis.Redis.from_url(servers.redis_url) as client:
+            assert client.get("kept") == b"1"
+
+
+def test_a_large_log_is_cut_while_its_writer_goes_on(folder: Path) -> None:
+    path = folder / "role.log"
+    with open(path, "ab", buffering=0) as writer:
+        writer.write(b"before\n" + b"." * logs.LARGEST)
+        logs.trim(folder)
+        writer.write(b"after\n")
+    assert path.read_bytes() == b"after\n"
+    assert (folder / "role.log.1").read_bytes().startswith(b"before\n")
 
 
 def test_logs_are_kept_in_the_data_folder(folder: Path) -> None:

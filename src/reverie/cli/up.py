@@ -34,17 +34,16 @@ def run(arguments: argparse.Namespace) -> int:
     print("Starting ...", flush=True)
     service = Service(data_dir, host=arguments.host or server.host, port=port, workers=arguments.workers, say=_say)
     with service:
-        supervisor = service.supervisor
-        assert supervisor is not None
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(signum, lambda *_: supervisor.request_stop())
+            if signal.getsignal(signum) is not signal.SIG_IGN:  # what nohup ignores stays ignored
+                signal.signal(signum, lambda *_: service.request_stop())
         print(f"Reverie is running.\n\n  Service    {service.url}\n  API docs   {service.url}/docs")
         if service.api_key and (service.data_dir / "key").exists():
             print(f"  API key    in {service.data_dir / 'key'} (clients of this user find it by themselves)")
         print(
             f"  Data       {service.data_dir}\n  Logs       {service.data_dir / 'logs'}\n\nCtrl-C stops it.", flush=True
         )
-        supervisor.run()
+        service.run()
         print("\nStopping; running work is finished or handed back ...", flush=True)
     print("Stopped. Everything accepted is kept.")
     return 0

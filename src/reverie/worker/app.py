@@ -6,6 +6,8 @@ import ctypes
 import logging
 import multiprocessing
 import os
+import signal
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +21,8 @@ from reverie.settings import Settings
 __all__ = ["main"]
 
 log = logging.getLogger(__name__)
+
+_PR_SET_PDEATHSIG = 1
 
 
 def make_worker_app(settings: Settings) -> Celery:
@@ -42,6 +46,7 @@ def make_worker_app(settings: Settings) -> Celery:
         run_next(runtime(), queue)
 
     def in_child(**_: Any) -> None:
+        _die_with_parent()
         # Load before the first task asks for it; a failure here is logged and met again by the task itself.
         try:
             from reverie.worker import run as _run  # noqa: F401 - imports the engines
@@ -56,6 +61,12 @@ def make_worker_app(settings: Settings) -> Celery:
     signals.worker_process_init.connect(in_child, weak=False)
     signals.worker_shutting_down.connect(shutting_down, weak=False)
     return app
+
+
+def _die_with_parent() -> None:
+    """On Linux, end this process when the one that forked it is killed; a retry must not race the old attempt."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | None = None) -> int:
@@ -76,6 +87,9 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
         from reverie.store import migrate
 
         migrate(settings.server.database_url.get_secret_value())
+    # The engines' code is read once and shared by every child; models still load in the child, after the fork.
+    from reverie.worker import run as _run  # noqa: F401
+
     app = make_worker_app(settings)
     argv = [
         "worker",
