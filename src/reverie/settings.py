@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from reverie._paths import data_dir
 
-__all__ = ["EmbeddingSettings", "Limits", "QueueSettings", "ServerSettings", "Settings", "data_dir"]
+__all__ = ["EmbeddingSettings", "LabelSettings", "Limits", "QueueSettings", "ServerSettings", "Settings", "data_dir"]
 
 
 class ServerSettings(BaseSettings):
@@ -39,6 +39,19 @@ class EmbeddingSettings(BaseSettings):
     model: str = Field("all-MiniLM-L6-v2", description="Model name or folder")
     precision: str = Field("float32", pattern="^(float32|int8)$", description="float32 or int8")
     embed_threads: int = Field(0, ge=0, le=256, description="Compute threads a worker process embeds with; 0 = cores")
+
+
+class LabelSettings(BaseSettings):
+    """A language model that names themes. Without a URL the keyword labels stand and no text leaves for it."""
+
+    model_config = SettingsConfigDict(env_prefix="REVERIE_", extra="ignore", env_ignore_empty=True)
+
+    label_url: str | None = Field(
+        None, pattern="^https?://", description="OpenAI-compatible chat endpoint, as http://127.0.0.1:11434/v1"
+    )
+    label_model: str = Field("gpt-4o-mini", description="Model name sent to that endpoint")
+    label_api_key: SecretStr | None = Field(None, description="Bearer key for that endpoint")
+    label_timeout: float = Field(10.0, gt=0, description="Longest wait for its answer, seconds")
 
 
 class Limits(BaseSettings):
@@ -79,11 +92,13 @@ class Settings:
         embedding: EmbeddingSettings | None = None,
         limits: Limits | None = None,
         queue: QueueSettings | None = None,
+        labels: LabelSettings | None = None,
     ) -> None:
         self.server = server or ServerSettings()  # type: ignore[call-arg]
         self.embedding = embedding or EmbeddingSettings()  # type: ignore[call-arg]
         self.limits = limits or Limits()  # type: ignore[call-arg]
         self.queue = queue or QueueSettings()  # type: ignore[call-arg]
+        self.labels = labels or LabelSettings()  # type: ignore[call-arg]
 
     @classmethod
     def load(cls) -> Settings:

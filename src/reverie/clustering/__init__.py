@@ -2,5 +2,6 @@
 
 from reverie.clustering.identity import ThemeState, dump_states, load_states
 from reverie.clustering.pipeline import ClusterOutcome, cluster
+from reverie.clustering.placing import Placement, place
 
-__all__ = ["ClusterOutcome", "ThemeState", "cluster", "dump_states", "load_states"]
+__all__ = ["ClusterOutcome", "Placement", "ThemeState", "cluster", "dump_states", "load_states", "place"]

@@ -38,6 +38,8 @@ def merge_alike(
     Each joins a spokesman it is itself alike to, so that a chain of small changes does not become one text.
     """
     first = np.array([c[0] for c in copies], dtype=np.int64)
+    if len(first) < 2:
+        return near, copies
     speaker = _speakers(x[first], near)
     kept = np.flatnonzero(speaker == np.arange(len(speaker)))
     if len(kept) == len(copies):
@@ -50,8 +52,8 @@ def merge_alike(
     index = at[near.index[kept]]
     gone = index < 0
     if len(kept) <= 2000 or (gone.mean(axis=1) > 0.5).any():
-        # Copies have crowded true neighbours out of the lists.
-        return neighbourhood(x[first[kept]], seed, on_progress), merged
+        # Copies have crowded true neighbours, and further copies, out of the lists.
+        return merge_alike(x, neighbourhood(x[first[kept]], seed, on_progress), merged, seed, on_progress)
     index = np.where(gone, np.arange(len(kept))[:, None], index)
     return Neighbourhood(near.centred[kept], index, np.where(gone, 0.0, near.value[kept]).astype(np.float32)), merged
 
@@ -59,8 +61,10 @@ def merge_alike(
 def _speakers(x: Vectors, near: Neighbourhood) -> NDArray[np.int64]:
     n = len(x)
     speaker = np.arange(n)
-    # Centring stretches angles: only neighbours that are close after it can have been this close before.
-    rows, columns = np.nonzero(near.value >= 0.5)
+    # Centring by m stretches angles: 1 - cos(a - m, b - m) is at most (1 - cos(a, b)) / (|a - m| |b - m|).
+    reach = np.linalg.norm(x - x.mean(axis=0, keepdims=True), axis=1)
+    widest = (1.0 - _ALIKE) / np.maximum(reach[:, None] * reach[near.index], 1e-6)
+    rows, columns = np.nonzero(near.value >= 1.0 - widest - 1e-4)
     others = near.index[rows, columns]
     alike = np.round(np.einsum("nd,nd->n", x[rows], x[others]), 5) >= _ALIKE if len(rows) else np.zeros(0, dtype=bool)
     pairs: dict[int, list[int]] = {}

@@ -20,6 +20,8 @@ def unit(x: NDArray[np.floating]) -> Vectors:
 
 def centred(x: Vectors) -> Vectors:
     """Without the mean direction, which all texts of a user share and no theme is about."""
+    if len(x) == 0:
+        return x
     return unit(x - x.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32))
 
 

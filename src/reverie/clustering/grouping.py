@@ -104,7 +104,9 @@ def group_large(
     """Group labels 0.. from Leiden communities (Traag et al. 2019) of the neighbour graph, at the best resolution."""
     graph = near.graph()
     labels, resolution = _best_communities(x, graph, _RESOLUTIONS, seed, on_progress)
-    if granularity != 0.5:
+    if granularity < 0.5:
+        labels = _merged(near.centred, labels, round((int(labels.max()) + 1) * _scale(granularity)))
+    elif granularity > 0.5:
         # The number of communities grows about as the square root of the resolution.
         labels = _communities(graph, resolution * _scale(granularity) ** 2, seed)
         on_progress("clustering", len(x), len(x))
@@ -117,6 +119,18 @@ def divide(x: Vectors, graph: sparse.csr_matrix, members: Indices, seed: int = 0
     if inside.nnz == 0:
         return np.zeros(len(members), dtype=np.int64)
     return _best_communities(x[members], inside, np.geomspace(0.5, 4.0, 4), seed, silent)[0]
+
+
+def _merged(c: Vectors, labels: Labels, count: int) -> Labels:
+    """Groups joined by average linkage of their centres until ``count`` are left.
+
+    A lower resolution would not do: well separated groups share no edge, and no resolution joins them.
+    """
+    found = int(labels.max()) + 1
+    if not 1 <= count < found:
+        return labels
+    tree = linkage(squareform(_distances(centres_of(c, labels, found)), checks=False), "average")
+    return np.asarray(fcluster(tree, count, "maxclust") - 1, dtype=np.int64)[labels]
 
 
 def _scale(granularity: float) -> float:

@@ -10,15 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reverie.clustering.words import phrases
+from reverie.clustering.words import Phrasebook, word_count
 from reverie.embedding.base import OnProgress, Vectors, silent
 
 __all__ = ["Label", "label_groups"]
 
 _CANDIDATES = 40
 _KEYWORDS = 6
-_LONG_TEXT = 2000
-"""Characters of a text that are read for labels; a novel in one memory must not label the theme by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ def label_groups(
     x: Vectors,
     groups: Sequence[NDArray[np.int64]],
     centres: NDArray[np.float32],
-    stopwords: frozenset[str],
+    book: Phrasebook,
     on_progress: OnProgress = silent,
 ) -> list[Label]:
     """One label a group; no two are alike.
@@ -52,10 +50,7 @@ def label_groups(
         here: Counter[str] = Counter()
         by: dict[str, list[int]] = defaultdict(list)
         for i in members:
-            seen: dict[str, str] = {}
-            for key, surface in phrases(texts[i][:_LONG_TEXT], stopwords):
-                seen.setdefault(key, surface)
-            for key, surface in seen.items():
+            for key, surface in book[int(i)].items():
                 here[key] += 1
                 by[key].append(int(i))
                 surfaces[key][surface] += 1
@@ -87,17 +82,18 @@ def _score(
         if n < least and len(here) > 3:
             continue
         weight = n / size * math.log(1.0 + mean_size / everywhere[key])
-        length = key.count(" ") + 1
+        length = word_count(key)
         # Two words name a thing better than one, if they are used together nearly as often.
         rough.append((weight * (1.0, 1.35, 1.4)[min(length, 3) - 1], key))
     if not rough:
         rough = [(float(n), key) for key, n in here.items()]
-    rough.sort(key=lambda pair: (-pair[0], pair[1]))
+    # Of phrases used equally the longest is whole, the others its parts.
+    rough.sort(key=lambda pair: (-pair[0], -len(pair[1]), pair[1]))
     out = []
     for weight, key in rough[:_CANDIDATES]:
         closeness = float(np.mean(x[by[key]] @ centre))
         out.append((weight * max(closeness, 0.05), key))
-    out.sort(key=lambda pair: (-round(pair[0], 9), pair[1]))
+    out.sort(key=lambda pair: (-round(pair[0], 9), -len(pair[1]), pair[1]))
     return out
 
 

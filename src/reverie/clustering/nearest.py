@@ -16,24 +16,27 @@ EXACT = 20_000
 
 _BLOCK = 1024
 _GROUP = 32
-_PROBED = 10_000
+PROBED = 10_000
 """Rows that a query is compared with in a set too large to be searched exactly."""
 
 Found = tuple[Indices, NDArray[np.float32]]
 
 
-def neighbours(x: Vectors, k: int, on_progress: OnProgress = silent, *, seed: int = 0, exact: int = EXACT) -> Found:
+def neighbours(
+    x: Vectors, k: int, on_progress: OnProgress = silent, *, seed: int = 0, exact: int = EXACT, probed: int = PROBED
+) -> Found:
     """The ``k`` nearest other rows by cosine: ``(n, k)`` indices and similarities, nearest first.
 
-    Exact up to ``exact`` rows, beyond by cells (see ``_by_cells``). Memory is linear in n. Similarities are rounded
-    to five digits and equal ones ordered by index, so that the last bits of a BLAS do not decide.
+    Exact up to ``exact`` rows, beyond by cells, comparing each row with about ``probed`` others. Memory is linear in
+    n. Similarities are rounded to five digits and equal ones ordered by index, so that the last bits of a BLAS do not
+    decide.
     """
     n = len(x)
     k = max(0, min(k, n - 1))
     if k == 0:
         return np.empty((n, 0), dtype=np.int64), np.empty((n, 0), dtype=np.float32)
     if n > exact:
-        return _by_cells(x, k, seed, on_progress)
+        return _by_cells(x, k, seed, on_progress, probed)
     index = np.empty((n, k), dtype=np.int64)
     value = np.empty((n, k), dtype=np.float32)
     for start in range(0, n, _BLOCK):
@@ -74,7 +77,7 @@ def _in_order(columns: NDArray[np.int64], s: NDArray[np.float32], k: int) -> Fou
     return np.take_along_axis(columns, order, axis=1), np.take_along_axis(s, order, axis=1)
 
 
-def _by_cells(x: Vectors, k: int, seed: int, on_progress: OnProgress) -> Found:
+def _by_cells(x: Vectors, k: int, seed: int, on_progress: OnProgress, probed: int) -> Found:
     """Approximate neighbours by an inverted file (Jegou et al. 2011) in plain matrix products.
 
     Rows are sorted into about ``sqrt(n)`` cells around centres; the rows of a cell are compared, all at once, with
@@ -94,7 +97,7 @@ def _by_cells(x: Vectors, k: int, seed: int, on_progress: OnProgress) -> Found:
         # Round before sorting cells, as everywhere.
         by_nearness = np.argsort(-np.round(centres @ centres[here], 5), kind="stable")
         by_nearness = np.concatenate([[here], by_nearness[by_nearness != here]])
-        enough = int(np.searchsorted(np.cumsum(sizes[by_nearness]), max(_PROBED, 4 * k))) + 1
+        enough = int(np.searchsorted(np.cumsum(sizes[by_nearness]), max(probed, 4 * k))) + 1
         pool = np.concatenate([order[bounds[c] : bounds[c + 1]] for c in by_nearness[:enough]])
         theirs = np.ascontiguousarray(x[pool])
         for start in range(0, len(own), _BLOCK):

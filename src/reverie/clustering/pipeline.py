@@ -18,14 +18,15 @@ from reverie.clustering.identity import ThemeState, match_themes
 from reverie.clustering.labels import Label, label_groups
 from reverie.clustering.layout import layout
 from reverie.clustering.outliers import settle
-from reverie.clustering.words import stopwords_for
+from reverie.clustering.words import Phrasebook, stopwords_for
 from reverie.contracts import ClusterOptions, ClusterResult, MapPoint, Memory, SubTheme, Theme
 from reverie.embedding.base import OnProgress, Vectors, silent
 
 __all__ = ["ClusterOutcome", "Labeler", "cluster"]
 
 Labeler = Callable[[Sequence[Sequence[str]], Sequence[Label]], Sequence[str | None]]
-"""Names groups from their texts and keyword labels; None keeps the keyword label."""
+"""Names groups from their texts and keyword labels; None keeps the keyword label. The most
+typical texts of a group come first."""
 
 _NAMED = {"coarse": 0.15, "medium": 0.5, "fine": 0.85}
 _SUBTHEMES_FROM = 100
@@ -74,18 +75,22 @@ def cluster(
         members = _largest(members, options.max_themes, x)
 
     centres = np.stack([unit(x[m].mean(axis=0, keepdims=True))[0] for m in members]) if members else x[:0]
-    stops = stopwords_for(options.stopwords_language, texts)
-    names = label_groups(texts, x, members, centres, stops, on_progress)
-    told = labeler([[texts[i] for i in m] for m in members], names) if labeler and members else [None] * len(members)
+    book = Phrasebook(texts, stopwords_for(options.stopwords_language, texts))
+    names = label_groups(texts, x, members, centres, book, on_progress)
+    told: Sequence[str | None] = [None] * len(members)
+    if labeler is not None and members:
+        typical = [m[np.argsort(-np.round(x[m] @ c, 5), kind="stable")] for m, c in zip(members, centres, strict=True)]
+        told = labeler([[texts[i] for i in m] for m in typical], names)
     shown = _distinct(told, names)
     ids, changes = match_themes([[memories[i].id for i in m] for m in members], centres, previous)
-    second = _second_level(x, near, copies, members, texts, stops, options.seed, on_progress)
+    second = _second_level(x, near, copies, members, texts, book, options.seed, on_progress)
     themes, states = [], []
     for m, centre, name, own, (label, source), theme_id in zip(
         members, centres, names, second, shown, ids, strict=True
     ):
         themes.append(_theme(theme_id, label, name, m, centre, own, memories, x, source))
-        states.append(ThemeState(theme_id, label, tuple(memories[i].id for i in m), centre.astype(np.float32)))
+        reach = round(float(np.quantile(x[m] @ centre, 0.02)), 4)
+        states.append(ThemeState(theme_id, label, tuple(memories[i].id for i in m), centre, reach))
     order = sorted(range(len(themes)), key=lambda t: (-themes[t].size, themes[t].id))
     assignments: dict[str, str | None] = {m.id: None for m in memories}
     for theme in themes:
@@ -211,7 +216,7 @@ def _second_level(
     copies: Copies,
     members: Sequence[NDArray[np.int64]],
     texts: Sequence[str],
-    stops: frozenset[str],
+    book: Phrasebook,
     seed: int,
     on_progress: OnProgress,
 ) -> list[list[tuple[Label, NDArray[np.int64]]]]:
@@ -221,6 +226,7 @@ def _second_level(
     first = _first(copies)
     row_of = {int(memory): row for row, memory in enumerate(first)}
     graph: sparse.csr_matrix = near.graph()
+    distinct = x[first]
     found: list[list[tuple[Label, NDArray[np.int64]]]] = []
     for number, whole in enumerate(members):
         on_progress("labelling", number, len(members))
@@ -228,7 +234,7 @@ def _second_level(
         if len(whole) < _SUBTHEMES_FROM:
             found.append([])
             continue
-        labels = divide(x[first], graph, rows, seed)
+        labels = divide(distinct, graph, rows, seed)
         parts = [
             np.array(sorted(i for row in rows[labels == g] for i in copies[row]), dtype=np.int64)
             for g in range(int(labels.max()) + 1)
@@ -239,7 +245,7 @@ def _second_level(
             found.append([])
             continue
         centres = np.stack([unit(x[p].mean(axis=0, keepdims=True))[0] for p in parts])
-        found.append(list(zip(label_groups(texts, x, parts, centres, stops), parts, strict=True)))
+        found.append(list(zip(label_groups(texts, x, parts, centres, book), parts, strict=True)))
     return found
 
 

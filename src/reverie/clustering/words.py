@@ -5,20 +5,26 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from reverie.clustering.stopwords import STOPWORDS
 
-__all__ = ["detect_language", "phrases", "stopwords_for", "words"]
+__all__ = ["Phrasebook", "detect_language", "phrases", "stopwords_for", "word_count", "words"]
 
 _SAMPLE = 300
 """Texts, and characters of each, that are read to tell the language."""
+
+_LONG_TEXT = 2000
+"""Characters of a text that are read for labels."""
 
 # A word: letters, marks and digits of one script, with inner apostrophes and hyphens. Marks matter for Indic scripts.
 _WORD = re.compile(r"[^\W_]+(?:[\u0300-\u036f\u0900-\u0dff\u0e00-\u0eff\u200d]*[^\W_]*)*(?:['’\-][^\W_]+)*")
 _NO_SPACES = re.compile(
     r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f\u0e80-\u0eff\u1000-\u109f\u1780-\u17ff]+"
 )
+_HIRAGANA = re.compile("[\u3040-\u309f]")
+_KATAKANA = re.compile("[\u30a0-\u30ff]+")
+_HAN_OR_KATAKANA = re.compile("[\u30a0-\u30ff]+|[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3005]+")
 _BREAK = re.compile(r"[.!?;:,()\[\]{}\"“”«»…|/\\\n\r\t。！？、，；：（）「」]+")
 _URL = re.compile(r"(?:https?://|www\.)\S+|<a?:\w+:\d+>|<[@#][!&]?\d+>")
 _EMOJI = re.compile(
@@ -34,7 +40,7 @@ def words(text: str) -> list[str]:
 def phrases(text: str, stopwords: frozenset[str]) -> Iterator[tuple[str, str]]:
     """``(key, surface)`` of every phrase of one to three words that neither starts nor ends with a stop word.
 
-    Scripts without spaces give runs of two to four characters; a text of emoji alone gives its emoji.
+    Scripts without spaces give pieces of up to four characters; a text of emoji alone gives its emoji.
     """
     text = _URL.sub(" ", unicodedata.normalize("NFC", text))
     found = False
@@ -62,6 +68,25 @@ def phrases(text: str, stopwords: frozenset[str]) -> Iterator[tuple[str, str]]:
             yield emoji, emoji
 
 
+class Phrasebook:
+    """The phrases of each text, read once however many groups ask for them."""
+
+    def __init__(self, texts: Sequence[str], stopwords: frozenset[str]) -> None:
+        self._texts = texts
+        self._stopwords = stopwords
+        self._read: dict[int, dict[str, str]] = {}
+
+    def __getitem__(self, index: int) -> dict[str, str]:
+        """Surface by key; of a long text only the beginning, lest one novel names the theme by itself."""
+        found = self._read.get(index)
+        if found is None:
+            found = {}
+            for key, surface in phrases(self._texts[index][:_LONG_TEXT], self._stopwords):
+                found.setdefault(key, surface)
+            self._read[index] = found
+        return found
+
+
 def _pieces(part: str) -> Iterator[str]:
     for word in _WORD.findall(part):
         at = 0
@@ -74,13 +99,21 @@ def _pieces(part: str) -> Iterator[str]:
             yield word[at:]
 
 
+def word_count(key: str) -> int:
+    """Words in a phrase, guessed at two characters each where the script has no spaces."""
+    return max(1, (len(key) + 1) // 2) if _NO_SPACES.fullmatch(key) else key.count(" ") + 1
+
+
 def _grams(run: str) -> Iterator[str]:
-    if len(run) <= 2:
-        yield run
-        return
-    for size in (2, 3, 4):
-        for start in range(len(run) - size + 1):
-            yield run[start : start + size]
+    """Candidates in a run without spaces. In Japanese the script changes where words do, and hiragana is grammar."""
+    parts = [m.group() for m in _HAN_OR_KATAKANA.finditer(run)] if _HIRAGANA.search(run) else [run]
+    for part in parts or [run]:
+        if len(part) <= 2 or _KATAKANA.fullmatch(part):
+            yield part
+            continue
+        for size in (2, 3, 4):
+            for start in range(len(part) - size + 1):
+                yield part[start : start + size]
 
 
 def _empty(word: str, stopwords: frozenset[str]) -> bool:

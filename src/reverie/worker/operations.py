@@ -24,6 +24,7 @@ from reverie.contracts import (
 from reverie.embedding.base import OnProgress
 from reverie.errors import InvalidInput
 from reverie.store import TaskRow
+from reverie.worker.llm_labels import labeler_from
 from reverie.worker.runtime import Runtime
 from reverie.worker.vectors import Embedded, embed
 
@@ -64,7 +65,14 @@ def run_cluster(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
     stored = runtime.store.themes(task, embedder.model.key)
     previous = load_states(runtime.codec.decode(stored)) if stored else []
     started = time.perf_counter()
-    outcome = cluster(request.memories, embedded.vectors, request.options, previous=previous, on_progress=on_progress)
+    outcome = cluster(
+        request.memories,
+        embedded.vectors,
+        request.options,
+        previous=previous,
+        on_progress=on_progress,
+        labeler=labeler_from(runtime.settings.labels),
+    )
     stats["clustering_seconds"] = round(time.perf_counter() - started, 4)
     result = outcome.result.model_copy(
         update={"model": embedder.model.used(), "stats": {**outcome.result.stats, **stats}}

@@ -1,0 +1,114 @@
+"""Labels that people understand, in any script."""
+
+from __future__ import annotations
+
+import pytest
+
+from reverie.clustering import cluster
+from reverie.clustering.words import Phrasebook, detect_language, phrases, stopwords_for
+from reverie.contracts import ClusterOptions, Memory
+from reverie.embedding import HashEmbedder
+
+PETS = [
+    "My cat Miso sleeps all day",
+    "Miso the cat scratched the sofa",
+    "The cat Miso likes tuna",
+    "Feeding Miso, my cat",
+]
+HILLS = [
+    "Hiking trip in the Alps next summer",
+    "The Alps hiking trip was great",
+    "A hiking trip needs good boots",
+    "Our hiking trip photos from the Alps",
+]
+
+
+def labels(*groups: list[str], language: str | None = None) -> dict[frozenset[str], str]:
+    texts = [t for g in groups for t in g]
+    x = HashEmbedder(dimensions=256).embed(texts).vectors
+    told = [Memory(id=t, text=t) for t in texts]
+    result = cluster(told, x, ClusterOptions(stopwords_language=language, map=False)).result
+    return {frozenset(t.memory_ids): t.label for t in result.themes}
+
+
+def test_labels_are_phrases_of_the_theme_as_people_wrote_them() -> None:
+    found = labels(PETS, HILLS)
+    assert "Miso" in found[frozenset(PETS)]
+    assert "hiking trip" in found[frozenset(HILLS)].casefold()
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "word"),
+    [
+        # Japanese: no spaces, so runs of characters
+        (
+            ["猫が好きです", "猫の写真", "猫と遊ぶ", "猫が寝る"],
+            ["東京旅行の計画", "東京旅行が楽しい", "東京旅行に行く", "東京旅行中"],
+            "東京旅行",
+        ),
+        # Cyrillic, with stop words that must not be labels
+        (
+            ["мой кот спит", "это мой кот", "кот ест рыбу", "кот и я"],
+            ["играю на гитаре", "моя гитара новая гитаре", "гитаре нужны струны", "на гитаре вечером"],
+            "кот",
+        ),
+        # Arabic, right to left
+        (
+            ["أحب القهوة في الصباح", "القهوة ساخنة", "شربت القهوة", "كوب القهوة"],
+            ["كرة القدم اليوم", "لعبت كرة القدم", "مباراة كرة القدم", "فريق كرة القدم"],
+            "القهوة",
+        ),
+    ],
+)
+def test_labels_work_in_other_scripts(one: list[str], two: list[str], word: str) -> None:
+    texts = one + two
+    x = HashEmbedder(dimensions=256).embed(["alpha beta"] * len(one) + ["gamma delta"] * len(two)).vectors
+    x = x + 0.6 * HashEmbedder(dimensions=256).embed(texts).vectors
+    result = cluster([Memory(id=str(i), text=t) for i, t in enumerate(texts)], x).result
+    assert len(result.themes) == 2
+    assert any(word in t.label for t in result.themes)
+
+
+def test_texts_of_emoji_alone_are_labelled_by_their_emoji() -> None:
+    texts = ["🐱🐱", "🐱 🐈", "🐱!!", "🎸", "🎸🎸🎸 🎵", "🎸 ..."]
+    x = HashEmbedder(dimensions=64).embed(["cats"] * 3 + ["music"] * 3).vectors
+    x = x + 0.6 * HashEmbedder(dimensions=64).embed(texts).vectors
+    result = cluster([Memory(id=str(i), text=t) for i, t in enumerate(texts)], x).result
+    assert {t.label[0] for t in result.themes} == {"🐱", "🎸"}
+
+
+def test_no_label_starts_or_ends_with_a_stop_word_and_addresses_are_none() -> None:
+    stops = stopwords_for("en", [])
+    keys = [key for key, _ in phrases("I went to the Golden Gate of https://x.org/abc with <@123> today", stops)]
+    assert "golden gate" in keys
+    assert not any(key.split()[0] in stops or key.split()[-1] in stops for key in keys)
+    assert not any("org" in key or "123" in key for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("I have been there and it was not what we wanted", "en"),
+        ("ich habe das nicht gewusst und bin auch nicht da", "de"),
+        ("je ne sais pas ce que vous avez dans la maison", "fr"),
+        ("no sé qué es lo que tiene para mí", "es"),
+        ("я не знаю что это и как он был", "ru"),
+    ],
+)
+def test_the_language_of_stop_words_is_detected(text: str, language: str) -> None:
+    assert detect_language([text]) == language
+
+
+def test_themes_with_the_same_words_still_have_different_labels() -> None:
+    texts = ["cat dog"] + [f"cat dog {'!' * i}x{i}" for i in range(1, 8)]
+    x = HashEmbedder(dimensions=64).embed(["one"] * 4 + ["two"] * 4).vectors
+    x = x + 0.6 * HashEmbedder(dimensions=64).embed(texts).vectors
+    result = cluster([Memory(id=str(i), text=t) for i, t in enumerate(texts)], x).result
+    assert len(result.themes) == 2
+    assert len({t.label.casefold() for t in result.themes}) == 2
+
+
+def test_only_the_beginning_of_a_novel_is_read() -> None:
+    book = Phrasebook(["word " * 1000 + "needle"], frozenset())
+    assert "word" in book[0]
+    assert "needle" not in book[0]

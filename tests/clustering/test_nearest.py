@@ -1,0 +1,44 @@
+"""Neighbours: exact ones are exact, approximate ones nearly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from reverie.clustering.nearest import neighbours
+from tests.clustering.sets import blobs
+
+
+@pytest.mark.parametrize(
+    ("count", "k"),
+    [
+        (3, 15),  # fewer rows than neighbours wanted
+        (40, 5),  # too small for column groups
+        (1500, 15),  # column groups and two blocks
+    ],
+)
+def test_neighbours_are_those_of_a_full_sort(count: int, k: int) -> None:
+    x, _ = blobs(1, count, spread=3.0)
+    index, value = neighbours(x, k)
+    s = x @ x.T
+    np.fill_diagonal(s, -2)
+    wanted = -np.sort(-s, axis=1)[:, : min(k, count - 1)]
+    np.testing.assert_allclose(value, wanted, atol=2e-5)
+    np.testing.assert_allclose(np.take_along_axis(s, index, axis=1), value, atol=2e-5)
+
+
+def test_equal_neighbours_come_in_the_order_of_their_rows() -> None:
+    x = np.repeat(np.eye(2, dtype=np.float32), 5, axis=0)
+    assert neighbours(x, 4)[0][0].tolist() == [1, 2, 3, 4]
+
+
+def test_search_by_cells_finds_nearly_all_true_neighbours_and_never_the_row_itself() -> None:
+    x, _ = blobs(60, 50, spread=1.0)
+    exact, _ = neighbours(x, 10)
+    found, value = neighbours(x, 10, exact=0, probed=800)
+    assert (found != np.arange(len(x))[:, None]).all()
+    assert (np.diff(value, axis=1) <= 0).all()
+    hits = np.mean([len(set(a) & set(b)) for a, b in zip(exact, found, strict=True)])
+    assert hits > 9.0
+    again, _ = neighbours(x, 10, exact=0, probed=800)
+    assert (again == found).all()
