@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
 from reverie import errors
 from reverie._paths import data_dir
 from reverie.contracts import (
+    TERMINAL,
     AnalyzeResult,
     ClusterResult,
     EmbedResult,
+    Event,
     Memory,
     Operation,
     Problem,
@@ -27,9 +29,11 @@ __all__ = [
     "RESULTS",
     "MemoryLike",
     "Result",
+    "SseParser",
     "default_key",
     "default_url",
     "error_of",
+    "event_of_task",
     "failure_of",
     "parse_result",
     "request_body",
@@ -55,20 +59,27 @@ def default_url() -> str:
     given = os.environ.get("REVERIE_URL")
     if given:
         return given.rstrip("/")
+    return _running_url() or _DEFAULT_URL
+
+
+def _running_url() -> str | None:
     try:
-        url = json.loads((data_dir() / "run.json").read_text(encoding="utf-8"))["url"]
-        return str(url).rstrip("/")
+        return str(json.loads((data_dir() / "run.json").read_text(encoding="utf-8"))["url"]).rstrip("/")
     except (OSError, ValueError, KeyError, TypeError):
-        return _DEFAULT_URL
+        return None
 
 
-def default_key(folder: Path | None = None) -> str | None:
-    """``REVERIE_API_KEY``, else the key that ``reverie up`` wrote for this user."""
+def default_key(url: str) -> str | None:
+    """``REVERIE_API_KEY``, else the key that ``reverie up`` wrote for this user, for services on this machine alone."""
     given = os.environ.get("REVERIE_API_KEY")
     if given:
         return given
+    host = urlsplit(url).hostname or ""
+    # The local service's key opens the local service: it is not for whatever address somebody configured.
+    if not (host in ("localhost", "::1") or host.startswith("127.") or url.rstrip("/") == _running_url()):
+        return None
     try:
-        return ((folder or data_dir()) / "key").read_text(encoding="utf-8").strip() or None
+        return (data_dir() / "key").read_text(encoding="utf-8").strip() or None
     except OSError:
         return None
 
@@ -96,13 +107,18 @@ def request_body(
 ) -> bytes:
     """The JSON of a submission. Options that are None are left to the service."""
     body: dict[str, Any] = {"user_id": str(user_id)}
-    if memories is not None:
-        body["memories"] = [_memory(item) for item in memories]
     chosen = {name: _plain(value) for name, value in options.items() if value is not None}
     if chosen:
         body["options"] = chosen
     body.update({name: value for name, value in more.items() if value is not None})
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    head = _encode(body)
+    if memories is not None:
+        # One by one: a single call for all of them would hold the interpreter, and with it every event loop.
+        head = head[:-1] + ',"memories":[' + ",".join([_encode(_memory(item)) for item in memories]) + "]}"
+    return head.encode("utf-8", "surrogatepass")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
 
 def error_of(status: int, body: bytes, retry_after: str | None = None) -> errors.ReverieError:
@@ -138,8 +154,52 @@ def error_of(status: int, body: bytes, retry_after: str | None = None) -> errors
 
 
 def parse_result(operation: str, result: Any) -> Any:
-    """The typed result of an operation."""
-    return RESULTS[operation].model_validate(result)
+    """The typed result of an operation, from plain JSON values or from the bytes of a document."""
+    model = RESULTS[operation]
+    return model.model_validate_json(result) if isinstance(result, bytes) else model.model_validate(result)
+
+
+def event_of_task(task: Task, last: int) -> Event:
+    """A task's stored state as an event: what a stream would have told. ``last`` is the last number seen."""
+    ended = task.status in TERMINAL
+    kind = task.status.value if ended or task.status == "queued" else "progress"
+    return Event.model_validate(
+        {
+            "seq": max(last, 0) + ended,
+            "type": kind,
+            "task_id": task.id,
+            "at": task.finished_at or task.started_at or task.created_at,
+            "operation": task.operation,
+            "user_id": task.user_id,
+            "progress": task.progress,
+            "result": task.result,
+            "error": task.error,
+        }
+    )
+
+
+class SseParser:
+    """The data of server-sent events out of arbitrary pieces (WHATWG HTML, 9.2); names and ids are in the data."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._data: list[bytes] = []
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """The events that ``chunk`` completes."""
+        *lines, rest = chunk.split(b"\n")
+        for line in lines:
+            if self._pieces:
+                line = b"".join((*self._pieces, line))
+                self._pieces.clear()
+            line = line.removesuffix(b"\r")
+            if line.startswith(b"data:"):
+                self._data.append(line[5:].removeprefix(b" "))
+            elif not line and self._data:
+                data, self._data = b"\n".join(self._data), []
+                yield data
+        if rest:
+            self._pieces.append(rest)
 
 
 def failure_of(task: Task) -> errors.TaskFailed:

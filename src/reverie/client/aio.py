@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import secrets
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 
+from reverie.client._known import LastKnown
 from reverie.client._resilience import Breaker, pauses
-from reverie.client._wire import (
-    MemoryLike,
-    default_key,
-    default_url,
-    error_of,
-    failure_of,
-    parse_result,
-    request_body,
-)
-from reverie.contracts import TERMINAL, Event, Receipt, Task
-from reverie.errors import (
-    NotFound,
-    ResultTimeout,
-    ReverieError,
-    ServiceUnavailable,
-    TooManyRequests,
-    Unauthorized,
-)
+from reverie.client._stream import read_event, refusal
+from reverie.client._wire import MemoryLike, Result, default_key, default_url, error_of, request_body
+from reverie.client.task import AsyncTask, read_task
+from reverie.contracts import AnalyzeResult, ClusterResult, Event, RecallResult, Receipt, Task
+from reverie.errors import ReverieError, ServiceUnavailable, TooManyRequests
 
-__all__ = ["AsyncReverie", "AsyncTask"]
+__all__ = ["AsyncReverie"]
 
 _OFF_LOOP_ITEMS = 200
 """Submissions with more memories than this are put into JSON in a thread."""
@@ -45,7 +36,8 @@ class AsyncReverie:
 
     ``url`` and ``api_key`` default to the environment or to the service that runs on this machine. Every call raises
     a ``ReverieError`` when it fails: ``ServiceUnavailable`` within ``connect_timeout`` seconds when nothing answers,
-    and at once while the breaker is open.
+    and at once while the breaker is open. ``remember_in`` is a folder that keeps what ``last_known`` answers over
+    restarts; without it that is kept in memory.
     """
 
     def __init__(
@@ -57,15 +49,16 @@ class AsyncReverie:
         timeout: float = 30.0,
         tries: int = 3,
         session: aiohttp.ClientSession | None = None,
+        remember_in: Path | None = None,
     ) -> None:
         self.url = (url or default_url()).rstrip("/")
-        self._key = api_key if api_key is not None else default_key()
+        self._key = api_key if api_key is not None else default_key(self.url)
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=connect_timeout, sock_connect=connect_timeout)
         self._tries = max(1, tries)
         self._session = session
         self._own_session = session is None
         self._breaker = Breaker()
-        self._known: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._known = LastKnown(remember_in)
 
     async def __aenter__(self) -> AsyncReverie:
         return self
@@ -99,7 +92,7 @@ class AsyncReverie:
         callback_url: str | None = None,
         idempotency_key: str | None = None,
         wait: float | None = None,
-    ) -> AsyncTask:
+    ) -> AsyncTask[ClusterResult]:
         """Group a user's memories into themes; returns as soon as the service has accepted the task."""
         options = {
             "granularity": granularity,
@@ -118,7 +111,7 @@ class AsyncReverie:
         user_id: str | int,
         memories: Iterable[MemoryLike],
         *,
-        now: Any = None,
+        now: datetime | str | None = None,
         timezone: str | None = None,
         top: int | None = None,
         sections: Sequence[str] | None = None,
@@ -132,7 +125,7 @@ class AsyncReverie:
         callback_url: str | None = None,
         idempotency_key: str | None = None,
         wait: float | None = None,
-    ) -> AsyncTask:
+    ) -> AsyncTask[AnalyzeResult]:
         """Find what matters in a user's memories, how it hangs together and what changes."""
         options = {
             "now": now,
@@ -157,13 +150,13 @@ class AsyncReverie:
         *,
         top: int | None = None,
         weights: Mapping[str, float] | None = None,
-        now: Any = None,
+        now: datetime | str | None = None,
         half_life_days: float | None = None,
         diversity: float | None = None,
         model: str | None = None,
         idempotency_key: str | None = None,
         wait: float | None = None,
-    ) -> AsyncTask:
+    ) -> AsyncTask[RecallResult]:
         """Rank a user's memories for a question."""
         options = {
             "top": top,
@@ -216,13 +209,17 @@ class AsyncReverie:
         if wait is not None:
             headers["Prefer"] = f"wait={wait:g}"
         answer = await self._call("POST", f"/{operation}/submit", data=body, headers=headers, patience=wait or 0.0)
-        return AsyncTask(self, Task.model_validate_json(answer))
+        return AsyncTask(self, await read_task(answer))
 
     # -- tasks and users -------------------------------------------------------------------------
 
     async def task(self, task_id: str) -> AsyncTask:
         """A task by its id. Raises ``NotFound``."""
-        return AsyncTask(self, Task.model_validate_json(await self._call("GET", f"/tasks/{quote(task_id, safe='')}")))
+        return AsyncTask(self, await read_task(await self._call("GET", f"/tasks/{quote(task_id, safe='')}")))
+
+    async def cancel(self, task_id: str) -> Task:
+        """Stop a task. Raises ``Conflict`` when it has ended."""
+        return await read_task(await self._call("DELETE", f"/tasks/{quote(task_id, safe='')}"))
 
     async def tasks(
         self, *, user_id: str | int | None = None, status: str | None = None, operation: str | None = None
@@ -246,8 +243,7 @@ class AsyncReverie:
 
     async def forget_user(self, user_id: str | int) -> Receipt:
         """Erase a user everywhere; also what this client remembers."""
-        for known in [k for k in self._known if k[0] == str(user_id)]:
-            del self._known[known]
+        await asyncio.to_thread(self._known.forget, str(user_id))
         return Receipt.model_validate_json(await self._call("DELETE", f"/users/{quote(str(user_id), safe='')}"))
 
     async def export_user(self, user_id: str | int) -> dict[str, Any]:
@@ -261,42 +257,51 @@ class AsyncReverie:
         summary: dict[str, Any] = json.loads(await self._call("GET", "/status"))
         return summary
 
+    async def health(self) -> dict[str, Any]:
+        """What the service says of itself and its dependencies; empty when it does not answer. Never raises."""
+        try:
+            async with self._http().get(self.url + "/readyz", timeout=self._timeout, allow_redirects=False) as answer:
+                said = await answer.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return {}
+        return said if isinstance(said, dict) and "status" in said else {}
+
     async def ready(self) -> bool:
         """Whether the service accepts work now. Never raises."""
-        try:
-            async with self._http().get(self.url + "/readyz", timeout=self._timeout) as answer:
-                return answer.status == 200
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            return False
+        return (await self.health()).get("status") == "ready"
 
     async def events(self, *, user_id: str | int | None = None, operation: str | None = None) -> AsyncIterator[Event]:
-        """All events of the tenant, for as long as the caller listens; reconnects by itself."""
+        """All events of the tenant, for as long as the caller listens; reconnects by itself.
+
+        Raises ``Unauthorized``, ``Forbidden``, or ``NotFound`` for an unknown operation.
+        """
         query = {k: str(v) for k, v in {"user_id": user_id, "operation": operation}.items() if v is not None}
         waits = pauses()
         while True:
+            refused = None
             try:
-                async with self._http().ws_connect(
-                    self.url + "/results", params=query, headers=self._headers(), heartbeat=20, max_msg_size=0
-                ) as socket:
-                    waits = pauses()
+                async with self._open_socket("/results", query) as socket:
                     async for message in socket:
                         if message.type is aiohttp.WSMsgType.TEXT:
-                            yield Event.model_validate_json(message.data)
-                    if socket.close_code == 4401:
-                        raise Unauthorized
+                            waits = pauses()
+                            yield await read_event(message.data)
+                    refused = refusal(socket.close_code, "such results")
             except (aiohttp.ClientError, OSError, TimeoutError):
                 pass
+            if refused is not None:
+                raise refused
             await asyncio.sleep(next(waits))
 
     def last_known(self, user_id: str | int, operation: str) -> Any | None:
         """The latest result this client saw for a user, for times when the service does not answer."""
-        return self._known.get((str(user_id), operation))
+        return self._known.get(str(user_id), operation)
 
-    def _remember(self, user_id: str, operation: str, result: Any) -> None:
-        self._known[user_id, operation] = result
-        self._known.move_to_end((user_id, operation))
-        while len(self._known) > 1000:
-            self._known.popitem(last=False)
+    async def _remember(self, user_id: str, operation: str, result: Result, since: float) -> None:
+        """Keep a result for ``last_known``; tasks do that by themselves. A folder that cannot be written is let be."""
+        self._known.put(user_id, operation, result, since)
+        if self._known.on_disk:
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(self._known.write, user_id, operation)
 
     # -- the wire --------------------------------------------------------------------------------
 
@@ -308,6 +313,26 @@ class AsyncReverie:
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._key}"} if self._key else {}
+
+    @asynccontextmanager
+    async def _open_socket(
+        self, path: str, query: Mapping[str, str] | None = None
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A WebSocket to the service. Raises ``TimeoutError`` when the handshake takes too long."""
+        async with asyncio.timeout(self._timeout.total):
+            socket = await self._http().ws_connect(
+                self.url + path, params=query, headers=self._headers(), heartbeat=20, max_msg_size=0
+            )
+        async with socket:
+            yield socket
+
+    def _open_stream(self, path: str, last: int, silent: float) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Server-sent events after number ``last``; ``silent`` is the longest pause between signs of life, seconds."""
+        headers = {**self._headers(), "Accept": "text/event-stream"}
+        if last >= 0:
+            headers["Last-Event-ID"] = str(last)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout.sock_connect, sock_read=silent)
+        return self._http().get(self.url + path, headers=headers, timeout=timeout, allow_redirects=False)
 
     async def _call(
         self,
@@ -358,133 +383,3 @@ class AsyncReverie:
                 raise error
             await asyncio.sleep(pause)
         raise AssertionError("unreachable")
-
-
-class AsyncTask:
-    """An accepted task."""
-
-    def __init__(self, client: AsyncReverie, task: Task) -> None:
-        self._client = client
-        #: The task as last seen; ``refresh`` asks again.
-        self.task = task
-
-    def __repr__(self) -> str:
-        return f"<AsyncTask {self.id} {self.task.operation} {self.task.status}>"
-
-    @property
-    def id(self) -> str:
-        """The task's id."""
-        return self.task.id
-
-    @property
-    def task_id(self) -> str:
-        """The same as ``id``."""
-        return self.task.id
-
-    @property
-    def status(self) -> str:
-        """The status as last seen."""
-        return str(self.task.status)
-
-    @property
-    def cached(self) -> bool:
-        """Whether the answer came from the cache."""
-        return self.task.cached
-
-    async def refresh(self) -> Task:
-        """Ask for the present state."""
-        self.task = (await self._client.task(self.id)).task
-        return self.task
-
-    async def cancel(self) -> Task:
-        """Stop the task. Raises ``Conflict`` when it has ended."""
-        self.task = Task.model_validate_json(await self._client._call("DELETE", f"/tasks/{quote(self.id, safe='')}"))
-        return self.task
-
-    async def events(self) -> AsyncIterator[Event]:
-        """Events until the end, each once; reconnects by itself, and polls where sockets do not get through."""
-        last = -1
-        if self.task.status in TERMINAL:
-            yield _final_event(self.task)
-            return
-        waits = pauses()
-        failures = 0
-        while True:
-            try:
-                async with self._client._http().ws_connect(
-                    f"{self._client.url}/results/{quote(self.id, safe='')}",
-                    headers=self._client._headers(),
-                    heartbeat=20,
-                    max_msg_size=0,
-                ) as socket:
-                    async for message in socket:
-                        if message.type is not aiohttp.WSMsgType.TEXT:
-                            break
-                        event = Event.model_validate_json(message.data)
-                        failures = 0
-                        if event.seq <= last:
-                            continue
-                        last = event.seq
-                        if event.type in TERMINAL:
-                            self._end(event)
-                        yield event
-                        if event.type in TERMINAL:
-                            return
-                    if socket.close_code == 4401:
-                        raise Unauthorized("The service does not accept this API key.")
-                    if socket.close_code == 4404:
-                        raise NotFound(f"There is no task {self.id}.")
-            except (aiohttp.ClientError, OSError, TimeoutError):
-                failures += 1
-            if failures >= 3:
-                # A proxy that lets no socket through, or a service that is away: asking works for both.
-                try:
-                    task = await self.refresh()
-                except (ServiceUnavailable, TooManyRequests):
-                    pass
-                else:
-                    if task.status in TERMINAL:
-                        yield _final_event(task)
-                        return
-            await asyncio.sleep(next(waits))
-
-    def _end(self, event: Event) -> None:
-        update = {"status": event.type.value, "result": event.result, "error": event.error}
-        self.task = self.task.model_copy(update=update)
-
-    async def result(self, timeout: float | None = None) -> Any:
-        """The typed result: ClusterResult, AnalyzeResult, RecallResult or EmbedResult.
-
-        Raises ``TaskFailed`` or ``TaskCancelled`` when there will be none, ``ResultTimeout`` after ``timeout``
-        seconds; the task goes on all the same.
-        """
-        try:
-            async with asyncio.timeout(timeout):
-                if self.task.status not in TERMINAL:
-                    async for _ in self.events():
-                        pass
-                if self.task.status == "succeeded" and self.task.result is None:
-                    await self.refresh()
-        except TimeoutError:
-            raise ResultTimeout(f"Task {self.id} is not done after {timeout:g} s; it goes on.") from None
-        if self.task.status != "succeeded":
-            raise failure_of(self.task)
-        result = await asyncio.to_thread(parse_result, self.task.operation, self.task.result)
-        self._client._remember(self.task.user_id, str(self.task.operation), result)
-        return result
-
-
-def _final_event(task: Task) -> Event:
-    return Event.model_validate(
-        {
-            "seq": 2**62,
-            "type": task.status,
-            "task_id": task.id,
-            "at": task.finished_at or task.created_at,
-            "operation": task.operation,
-            "user_id": task.user_id,
-            "progress": task.progress,
-            "result": task.result,
-            "error": task.error,
-        }
-    )

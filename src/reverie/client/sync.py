@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar, Unpack, cast
 
+from reverie.client._options import (
+    AnalyzeArguments,
+    ClientArguments,
+    ClusterArguments,
+    EmbedArguments,
+    RecallArguments,
+)
 from reverie.client._wire import MemoryLike
-from reverie.client.aio import AsyncReverie, AsyncTask
-from reverie.contracts import Event, Receipt, Task
+from reverie.client.aio import AsyncReverie
+from reverie.client.task import AsyncTask, R
+from reverie.contracts import AnalyzeResult, ClusterResult, Event, RecallResult, Receipt, Task
 
 __all__ = ["Reverie", "SyncTask"]
 
@@ -21,11 +29,11 @@ _END: Any = object()
 class Reverie:
     """The same as ``AsyncReverie`` for programs without an event loop; thread-safe, a context manager."""
 
-    def __init__(self, url: str | None = None, api_key: str | None = None, **options: Any) -> None:
+    def __init__(self, url: str | None = None, api_key: str | None = None, **options: Unpack[ClientArguments]) -> None:
+        self._client = AsyncReverie(url, api_key, **options)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="reverie-client", daemon=True)
         self._thread.start()
-        self._client = AsyncReverie(url, api_key, **options)
 
     def __enter__(self) -> Reverie:
         return self
@@ -50,6 +58,9 @@ class Reverie:
         return self._client.url
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._loop.is_closed():
+            work.close()
+            raise RuntimeError("this client is closed")
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
@@ -57,7 +68,7 @@ class Reverie:
             future.cancel()  # Ctrl-C in the caller also ends the work in the thread
             raise
 
-    def _iterate(self, events: AsyncIterator[T]) -> Iterator[T]:
+    def _iterate(self, events: AsyncGenerator[T, None]) -> Iterator[T]:
         async def upcoming() -> T:
             return await anext(events, _END)
 
@@ -65,37 +76,53 @@ class Reverie:
             while (item := self._run(upcoming())) is not _END:
                 yield item
         finally:
-            self._run(events.aclose())  # type: ignore[attr-defined]
+            self._run(events.aclose())
 
-    def submit_clustering_task(self, user_id: str | int, memories: Iterable[MemoryLike], **options: Any) -> SyncTask:
+    def submit_clustering_task(
+        self, user_id: str | int, memories: Iterable[MemoryLike], **options: Unpack[ClusterArguments]
+    ) -> SyncTask[ClusterResult]:
         """See ``AsyncReverie.submit_clustering_task``."""
         return SyncTask(self, self._run(self._client.submit_clustering_task(user_id, memories, **options)))
 
-    def submit_analysis_task(self, user_id: str | int, memories: Iterable[MemoryLike], **options: Any) -> SyncTask:
+    def submit_analysis_task(
+        self, user_id: str | int, memories: Iterable[MemoryLike], **options: Unpack[AnalyzeArguments]
+    ) -> SyncTask[AnalyzeResult]:
         """See ``AsyncReverie.submit_analysis_task``."""
         return SyncTask(self, self._run(self._client.submit_analysis_task(user_id, memories, **options)))
 
     def submit_recall_task(
-        self, user_id: str | int, query: str, memories: Iterable[MemoryLike], **options: Any
-    ) -> SyncTask:
+        self, user_id: str | int, query: str, memories: Iterable[MemoryLike], **options: Unpack[RecallArguments]
+    ) -> SyncTask[RecallResult]:
         """See ``AsyncReverie.submit_recall_task``."""
         return SyncTask(self, self._run(self._client.submit_recall_task(user_id, query, memories, **options)))
 
-    def embed(self, texts: Sequence[str], **options: Any) -> list[memoryview[float]]:
+    def embed(self, texts: Sequence[str], **options: Unpack[EmbedArguments]) -> list[memoryview[float]]:
         """See ``AsyncReverie.embed``."""
         return self._run(self._client.embed(texts, **options))
 
-    def task(self, task_id: str) -> SyncTask:
+    def task(self, task_id: str) -> SyncTask[Any]:
         """See ``AsyncReverie.task``."""
         return SyncTask(self, self._run(self._client.task(task_id)))
 
-    def tasks(self, **filters: Any) -> Iterator[Task]:
-        """See ``AsyncReverie.tasks``."""
-        return self._iterate(self._client.tasks(**filters))
+    def cancel(self, task_id: str) -> Task:
+        """See ``AsyncReverie.cancel``."""
+        return self._run(self._client.cancel(task_id))
 
-    def chart(self, task_id: str, kind: str = "map", **options: Any) -> bytes:
+    def tasks(
+        self, *, user_id: str | int | None = None, status: str | None = None, operation: str | None = None
+    ) -> Iterator[Task]:
+        """See ``AsyncReverie.tasks``."""
+        found = self._client.tasks(user_id=user_id, status=status, operation=operation)
+        return self._iterate(cast("AsyncGenerator[Task, None]", found))
+
+    def events(self, *, user_id: str | int | None = None, operation: str | None = None) -> Iterator[Event]:
+        """See ``AsyncReverie.events``."""
+        events = self._client.events(user_id=user_id, operation=operation)
+        return self._iterate(cast("AsyncGenerator[Event, None]", events))
+
+    def chart(self, task_id: str, kind: str = "map", *, dark: bool = False, width: int = 1000) -> bytes:
         """See ``AsyncReverie.chart``."""
-        return self._run(self._client.chart(task_id, kind, **options))
+        return self._run(self._client.chart(task_id, kind, dark=dark, width=width))
 
     def forget_user(self, user_id: str | int) -> Receipt:
         """See ``AsyncReverie.forget_user``."""
@@ -109,6 +136,10 @@ class Reverie:
         """See ``AsyncReverie.status``."""
         return self._run(self._client.status())
 
+    def health(self) -> dict[str, Any]:
+        """See ``AsyncReverie.health``."""
+        return self._run(self._client.health())
+
     def ready(self) -> bool:
         """See ``AsyncReverie.ready``."""
         return self._run(self._client.ready())
@@ -118,10 +149,10 @@ class Reverie:
         return self._client.last_known(user_id, operation)
 
 
-class SyncTask:
+class SyncTask(Generic[R]):
     """The same as ``AsyncTask``, waiting for each answer."""
 
-    def __init__(self, client: Reverie, task: AsyncTask) -> None:
+    def __init__(self, client: Reverie, task: AsyncTask[R]) -> None:
         self._client = client
         self._task = task
 
@@ -163,8 +194,8 @@ class SyncTask:
 
     def events(self) -> Iterator[Event]:
         """Events until the end, each once."""
-        return self._client._iterate(self._task.events())
+        return self._client._iterate(cast("AsyncGenerator[Event, None]", self._task.events()))
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None) -> R:
         """See ``AsyncTask.result``."""
         return self._client._run(self._task.result(timeout))

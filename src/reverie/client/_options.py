@@ -1,0 +1,77 @@
+"""The keyword arguments of the asynchronous client's methods, for the synchronous one's signatures.
+
+A test compares them with the methods, so that the two never drift apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypedDict
+
+__all__ = ["AnalyzeArguments", "ClientArguments", "ClusterArguments", "EmbedArguments", "RecallArguments"]
+
+
+class ClientArguments(TypedDict, total=False):
+    """Of ``AsyncReverie``."""
+
+    connect_timeout: float
+    timeout: float
+    tries: int
+    remember_in: Path | None
+
+
+class _Submission(TypedDict, total=False):
+    model: str | None
+    idempotency_key: str | None
+    wait: float | None
+
+
+class ClusterArguments(_Submission, total=False):
+    """Of ``submit_clustering_task``."""
+
+    granularity: str | float | None
+    min_cluster_size: int | None
+    max_themes: int | None
+    stopwords_language: str | None
+    seed: int | None
+    map: bool | None
+    cloud: Mapping[str, Any] | None
+    callback_url: str | None
+
+
+class AnalyzeArguments(_Submission, total=False):
+    """Of ``submit_analysis_task``."""
+
+    now: datetime | str | None
+    timezone: str | None
+    top: int | None
+    sections: Sequence[str] | None
+    weights: Mapping[str, float] | None
+    half_life_days: float | None
+    time_budget: float | None
+    edges: bool | None
+    seed: int | None
+    cloud: Mapping[str, Any] | None
+    callback_url: str | None
+
+
+class RecallArguments(_Submission, total=False):
+    """Of ``submit_recall_task``."""
+
+    top: int | None
+    weights: Mapping[str, float] | None
+    now: datetime | str | None
+    half_life_days: float | None
+    diversity: float | None
+
+
+class EmbedArguments(TypedDict, total=False):
+    """Of ``embed``."""
+
+    user_id: str | int
+    kind: str | None
+    dimensions: int | None
+    model: str | None
+    timeout: float
