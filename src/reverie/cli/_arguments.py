@@ -1,0 +1,26 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+__all__ = ["add_file_options", "add_service_options"]
+
+
+def add_service_options(parser: argparse.ArgumentParser) -> None:
+    """``--url`` and ``--data-dir``."""
+    parser.add_argument("--url", help="address of the service (REVERIE_URL; else the one running on this machine)")
+    parser.add_argument("--data-dir", type=Path, help="folder of data, keys and logs (REVERIE_DATA_DIR)")
+
+
+def add_file_options(parser: argparse.ArgumentParser) -> None:
+    """The file, whose it is, and how the answer is given."""
+    parser.add_argument("file", metavar="FILE", help="jsonl, json, csv, txt, a Discord data package zip, or - (stdin)")
+    parser.add_argument("--format", choices=("jsonl", "json", "csv", "txt", "zip"), help="when the name misleads")
+    parser.add_argument("--user", help="whose memories these are; themes keep their ids per user (default: the file)")
+    parser.add_argument("--model", help="embedding model (REVERIE_MODEL of the service)")
+    parser.add_argument("--json", action="store_true", help="print the whole result as JSON")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument("--embedded", action="store_true", help="run everything here even if a service is running")
+    add_service_options(parser)

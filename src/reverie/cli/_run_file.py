@@ -1,0 +1,84 @@
+"""What ``cluster FILE`` and ``analyze FILE`` share: reading, submitting, following, showing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from reverie.cli._follow import board, follow
+from reverie.cli._service import Reached, reach
+from reverie.cli._show import show_rejected
+from reverie.client import AsyncReverie, AsyncTask
+from reverie.contracts import Memory, Task
+from reverie.errors import InvalidInput
+from reverie.readers import Source, read_file, read_memories
+
+__all__ = ["run_file"]
+
+Submit = Callable[[AsyncReverie, str, list[Memory]], Awaitable[AsyncTask[Any]]]
+Show = Callable[[Console, str, list[Memory], Any, Task, float], None]
+
+
+def _read(arguments: argparse.Namespace) -> tuple[Source, str]:
+    if arguments.file == "-":
+        return read_memories(sys.stdin.buffer.read(), name="standard input", format=arguments.format), "stdin"
+    path = Path(arguments.file)
+    return read_file(path, format=arguments.format), path.name
+
+
+def run_file(arguments: argparse.Namespace, submit: Submit, show: Show, charts: dict[str, Path | None]) -> int:
+    """Read a file, have it worked on, show the answer; 1 when the file holds no memory."""
+    for path in charts.values():
+        if path is not None and not path.absolute().parent.is_dir():
+            raise InvalidInput(f"there is no folder {path.absolute().parent} for {path.name}")
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    source, name = _read(arguments)
+    show_rejected(errors, source, name)
+    if not source.memories:
+        raise InvalidInput(f"{name} holds no memory")
+    user = arguments.user or source.user_id or Path(name).stem
+    with reach(arguments, quiet=arguments.quiet) as reached:
+        return reached.run(_work(reached, arguments, user, source.memories, submit, show, charts))
+
+
+async def _work(
+    reached: Reached,
+    arguments: argparse.Namespace,
+    user: str,
+    memories: list[Memory],
+    submit: Submit,
+    show: Show,
+    charts: dict[str, Path | None],
+) -> int:
+    started = time.perf_counter()
+    progress = Console(stderr=True, highlight=False)
+    async with reached.client() as client:
+        task = await submit(client, user, memories)
+        with board(progress, quiet=arguments.quiet) as shown:
+            await follow(task, shorten_name(user), shown)
+        result = await task.result()
+        seconds = time.perf_counter() - started
+        if arguments.json:
+            document = result.model_dump(mode="json")
+            json.dump({"task_id": task.id, "user_id": user, **document}, sys.stdout, ensure_ascii=False, indent=2)
+            sys.stdout.write("\n")
+            sys.stdout.flush()
+        else:
+            show(Console(highlight=False), user, memories, result, task.task, seconds)
+        for kind, path in charts.items():
+            if path is not None:
+                path.write_bytes(await client.chart(task.id, kind))
+                progress.print(f"{kind.capitalize()} written to {path}", markup=False)
+    return 0
+
+
+def shorten_name(user: str) -> str:
+    """A user's id as it fits before a progress bar."""
+    return user if len(user) <= 12 else user[:11] + "…"
