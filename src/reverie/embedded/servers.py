@@ -328,7 +328,8 @@ def _let_through(folder: Path) -> None:
         if not mode & 0o001:
             try:
                 part.chmod(mode | 0o011)
-                log.warning("root's PostgreSQL runs as nobody: let others pass through %s (not list it)", part)
+                if part != folder:
+                    log.warning("root's PostgreSQL runs as nobody: let others pass through %s (not list it)", part)
             except OSError as error:
                 raise StartupError(
                     f"PostgreSQL runs as the user nobody, who cannot pass through {part} ({error.strerror}). "

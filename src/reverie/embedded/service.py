@@ -83,6 +83,8 @@ class Service:
             )
         self._servers = start_servers(self.data_dir, database_url=database, redis_url=redis)
         environment = {
+            # Somebody waits at the keyboard: long work is handed back soon, and goes on at the next start.
+            "REVERIE_DRAIN_SECONDS": os.environ.get("REVERIE_DRAIN_SECONDS") or "3",
             **self._environment,
             "REVERIE_DATA_DIR": str(self.data_dir),
             "REVERIE_DATABASE_URL": self._servers.database_url,
