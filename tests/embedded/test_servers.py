@@ -87,6 +87,30 @@ def test_killing_the_owner_leaves_no_orphan_and_loses_no_row(folder: Path) -> No
     assert row == (50,)
 
 
+_WITHOUT_DEATH_SIGNAL = """
+import sys, types
+import reverie.embedded.children as children
+children.sys = types.SimpleNamespace(platform="darwin", executable=sys.executable)
+"""
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, None], ids=["killed", "stopped"])
+def test_watchers_end_the_servers_where_the_kernel_has_no_death_signal(folder: Path, signum: int | None) -> None:
+    owner, told = own(folder, code=_WITHOUT_DEATH_SIGNAL + _OWNER)
+    watchers = set(told["pids"].values())
+    servers = {int(child) for pid in watchers for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+    assert len(servers) == len(watchers) == 2
+    with psycopg.connect(told["database"]) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    if signum is None:
+        assert owner.stdin is not None
+        owner.stdin.close()
+    else:
+        owner.send_signal(signum)
+    owner.wait()
+    until(lambda: not any(alive(pid) for pid in watchers | servers))
+
+
 def test_killing_everything_at_once_keeps_the_data(folder: Path) -> None:
     owner, told = own(folder)
     with psycopg.connect(told["database"], autocommit=True) as connection:

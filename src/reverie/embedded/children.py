@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -18,11 +19,12 @@ _OVERFLOW_ID = 65534
 """What Linux calls nobody where no name is given to it."""
 
 # macOS has no death signal. There a small watcher holds the read end of a pipe whose other end the owner keeps:
-# when the owner is gone, however it went, the pipe closes and the watcher ends the child.
+# when the owner is gone, however it went, the pipe closes and the watcher ends the child. The watcher stays the
+# owner's user, whose interpreter may be closed to the child's.
 _WATCHER = """
-import os, signal, subprocess, sys, threading
-signum, argv = int(sys.argv[1]), sys.argv[2:]
-child = subprocess.Popen(argv)
+import json, os, signal, subprocess, sys, threading
+signum, argv = int(sys.argv[1]), sys.argv[3:]
+child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, **json.loads(sys.argv[2]))
 for s in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
     signal.signal(s, lambda n, _: child.send_signal(n))
 def watch():
@@ -94,14 +96,16 @@ def spawn(
         "stderr": subprocess.STDOUT if log is not None else None,
         "env": dict(env),
         "cwd": cwd,
-        **(identity.popen() if identity else {}),
     }
+    as_user = identity.popen() if identity else {}
     words = [str(word) for word in argv]
     if sys.platform == "linux":
-        return subprocess.Popen(words, stdin=subprocess.DEVNULL, preexec_fn=_before_exec(death_signal), **common)
+        return subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, preexec_fn=_before_exec(death_signal), **common, **as_user
+        )
     # The pipe's write end stays open in this process for as long as it lives.
     return subprocess.Popen(
-        [sys.executable, "-c", _WATCHER, str(int(death_signal)), *words],
+        [sys.executable, "-c", _WATCHER, str(int(death_signal)), json.dumps(as_user), *words],
         stdin=subprocess.PIPE,
         start_new_session=True,
         **common,
