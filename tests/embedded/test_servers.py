@@ -165,10 +165,12 @@ def test_a_normal_user_runs_it_too(folder: Path) -> None:
     user = nobody()
     # The programs lie where the new user can run them, whoever may see this checkout.
     programs = folder / "programs"
-    programs.mkdir(mode=0o755)
+    programs.mkdir()
     shutil.copy(find_valkey(), programs / "valkey-server")
-    path = os.pathsep.join([str(runnable(find_postgres(), user, folder).bin), str(programs)])
-    owner, told = own(folder / "data", code=_BECOME_NOBODY + _OWNER, more=[path, str(user.uid), str(user.gid)])
+    for path in (programs, programs / "valkey-server"):
+        path.chmod(0o755)
+    on_path = os.pathsep.join([str(runnable(find_postgres(), user, folder).bin), str(programs)])
+    owner, told = own(folder / "data", code=_BECOME_NOBODY + _OWNER, more=[on_path, str(user.uid), str(user.gid)])
     assert {os.stat(f"/proc/{pid}").st_uid for pid in (owner.pid, *told["pids"].values())} == {user.uid}
     assert owner.stdin is not None
     owner.stdin.close()

@@ -35,7 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
     service = Service(data_dir, host=arguments.host or server.host, port=port, workers=arguments.workers, say=_say)
     with service:
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(signum) is not signal.SIG_IGN:  # what nohup ignores stays ignored
+            # Under nohup it outlives its terminal.
+            if signum != signal.SIGHUP or signal.getsignal(signum) is not signal.SIG_IGN:
                 signal.signal(signum, lambda *_: service.request_stop())
         print(f"Reverie is running.\n\n  Service    {service.url}\n  API docs   {service.url}/docs")
         if service.api_key and (service.data_dir / "key").exists():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import multiprocessing
+import mmap
 import os
 import signal
 import sys
@@ -30,7 +30,8 @@ def make_worker_app(settings: Settings) -> Celery:
     app = make_celery(settings)
     holder: dict[str, Any] = {}
     # Shared with the children, who cannot hear the parent's signals: when to hand work back (monotonic seconds).
-    drain: Any = multiprocessing.Value(ctypes.c_double, float("inf"), lock=False)
+    drain = ctypes.c_double.from_buffer(mmap.mmap(-1, ctypes.sizeof(ctypes.c_double)))
+    drain.value = float("inf")
 
     def runtime() -> Any:
         if "runtime" not in holder:
