@@ -108,7 +108,9 @@ def _footer(result: ClusterResult | AnalyzeResult, task: Task | None, seconds: f
     if task is not None and task.cached:
         parts.append("answered from the cache")
     elif "texts_embedded" in stats:
-        parts.append(f"{stats['texts_embedded']:,} texts read, {stats.get('texts_from_cache', 0):,} known before")
+        parts.append(
+            f"{_count(stats['texts_embedded'], 'text')} read, {stats.get('texts_from_cache', 0):,} known before"
+        )
     if result.model is not None:
         parts.append(f"{result.model.name} on {result.model.provider}")
     return " · ".join(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -74,14 +75,21 @@ def default_key(url: str) -> str | None:
     given = os.environ.get("REVERIE_API_KEY")
     if given:
         return given
-    host = urlsplit(url).hostname or ""
     # The local service's key opens the local service: it is not for whatever address somebody configured.
-    if not (host in ("localhost", "::1") or host.startswith("127.") or url.rstrip("/") == _running_url()):
+    if not _is_loopback(url) and url.rstrip("/") != _running_url():
         return None
     try:
         return (data_dir() / "key").read_text(encoding="utf-8").strip() or None
     except OSError:
         return None
+
+
+def _is_loopback(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name: "127.0.0.1.example.org" is one too
+        return False
 
 
 def _memory(item: MemoryLike) -> Any:

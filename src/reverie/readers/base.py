@@ -141,7 +141,7 @@ class Collector:
         """Everything read; the newest when there are more than one task may hold."""
         source = self._source
         if self._naive:
-            source.notes.append(f"{self._naive:,} dates without a time zone were taken as UTC")
+            source.notes.append(f"dates without a time zone, taken as UTC: {self._naive:,}")
         if len(source.memories) > MAX_MEMORIES:
             total = len(source.memories)
             oldest = datetime(1970, 1, 1, tzinfo=UTC)

@@ -71,7 +71,7 @@ def read_package(data: bytes, collector: Collector, *, name: str) -> None:
             except (ValueError, RecursionError, csv.Error) as error:
                 collector.reject(info.filename, f"not readable ({str(error)[:80]})")
         if empty:
-            collector.note(f"{empty:,} messages without text (pictures, stickers) were left out")
+            collector.note(f"messages without text (pictures, stickers), left out: {empty:,}")
 
 
 def _titles(archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo]) -> dict[str, str]:

@@ -10,12 +10,12 @@ take the service away and bring it back on the same address.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import struct
 import zlib
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
@@ -23,10 +23,9 @@ from typing import Any, Self
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-__all__ = ["FakeGateway", "FakeTask"]
+from reverie.testing.answers import ANSWERS, Answer, Json
 
-Json = dict[str, Any]
-Answer = Callable[[Json], Json]
+__all__ = ["FakeGateway", "FakeTask"]
 
 _ENDED = ("succeeded", "failed", "cancelled")
 
@@ -61,16 +60,23 @@ class FakeGateway:
     key = "fake-key"
 
     def __init__(self, answers: dict[str, Answer] | None = None) -> None:
-        self.answers = {**_ANSWERS, **(answers or {})}
+        self.answers = {**ANSWERS, **(answers or {})}
         self.tasks: dict[str, FakeTask] = {}
         #: Users that were erased, in order.
         self.erased: list[str] = []
         #: The next submissions are answered with these, as ``(status, problem)``.
         self.refuse_next: list[tuple[int, Json]] = []
+        #: Whether WebSockets get through; False is a proxy that refuses them.
+        self.sockets_pass = True
+        #: Whether server-sent events get through.
+        self.streams_pass = True
+        #: How the results were asked for, in order: "socket", "stream" or "poll".
+        self.asked: list[str] = []
         self._held = False
         self._known: dict[str, FakeTask] = {}
         self._change = asyncio.Event()
-        self._sockets: set[web.WebSocketResponse] = set()
+        self._sockets: dict[web.WebSocketResponse, web.Request] = {}
+        self._streams: set[web.Request] = set()
         self._runner: web.AppRunner | None = None
         self._port = 0
 
@@ -83,6 +89,9 @@ class FakeGateway:
         """Listen."""
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_post("/{operation}/submit", self._submit)
+        app.router.add_get("/readyz", self._ready)
+        app.router.add_get("/status", self._status)
+        app.router.add_get("/tasks", self._list)
         app.router.add_get("/tasks/{id}", self._task)
         app.router.add_delete("/tasks/{id}", self._cancel)
         app.router.add_get("/tasks/{id}/{kind}.png", self._chart)
@@ -147,6 +156,18 @@ class FakeGateway:
             while user_id not in self.erased:
                 await self._change.wait()
 
+    async def followed(self, timeout: float = 10.0) -> None:
+        """Wait until somebody follows a task by socket or stream."""
+        async with asyncio.timeout(timeout):
+            while not self._sockets and not self._streams:
+                await self._change.wait()
+
+    async def drop_connections(self) -> None:
+        """Break every open socket and stream, as a network does."""
+        for connection in [*self._sockets.values(), *self._streams]:
+            if connection.transport is not None:
+                connection.transport.abort()
+
     # -- the wire -----------------------------------------------------------------------------------------------------
     def _changed(self) -> None:
         self._change.set()
@@ -180,6 +201,9 @@ class FakeGateway:
             status, problem = self.refuse_next.pop(0)
             return web.json_response(problem, status=status, headers={"Retry-After": "30"})
         body, operation = await request.json(), request.match_info["operation"]
+        if "memories" in body:
+            memories = [{"text": m} if isinstance(m, str) else m for m in body["memories"]]
+            body["memories"] = [{"id": str(index), **memory} for index, memory in enumerate(memories)]
         # Plain texts are memories, too; their place becomes their id.
         body["memories"] = [
             {"id": str(index), "text": item} if isinstance(item, str) else item
@@ -197,7 +221,24 @@ class FakeGateway:
             self._succeed(task)
         return web.json_response(task.as_json(), status=202)
 
+    async def _ready(self, request: web.Request) -> web.Response:
+        return web.json_response({"status": "ready", "checks": {}})
+
+    async def _status(self, request: web.Request) -> web.Response:
+        self._allowed(request)
+        return web.json_response({"queues": [], "tasks": {}})
+
+    async def _list(self, request: web.Request) -> web.Response:
+        self._allowed(request)
+        wanted = {name: request.query[name] for name in ("user_id", "status", "operation") if name in request.query}
+        found = [task.as_json() | {"result": None} for task in reversed(self.tasks.values())]
+        found = [task for task in found if all(task[name] == value for name, value in wanted.items())]
+        start, size = int(request.query.get("cursor", 0)), min(int(request.query.get("limit", 50)), 2)
+        following = str(start + size) if start + size < len(found) else None
+        return web.json_response({"tasks": found[start : start + size], "next_cursor": following})
+
     async def _task(self, request: web.Request) -> web.Response:
+        self.asked.append("poll")
         return web.json_response(self._found(request).as_json())
 
     async def _cancel(self, request: web.Request) -> web.Response:
@@ -210,31 +251,69 @@ class FakeGateway:
         self._found(request)
         return web.Response(body=_png(), content_type="image/png")
 
-    async def _results(self, request: web.Request) -> web.WebSocketResponse:
+    async def _results(self, request: web.Request) -> web.StreamResponse:
+        if not web.WebSocketResponse().can_prepare(request):
+            return await self._stream(request)
+        self.asked.append("socket")
+        if not self.sockets_pass:
+            raise web.HTTPBadGateway
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        task = self._found(request)
-        self._sockets.add(socket)
+        if request.headers.get("Authorization") != f"Bearer {self.key}":
+            await socket.close(code=4401)
+            return socket
+        if request.match_info["id"] not in self.tasks:
+            await socket.close(code=4404)
+            return socket
+        self._sockets[socket] = request
+        self._changed()
         reader = asyncio.create_task(_drain(socket))
-        sent = 0
         try:
-            while not socket.closed:
-                change = self._change
-                for event in task.events[sent:]:
-                    await socket.send_json(event)
-                sent = len(task.events)
-                if task.status in _ENDED:
-                    await socket.close(code=1000)
-                    break
-                waiter = asyncio.create_task(change.wait())
-                await asyncio.wait({reader, waiter}, return_when=asyncio.FIRST_COMPLETED)
-                waiter.cancel()
-        except ConnectionResetError:
-            pass
+            if await self._tell(self._found(request), -1, socket.send_json, reader):
+                await socket.close(code=1000)
         finally:
             reader.cancel()
-            self._sockets.discard(socket)
+            del self._sockets[socket]
         return socket
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append("stream")
+        if not self.streams_pass:
+            raise web.HTTPBadGateway
+        task = self._found(request)
+        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await answer.prepare(request)
+
+        async def send(event: Json) -> None:
+            await answer.write(f"id: {event['seq']}\nevent: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+
+        self._streams.add(request)
+        self._changed()
+        try:
+            await self._tell(task, int(request.headers.get("Last-Event-ID", -1)), send, None)
+        finally:
+            self._streams.discard(request)
+        return answer
+
+    async def _tell(
+        self, task: FakeTask, last: int, send: Callable[[Json], Awaitable[None]], reader: asyncio.Task[None] | None
+    ) -> bool:
+        """Send events after ``last`` as they come; False when the client left before the end."""
+        sent = last + 1
+        with contextlib.suppress(ConnectionError):
+            while True:
+                change = self._change
+                for event in task.events[sent:]:
+                    await send(event)
+                sent = len(task.events)
+                if task.status in _ENDED:
+                    return True
+                waiter = asyncio.create_task(change.wait())
+                await asyncio.wait({waiter, *([reader] if reader else [])}, return_when=asyncio.FIRST_COMPLETED)
+                waiter.cancel()
+                if reader is not None and reader.done():
+                    break
+        return False
 
     async def _erase(self, request: web.Request) -> web.Response:
         self._allowed(request)
@@ -281,68 +360,3 @@ def _png(size: int = 8) -> bytes:
     rows = zlib.compress((b"\0" + b"\x58\x65\xf2" * size) * size)
     head = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-
-
-# -- answers from shared words ----------------------------------------------------------------------------------------
-def _words(memory: Json) -> list[str]:
-    return [word for word in memory["text"].casefold().split() if len(word) > 3]
-
-
-def _cluster(body: Json) -> Json:
-    memories = body["memories"]
-    counts = Counter(word for memory in memories for word in set(_words(memory)))
-    groups: dict[str, list[str]] = {}
-    loose = []
-    for memory in memories:
-        shared = [word for word in _words(memory) if counts[word] > 1]
-        if shared:
-            groups.setdefault(max(shared, key=lambda word: (counts[word], word)), []).append(memory["id"])
-        else:
-            loose.append(memory["id"])
-    themes: list[Json] = [
-        {"id": f"thm_{word}", "label": word, "keywords": [word], "size": len(ids), "memory_ids": ids,
-         "representative_ids": ids[:3], "cohesion": 0.5}
-        for word, ids in groups.items()
-    ]  # fmt: skip
-    of = {memory_id: theme["id"] for theme in themes for memory_id in theme["memory_ids"]}
-    return {
-        "themes": themes, "unclustered": loose, "assignments": {m["id"]: of.get(m["id"]) for m in memories},
-        "map": [{"id": m["id"], "x": 0.0, "y": 0.0} for m in memories],
-    }  # fmt: skip
-
-
-def _analyze(body: Json) -> Json:
-    ranked = sorted(body["memories"], key=lambda memory: -len(memory["text"]))
-    longest = max((len(memory["text"]) for memory in ranked), default=1)
-    importance = [
-        {"memory_id": memory["id"], "score": len(memory["text"]) / longest, "rank": rank,
-         "factors": {"length": {"value": 1.0, "weight": 1.0, "contribution": len(memory["text"]) / longest}}}
-        for rank, memory in enumerate(ranked, 1)
-    ]  # fmt: skip
-    pattern = {
-        "kind": "weekly_rhythm", "description": "Most memories are from Mondays.", "strength": 0.6, "p_value": 0.002,
-        "memory_ids": [memory["id"] for memory in ranked],
-    }  # fmt: skip
-    return {
-        "importance": importance, "patterns": [pattern], "duplicates": [], "notes": [], "stats": {},
-        "graph": {"communities": [], "central": [m["id"] for m in ranked[-1:]], "bridges": [], "isolated": [],
-                  "edges": [], "metrics": {}},
-    }  # fmt: skip
-
-
-def _recall(body: Json) -> Json:
-    wanted = set(body["query"].casefold().split())
-    scored: list[tuple[int, Json]] = [
-        (len(wanted & set(memory["text"].casefold().split())), memory) for memory in body["memories"]
-    ]
-    found = [pair for pair in sorted(scored, key=lambda pair: -pair[0]) if pair[0]]
-    return {
-        "memories": [
-            {"memory_id": memory["id"], "text": memory["text"], "score": float(score), "rank": rank,
-             "terms": {"relevance": float(score), "importance": 0.0, "recency": 0.0}}
-            for rank, (score, memory) in enumerate(found, 1)
-        ]
-    }  # fmt: skip
-
-
-_ANSWERS: dict[str, Answer] = {"cluster": _cluster, "analyze": _analyze, "recall": _recall}

@@ -1,0 +1,91 @@
+"""What both clients share, and what the bare install may import."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reverie.client._resilience import Breaker, pauses
+from reverie.client._wire import SseParser, default_key, default_url, request_body
+
+
+def test_only_aiohttp_and_pydantic_are_needed() -> None:
+    script = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Refuse(MetaPathFinder):
+    blocked = {"fastapi", "starlette", "uvicorn", "celery", "redis", "psycopg", "numpy", "scipy", "sklearn", "rich",
+               "orjson", "zstandard", "pydantic_settings", "httpx", "networkx", "discord", "websockets",
+               "prometheus_client"}
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in self.blocked:
+            raise ModuleNotFoundError(f"blocked: {name}", name=name)
+
+sys.meta_path.insert(0, Refuse())
+import reverie
+for name in reverie.__all__:
+    getattr(reverie, name)
+import reverie.readers, reverie.demo, reverie.cli
+reverie.cli.build_parser()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_server_sent_events_are_read_whatever_the_pieces(size: int) -> None:
+    stream = (
+        b'retry: 1000\n\nid: 0\nevent: queued\ndata: {"a":1}\n\n: still here\n\ndata: x\r\ndata: y\r\n\r\ndata: lost'
+    )
+    parser = SseParser()
+    found = [data for at in range(0, len(stream), size) for data in parser.feed(stream[at : at + size])]
+    assert found == [b'{"a":1}', b"x\ny"]
+
+
+def test_a_body_is_the_same_json_as_one_call_would_make() -> None:
+    body = json.loads(request_body(7, ["ä", {"text": "b", "id": None}], {"seed": 3, "model": None}, cloud=None))
+    assert body == {"user_id": "7", "options": {"seed": 3}, "memories": ["ä", {"text": "b"}]}
+    assert json.loads(request_body("u", [], {})) == {"user_id": "u", "memories": []}
+
+
+def test_the_local_key_is_for_the_local_service_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path
+    monkeypatch.setenv("REVERIE_DATA_DIR", str(folder))
+    monkeypatch.delenv("REVERIE_API_KEY", raising=False)
+    monkeypatch.delenv("REVERIE_URL", raising=False)
+    (folder / "key").write_text("secret\n")
+    assert default_url() == "http://127.0.0.1:8000"
+    assert default_key("http://127.0.0.1:8000") == default_key("http://localhost:1") == "secret"
+    assert default_key("https://reverie.example.org") is None
+    assert default_key("http://127.0.0.1.example.org") == default_key("http://127.0.0.1@example.org") is None
+    (folder / "run.json").write_text('{"url": "http://10.0.0.5:8000"}')
+    assert default_url() == "http://10.0.0.5:8000"
+    assert default_key("http://10.0.0.5:8000") == "secret"
+    monkeypatch.setenv("REVERIE_API_KEY", "given")
+    assert default_key("https://reverie.example.org") == "given"
+
+
+def test_the_breaker_opens_lets_one_trial_through_and_closes() -> None:
+    now = [0.0]
+    breaker = Breaker(threshold=2, cooldown=5.0, clock=lambda: now[0])
+    breaker.failed()
+    assert breaker.wait() == 0
+    breaker.failed()
+    assert breaker.wait() == 5.0
+    now[0] = 5.0
+    assert breaker.wait() == 0  # the trial
+    assert breaker.wait() == 5.0  # nobody else meanwhile
+    breaker.succeeded()
+    assert breaker.wait() == 0
+
+
+def test_pauses_grow_to_a_limit_and_differ() -> None:
+    drawn = [pause for pause, _ in zip(pauses(0.1, 5.0), range(12), strict=False)]
+    assert 0.05 <= drawn[0] <= 0.1
+    assert all(2.5 <= pause <= 5.0 for pause in drawn[7:])
+    assert len(set(drawn)) == len(drawn)
