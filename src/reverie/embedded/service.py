@@ -101,7 +101,10 @@ class Service:
         self.supervisor.start()
         self._wait_ready()
         self.api_key = os.environ.get("REVERIE_API_KEY") or _read_key(self.data_dir)
-        write_run_file(self.data_dir, self.url)
+        # Addresses that were given may hold passwords and are in the environment anyway.
+        own = {} if database else {"database_url": self._servers.database_url}
+        own |= {} if redis else {"redis_url": self._servers.redis_url}
+        write_run_file(self.data_dir, self.url, **own)
 
     def _wait_ready(self) -> None:
         assert self.supervisor is not None

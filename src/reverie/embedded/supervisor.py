@@ -131,11 +131,15 @@ def _reason(status: int) -> str:
     return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
 
 
-def write_run_file(data_dir: Path, url: str) -> Path:
-    """Tell clients of the same user where the service is: ``data_dir/run.json``."""
+def write_run_file(data_dir: Path, url: str, **servers: str) -> Path:
+    """Tell clients of the same user where the service is: ``data_dir/run.json``.
+
+    ``servers`` are addresses of embedded servers, for commands that work on the database itself.
+    """
     path = data_dir / "run.json"
     fresh = path.with_suffix(".new")
     fresh.touch(mode=0o600)
-    fresh.write_text(json.dumps({"url": url, "pid": os.getpid(), "started_at": int(time.time())}), encoding="utf-8")
+    running = {"url": url, "pid": os.getpid(), "started_at": int(time.time()), **servers}
+    fresh.write_text(json.dumps(running), encoding="utf-8")
     fresh.replace(path)
     return path
