@@ -26,6 +26,7 @@ class _Submission(TypedDict, total=False):
     model: str | None
     idempotency_key: str | None
     wait: float | None
+    deadline: float | None
 
 
 class ClusterArguments(_Submission, total=False):

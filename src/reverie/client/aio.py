@@ -92,8 +92,14 @@ class AsyncReverie:
         callback_url: str | None = None,
         idempotency_key: str | None = None,
         wait: float | None = None,
+        deadline: float | None = None,
     ) -> AsyncTask[ClusterResult]:
-        """Group a user's memories into themes; returns as soon as the service has accepted the task."""
+        """Group a user's memories into themes; returns as soon as the service has accepted the task.
+
+        ``wait`` asks the service to answer within so many seconds with the result if it can; after ``deadline``
+        seconds nobody needs the answer any more, and work that has not begun is dropped. A call is sent again after
+        a failure without being done twice: ``idempotency_key`` is made for each call unless it is given.
+        """
         options = {
             "granularity": granularity,
             "min_cluster_size": min_cluster_size,
@@ -104,7 +110,7 @@ class AsyncReverie:
             "model": model,
         }
         more = {"cloud": cloud, "callback_url": callback_url}
-        return await self._submit("cluster", user_id, memories, options, more, idempotency_key, wait)
+        return await self._submit("cluster", user_id, memories, options, more, idempotency_key, wait, deadline)
 
     async def submit_analysis_task(
         self,
@@ -125,6 +131,7 @@ class AsyncReverie:
         callback_url: str | None = None,
         idempotency_key: str | None = None,
         wait: float | None = None,
+        deadline: float | None = None,
     ) -> AsyncTask[AnalyzeResult]:
         """Find what matters in a user's memories, how it hangs together and what changes."""
         options = {
@@ -140,7 +147,7 @@ class AsyncReverie:
             "model": model,
         }
         more = {"cloud": cloud, "callback_url": callback_url}
-        return await self._submit("analyze", user_id, memories, options, more, idempotency_key, wait)
+        return await self._submit("analyze", user_id, memories, options, more, idempotency_key, wait, deadline)
 
     async def submit_recall_task(
         self,
@@ -156,6 +163,7 @@ class AsyncReverie:
         model: str | None = None,
         idempotency_key: str | None = None,
         wait: float | None = None,
+        deadline: float | None = None,
     ) -> AsyncTask[RecallResult]:
         """Rank a user's memories for a question."""
         options = {
@@ -166,7 +174,9 @@ class AsyncReverie:
             "diversity": diversity,
             "model": model,
         }
-        return await self._submit("recall", user_id, memories, options, {"query": query}, idempotency_key, wait)
+        return await self._submit(
+            "recall", user_id, memories, options, {"query": query}, idempotency_key, wait, deadline
+        )
 
     async def embed(
         self,
@@ -180,7 +190,9 @@ class AsyncReverie:
     ) -> list[memoryview[float]]:
         """Vectors of texts, one memoryview of float32 a text (``numpy.asarray(view)`` costs nothing)."""
         options = {"kind": kind, "dimensions": dimensions, "model": model}
-        task = await self._submit("embed", user_id, None, options, {"texts": list(texts)}, None, min(timeout, 30.0))
+        task = await self._submit(
+            "embed", user_id, None, options, {"texts": list(texts)}, None, min(timeout, 30.0), timeout
+        )
         result = await task.result(timeout=timeout)
         raw = memoryview(base64.b64decode(result.vectors))
         size = result.dimensions * 4
@@ -195,6 +207,7 @@ class AsyncReverie:
         more: Mapping[str, Any],
         idempotency_key: str | None,
         wait: float | None,
+        deadline: float | None,
     ) -> AsyncTask:
         items = list(memories) if memories is not None else None
         if items is not None and len(items) > _OFF_LOOP_ITEMS:
@@ -208,6 +221,8 @@ class AsyncReverie:
         }
         if wait is not None:
             headers["Prefer"] = f"wait={wait:g}"
+        if deadline is not None:
+            headers["Reverie-Deadline"] = f"{deadline:g}"
         answer = await self._call("POST", f"/{operation}/submit", data=body, headers=headers, patience=wait or 0.0)
         return AsyncTask(self, await read_task(answer))
 
