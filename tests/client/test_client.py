@@ -185,6 +185,41 @@ async def test_a_service_that_is_away_raises_opens_the_breaker_and_leaves_the_la
         assert await ai.ready() is False
 
 
+async def test_a_refused_connection_is_tried_again_at_once_and_not_for_long(
+    ai: AsyncReverie, service: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            await service.start()  # a restart under the client's feet
+
+    await service.stop()
+    monkeypatch.setattr("reverie.client.aio.asyncio.sleep", sleep)
+    task = await ai.submit_clustering_task("u1", TEXTS)
+    assert task.status
+    assert len(pauses) == 2
+    assert sum(pauses) < 0.5
+
+
+async def test_a_silent_service_is_given_up_after_one_try() -> None:
+    connections = 0
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, AsyncReverie(f"http://127.0.0.1:{port}", "key", timeout=0.2) as ai:
+        with pytest.raises(ServiceUnavailable, match="Nothing answers"):
+            await ai.submit_clustering_task("u1", TEXTS)
+    assert connections == 1
+
+
 async def test_what_was_known_survives_a_restart_in_a_folder_and_goes_with_its_user(
     service: FakeGateway, tmp_path: Any
 ) -> None:

@@ -383,18 +383,21 @@ class AsyncReverie:
                         self._breaker.succeeded()
                         return body
                     error = error_of(answer.status, body, answer.headers.get("Retry-After"))
+                    said, silent = getattr(error, "retry_after", 0.0), False
                     if answer.status != 429 and answer.status < 500:
                         self._breaker.succeeded()  # it answers; the request is at fault
                         raise error
             except (aiohttp.ClientError, TimeoutError, OSError) as cause:
+                # Nobody said when to return: a broken connection is tried again soon, a silent one not at all.
+                said, silent = 0.0, isinstance(cause, TimeoutError)
                 error = ServiceUnavailable(f"Nothing answers at {self.url} ({type(cause).__name__}).", retry_after=2.0)
             if isinstance(error, TooManyRequests):
                 self._breaker.succeeded()
             else:
                 self._breaker.failed()
-            pause = max(next(waits), getattr(error, "retry_after", 0.0) if attempt < self._tries else 0.0)
+            pause = max(next(waits), said)
             # A long Retry-After is the caller's to wait for, not ours to hide.
-            if attempt == self._tries or pause > 5.0 or self._breaker.wait() > 0:
+            if attempt == self._tries or silent or pause > 5.0 or self._breaker.wait() > 0:
                 raise error
             await asyncio.sleep(pause)
         raise AssertionError("unreachable")
