@@ -157,12 +157,22 @@ function mapData(result) {
   const at = new Map(points.map((p) => [p.id, p]));
   const labels = themes().slice(0, 80).map((theme) => {
     const members = theme.memory_ids.map((id) => at.get(id)).filter(Boolean);
-    // Over the middle of the theme, above most of its points.
-    const quantile = (axis, q) => members.map((p) => p[axis]).sort((a, b) => a - b)[Math.floor((members.length - 1) * q)] ?? 0;
     const text = theme.label || theme.keywords.join(", ") || "theme";
-    return { text: text.length > 32 ? text.slice(0, 31) + "…" : text, x: quantile("x", 0.5), y: quantile("y", 0.85), place: model.places.of(theme.id), hidden: () => model.hidden.has(theme.id) };
+    return { text: text.length > 32 ? text.slice(0, 31) + "…" : text, ...anchor(members), place: model.places.of(theme.id), hidden: () => model.hidden.has(theme.id) };
   });
   return { points, labels };
+}
+
+/** Over a theme's most central point, above most of what is around it: a theme of two islands is named on one. */
+function anchor(members) {
+  if (!members.length) return { x: 0, y: 0 };
+  const sorted = (list) => list.sort((a, b) => a - b);
+  const middle = (axis) => sorted(members.map((p) => p[axis]))[Math.floor(members.length / 2)];
+  const [mx, my] = [middle("x"), middle("y")];
+  const away = (p, x, y) => Math.hypot(p.x - x, p.y - y);
+  const core = members.reduce((a, b) => (away(b, mx, my) < away(a, mx, my) ? b : a));
+  const around = sorted(members.filter((p) => away(p, core.x, core.y) < 0.12).map((p) => p.y));
+  return { x: core.x, y: around[Math.floor((around.length - 1) * 0.85)] };
 }
 
 /** The memories nearest on the map: a way on for those who read. */
