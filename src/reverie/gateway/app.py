@@ -25,7 +25,7 @@ from reverie.gateway.admission import Admission
 from reverie.gateway.answers import AnswerCache
 from reverie.gateway.auth import Auth
 from reverie.gateway.hub import Hub
-from reverie.gateway.intake import REQUESTS
+from reverie.gateway.intake import REQUESTS, end_with_parent
 from reverie.gateway.predict import Predictor
 from reverie.gateway.routes import charts, embeddings, ops, results, tasks, users
 from reverie.gateway.state import State
@@ -63,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
         dispatcher = Dispatcher(celery)
         admission = Admission(store, settings.limits)
         # Spawned, not forked: this process has threads. It starts with the first large body.
-        pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent)
         state = State(
             settings=settings,
             store=store,

@@ -6,7 +6,11 @@ Small bodies are checked at once; large ones in a process of their own, since ch
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
+import os
+import threading
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,7 +27,7 @@ from reverie.errors import InvalidInput, TooLarge
 from reverie.gateway.problems import invalid
 from reverie.store import Codec
 
-__all__ = ["REQUESTS", "Intake", "IntakeLimits", "take_in"]
+__all__ = ["REQUESTS", "Intake", "IntakeLimits", "end_with_parent", "take_in"]
 
 REQUESTS: dict[str, type[Request]] = {
     Operation.CLUSTER: ClusterRequest,
@@ -58,6 +62,18 @@ class Intake:
     model: str | None
     callback_url: str | None
     cloud: dict[str, Any] | None
+
+
+def end_with_parent() -> None:
+    """In a process of its own: end as soon as the gateway has, however it went."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_wait_and_end, args=(parent,), name="watch-gateway", daemon=True).start()
+
+
+def _wait_and_end(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(0)
 
 
 def take_in(operation: str, body: bytes, limits: IntakeLimits) -> Intake:
