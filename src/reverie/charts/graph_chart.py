@@ -32,7 +32,8 @@ def draw_graph(
     found = len(communities)
     communities = communities[:_MOST_COMMUNITIES]
     alone = len(graph.get("isolated") or [])
-    detail = f"{found:,} communities · rings mark memories that connect them · {alone:,} memories stand alone"
+    drawn = f", the {_MOST_COMMUNITIES} largest drawn" if found > _MOST_COMMUNITIES else ""
+    detail = f"{found:,} communities{drawn} · rings mark memories that connect them · {alone:,} memories stand alone"
     top = sheet.heading(title or f"How {nodes:,} memories hang together", detail if nodes else "")
     if not nodes:
         sheet.empty("No two memories are alike enough to connect")

@@ -42,7 +42,7 @@ function signIn(message = "") {
   };
   put(
     app,
-    h("main", { class: "door" }, h("form", { class: "card", onsubmit: submit }, h("h1", { class: "brand" }, "Reverie"), h("p", {}, "The part of your bot that thinks in the background."), h("label", { for: "key" }, "API key"), key, h("p", { class: "help", id: "key-help" }, "Printed by reverie up, or made with reverie keys create. It stays in this tab."), problem, button)),
+    h("main", { class: "door" }, h("form", { class: "card", onsubmit: submit }, h("h1", { class: "brand" }, "Reverie"), h("p", {}, "The part of your bot that thinks in the background."), h("label", { for: "key" }, "API key"), key, h("p", { class: "help", id: "key-help" }, "In the file named key in the data folder of reverie up, or made with reverie keys create. It stays in this tab."), problem, button)),
   );
   document.title = "Sign in · Reverie";
   key.focus();
