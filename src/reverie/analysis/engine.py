@@ -25,7 +25,7 @@ from reverie.analysis.texts import content_words
 from reverie.contracts import AnalyzeOptions, AnalyzeResult, DuplicateGroup, Emotion, Importance, Memory
 from reverie.contracts.analyze import Section
 from reverie.embedding.base import OnProgress, Vectors, silent
-from reverie.errors import InvalidInput
+from reverie.errors import InvalidInput, ProviderError
 
 __all__ = ["analyze"]
 
@@ -50,7 +50,7 @@ def analyze(
     answer is the same for the same input, ``now`` and ``options.seed``. At ``deadline`` (``time.monotonic()``
     seconds) the section under way is dropped and it and the rest are named in ``notes``. ``on_progress`` gets the
     stages graph, importance, duplicates, patterns, emotion, advice, and may raise to cancel. ``insight`` reads
-    sentiment and names; the default is local.
+    sentiment and names; the default is local, which also steps in when a service fails.
 
     Raises ``InvalidInput`` when vectors do not match the memories or a weight names no factor.
     """
@@ -149,11 +149,24 @@ class _Work:
 
     @cached_property
     def insights(self) -> list[Insight]:
-        return self._reader.read(self.texts, on_progress=lambda _stage, _done, _total: self.budget.check())
+        def pulse(_stage: str, _done: int, _total: int) -> None:
+            self.budget.check()
+
+        reader = self._reader
+        try:
+            found = reader.read(self.texts, on_progress=pulse)
+            if len(found) != len(self.memories):
+                raise ProviderError(f"{len(found)} answers for {len(self.memories)} texts")
+        except ProviderError as error:
+            self.notes.append(f"sentiment and names were read locally: {reader.name} failed ({error.message})")
+            reader = LocalInsight()
+            found = reader.read(self.texts, on_progress=pulse)
+        self.stats["insight"] = reader.name
+        return found
 
     @cached_property
     def shared(self) -> SharedNames:
-        return find_shared([i.entities for i in self.insights], self.tokens, budget=self.budget)
+        return find_shared([i.entities + i.phrases for i in self.insights], self.tokens, budget=self.budget)
 
     @cached_property
     def graph(self) -> MemoryGraph:

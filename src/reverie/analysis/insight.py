@@ -27,17 +27,37 @@ class Insight:
     language: str | None = None
     #: Names, mentions, tags and titles as written, without repeats.
     entities: tuple[str, ...] = ()
+    #: Key phrases beyond names; the local method leaves them to ``shared``, which needs all texts at once.
+    phrases: tuple[str, ...] = ()
 
 
 class TextInsight(Protocol):
-    """Reads sentiment, language and names; a language service can take the place of the local method."""
+    """The one seam for sentiment, language, names and key phrases: local by default, or a language service.
+
+    Synchronous, since it runs in workers. A service's adapter lives with the other providers and is handed to
+    ``analyze(..., insight=...)``; the engine imports none.
+    """
+
+    @property
+    def name(self) -> str:
+        """Who read, for ``stats["insight"]`` and notes: "local", "azure-language"."""
 
     def read(self, texts: Sequence[str], *, on_progress: OnProgress = silent) -> list[Insight]:
-        """One ``Insight`` for each text, in order. ``on_progress`` gets the stage "emotion"."""
+        """One ``Insight`` for each text, in order.
+
+        ``on_progress`` gets the stage "emotion" between batches and may raise (deadline, cancellation), which must
+        pass through. Raises ``ProviderError`` when the service fails for good: the engine then reads locally and
+        says so in ``notes``. A text the service cannot read is an ``Insight()``, not an error.
+        """
 
 
 class LocalInsight:
     """VADER for English (Hutto and Gilbert 2014); names by their capitals, mentions, tags and quoted titles."""
+
+    @property
+    def name(self) -> str:
+        """ "local"."""
+        return "local"
 
     def read(self, texts: Sequence[str], *, on_progress: OnProgress = silent) -> list[Insight]:
         """One ``Insight`` for each text. Sentiment is None for languages other than English."""
