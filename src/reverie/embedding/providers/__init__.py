@@ -1,0 +1,122 @@
+"""Cloud providers behind the one ``Embedder`` seam. Nothing here is imported until a provider is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_settings import BaseSettings
+
+from reverie.embedding.providers.breaker import Breaker
+from reverie.embedding.providers.core import Budget, BudgetExceeded, ProviderEmbedder, Tuning
+from reverie.embedding.providers.prices import load_prices
+from reverie.embedding.providers.settings import (
+    AzureSettings,
+    CloudSettings,
+    OpenAISettings,
+)
+from reverie.errors import MissingExtra, UnsupportedModel
+
+__all__ = [
+    "PROVIDERS",
+    "Breaker",
+    "Budget",
+    "BudgetExceeded",
+    "CloudSettings",
+    "ProviderEmbedder",
+    "Tuning",
+    "create_provider",
+    "missing",
+]
+
+_LOCAL_DEFAULT = "all-MiniLM-L6-v2"
+
+
+@dataclass(frozen=True)
+class _Provider:
+    extra: str
+    #: A module that the extra installs.
+    needs: str
+    settings: type[BaseSettings]
+    #: "module:class" of the adapter.
+    adapter: str
+    #: What the settings lack; None when they are complete.
+    lacks: Callable[[Any], str | None]
+
+
+def _openai_lacks(settings: OpenAISettings) -> str | None:
+    from reverie.embedding.providers.openai import OFFICIAL
+
+    needs_key = settings.api_key is None and settings.base_url.rstrip("/") == OFFICIAL
+    return "OPENAI_API_KEY (or REVERIE_OPENAI_BASE_URL of a server of your own)" if needs_key else None
+
+
+def _azure_lacks(settings: AzureSettings) -> str | None:
+    return "REVERIE_AZURE_ENDPOINT" if settings.endpoint is None else None
+
+
+PROVIDERS: dict[str, _Provider] = {
+    "openai": _Provider("openai", "openai", OpenAISettings, "openai:OpenAIService", _openai_lacks),
+    "azure": _Provider("azure", "openai", AzureSettings, "azure:AzureService", _azure_lacks),
+}
+"""Every provider by name."""
+
+_breakers: dict[tuple[str, str], Breaker] = {}
+_lock = threading.Lock()
+
+
+def missing(name: str) -> str | None:
+    """What provider ``name`` still needs here, in words for people; None when it can be used.
+
+    Raises ``UnsupportedModel`` for an unknown name.
+    """
+    provider = _known(name)
+    if importlib.util.find_spec(provider.needs) is None:
+        return f"pip install 'reverie[{provider.extra}]'"
+    return provider.lacks(provider.settings())
+
+
+def create_provider(name: str, model: str | None = None, settings: BaseSettings | None = None) -> ProviderEmbedder:
+    """The embedder over provider ``name``, set up from the environment (or ``settings``).
+
+    ``model`` overrides the provider's own setting, unless it is the default of the local ones. Raises
+    ``UnsupportedModel`` or ``MissingExtra``.
+    """
+    provider = _known(name)
+    if importlib.util.find_spec(provider.needs) is None:
+        raise MissingExtra(provider.extra, what=f"The provider {name}")
+    settings = settings or provider.settings()
+    lacks = provider.lacks(settings)
+    if lacks is not None:
+        raise UnsupportedModel(f"{name} is not configured: set {lacks}")
+    cloud = CloudSettings()  # type: ignore[call-arg]
+    module, _, adapter = provider.adapter.partition(":")
+    if model == _LOCAL_DEFAULT:
+        model = None
+    service = getattr(importlib.import_module(f"reverie.embedding.providers.{module}"), adapter)(settings, model)
+    price = load_prices(cloud.prices).usd_per_million(name, service.name)
+    own = getattr(settings, "usd_per_million", None)
+    if service.revision or price is None:  # not the provider's own address: its list price does not hold
+        price = own
+    with _lock:
+        breaker = _breakers.setdefault(
+            (name, service.revision or service.name), Breaker(cloud.breaker_failures, cloud.breaker_seconds)
+        )
+    tuning = Tuning(
+        concurrency=cloud.concurrency,
+        batch=cloud.batch,
+        timeout=cloud.timeout,
+        attempts=cloud.attempts,
+        patience=cloud.patience,
+    )
+    return ProviderEmbedder(service, tuning, breaker=breaker, usd_per_million=price)
+
+
+def _known(name: str) -> _Provider:
+    if name not in PROVIDERS:
+        raise UnsupportedModel(f"there is no provider {name!r}; choose one of {', '.join(PROVIDERS)}")
+    return PROVIDERS[name]

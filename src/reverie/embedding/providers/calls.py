@@ -1,0 +1,136 @@
+"""What a provider's adapter and the shared core say to each other: one call, its answer, its failure."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reverie.embedding.base import EmbedKind
+
+__all__ = ["Answer", "CallFailed", "Limits", "Service", "estimate_tokens", "http_failure", "quieten", "retry_after"]
+
+FailureKind = Literal["outage", "busy", "too_long", "auth", "refused"]
+
+
+class CallFailed(Exception):
+    """One call did not succeed.
+
+    ``outage``: no answer, or a broken one, or 5xx: try again. ``busy``: 429, try again when told. ``too_long``: send
+    less at once. ``auth`` and ``refused``: trying again is of no use.
+    """
+
+    def __init__(self, kind: FailureKind, what: str, *, retry_after: float | None = None) -> None:
+        super().__init__(what)
+        self.kind = kind
+        #: A short description without credentials and without a word of the texts.
+        self.what = what
+        #: Seconds the provider asked to wait.
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may hold."""
+
+    items: int
+    #: Tokens of all texts together.
+    tokens: int
+    #: Tokens of one text; longer ones are cut.
+    text_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Vectors in the order of the texts, as the provider gave them."""
+
+    #: (n, d) float32, any length.
+    vectors: NDArray[np.float32]
+    #: Tokens charged; None when the provider does not say.
+    tokens: int | None = None
+
+
+class Service(Protocol):
+    """One provider's wire format. No retries, no batching, no cost: that is the core's."""
+
+    #: ``openai``, ``azure``, ...
+    provider: str
+    #: Name of the model or deployment.
+    name: str
+    #: What else decides the vectors: a version, or which server.
+    revision: str
+    #: Length of the vectors; None when only the first answer tells.
+    dimensions: int | None
+    limits: Limits
+
+    def call(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Answer:
+        """Embed at most ``limits`` in one request. Raises ``CallFailed`` and nothing else on purpose."""
+
+    def close(self) -> None:
+        """Close the connections."""
+
+
+def estimate_tokens(text: str) -> int:
+    """An upper estimate without a tokenizer: 3 bytes a token (English averages 4 to 5, CJK about 3)."""
+    return len(text.encode("utf-8", "surrogatepass")) // 3 + 1
+
+
+_TOO_LONG = re.compile(
+    r"context.length|context_length|max(imum)?[ _]?(input|context|tokens|batch)|too (long|large|many)|token limit"
+    r"|batch size|exceeds? the (limit|maximum)|less than \d+ tokens|limit.*exceeded",
+    re.IGNORECASE,
+)
+_CODE = re.compile(r"""["'](?:code|type|status|__type)["']\s*:\s*["']([A-Za-z][\w.-]{1,60})["']""")
+_NO_QUOTA = ("insufficient_quota", "billing_hard_limit_reached")
+
+
+def http_failure(status: int, headers: Mapping[str, str], body: str) -> CallFailed:
+    """What an error status means. Of the body only an error code is kept: its message may quote a text or a key."""
+    codes = _CODE.findall(body[:4000])
+    what = f"HTTP {status}" + (f" ({codes[-1]})" if codes else "")
+    if status == 429:
+        if any(code in _NO_QUOTA for code in codes):
+            return CallFailed("refused", what)
+        return CallFailed("busy", what, retry_after=retry_after(headers))
+    if status in (401, 403):
+        return CallFailed("auth", what)
+    if status == 413 or (status in (400, 422, 424) and _TOO_LONG.search(body[:4000])):
+        return CallFailed("too_long", what)
+    if status in (408, 409) or status >= 500:
+        return CallFailed("outage", what, retry_after=retry_after(headers))
+    return CallFailed("refused", what)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds from ``retry-after-ms`` or ``Retry-After`` (seconds or a date, RFC 9110); None without a sane one."""
+    lower = {key.lower(): value for key, value in headers.items()}
+    try:
+        if (milliseconds := lower.get("retry-after-ms")) is not None:
+            return max(0.0, float(milliseconds) / 1000)
+    except ValueError:
+        pass
+    value = lower.get("retry-after")
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return max(0.0, seconds) if seconds == seconds and seconds < 86_400 else None
+
+
+def quieten(*loggers: str) -> None:
+    """Keep a client library from logging requests: at DEBUG they hold the texts and the credentials."""
+    for name in loggers:
+        logging.getLogger(name).setLevel(logging.WARNING)
