@@ -12,7 +12,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from reverie._paths import data_dir
 
-__all__ = ["EmbeddingSettings", "LabelSettings", "Limits", "QueueSettings", "ServerSettings", "Settings", "data_dir"]
+__all__ = [
+    "EmbeddingSettings",
+    "LabelSettings",
+    "Limits",
+    "QueueSettings",
+    "ServerSettings",
+    "Settings",
+    "WebhookSettings",
+    "data_dir",
+]
 
 
 class ServerSettings(BaseSettings):
@@ -27,6 +36,10 @@ class ServerSettings(BaseSettings):
     redis_url: SecretStr | None = Field(None, description="Redis or Valkey, as redis://host:6379/0 or unix:///path")
     broker_url: SecretStr | None = Field(None, description="Celery broker when it is not the Redis above (amqp://...)")
     api_key: SecretStr | None = Field(None, description="Becomes the first key (all scopes) at the first start")
+    encryption_key: SecretStr | None = Field(
+        None,
+        description="Encrypts stored texts and results: base64 of 32 bytes; after a comma, older keys to read with",
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
 
@@ -83,6 +96,17 @@ class QueueSettings(BaseSettings):
     retention_days: float = Field(30.0, gt=0, description="Age at which finished tasks are removed, days")
 
 
+class WebhookSettings(BaseSettings):
+    """Webhooks: where they may go and how often they are tried."""
+
+    model_config = SettingsConfigDict(env_prefix="REVERIE_", extra="ignore", env_ignore_empty=True)
+
+    webhook_allow: str = Field("", description="Networks that are not public but allowed, as 10.0.0.0/8,127.0.0.1/32")
+    webhook_timeout: float = Field(15.0, gt=0, le=300, description="Longest wait for a receiver's answer, seconds")
+    webhook_attempts: int = Field(8, ge=1, le=50, description="Tries after which a webhook is given up")
+    webhook_retry: float = Field(5.0, gt=0, description="Pause before the second try, then five times as long, seconds")
+
+
 class Settings:
     """All groups together."""
 
@@ -93,12 +117,14 @@ class Settings:
         limits: Limits | None = None,
         queue: QueueSettings | None = None,
         labels: LabelSettings | None = None,
+        webhooks: WebhookSettings | None = None,
     ) -> None:
         self.server = server or ServerSettings()  # type: ignore[call-arg]
         self.embedding = embedding or EmbeddingSettings()  # type: ignore[call-arg]
         self.limits = limits or Limits()  # type: ignore[call-arg]
         self.queue = queue or QueueSettings()  # type: ignore[call-arg]
         self.labels = labels or LabelSettings()  # type: ignore[call-arg]
+        self.webhooks = webhooks or WebhookSettings()  # type: ignore[call-arg]
 
     @classmethod
     def load(cls) -> Settings:

@@ -28,8 +28,10 @@ from reverie.gateway.hub import Hub
 from reverie.gateway.intake import REQUESTS, end_with_parent
 from reverie.gateway.predict import Predictor
 from reverie.gateway.routes import charts, embeddings, ops, results, tasks, users
+from reverie.gateway.routes import webhooks as webhook_routes
 from reverie.gateway.state import State
 from reverie.gateway.sweeper import Sweeper
+from reverie.gateway.webhooks import WebhookSender
 from reverie.queue import Dispatcher, make_celery
 from reverie.settings import Settings
 from reverie.store import Codec, GatewayStore
@@ -48,17 +50,20 @@ def create_app(settings: Settings) -> FastAPI:
         raise StartupError("No database: set REVERIE_DATABASE_URL, or start everything with: reverie up")
     database_url = settings.server.database_url.get_secret_value()
     redis_url = settings.server.redis_url.get_secret_value() if settings.server.redis_url else None
+    encryption = settings.server.encryption_key
+    codec = Codec(keys=encryption.get_secret_value() if encryption else None)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         store = GatewayStore(database_url)
         auth = Auth(store)
+        webhooks = WebhookSender(store, codec, settings.webhooks)
 
         def on_control(message: dict[str, Any]) -> None:
             if message.get("kind") == "keys":
                 auth.forget()
 
-        hub = Hub(store, redis_url, on_control=on_control)
+        hub = Hub(store, redis_url, on_control=on_control, on_end=webhooks.ended)
         celery = make_celery(settings)
         dispatcher = Dispatcher(celery)
         admission = Admission(store, settings.limits)
@@ -67,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
         state = State(
             settings=settings,
             store=store,
-            codec=Codec(),
+            codec=codec,
             auth=auth,
             hub=hub,
             acceptor=Acceptor(store),
@@ -77,6 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
             admission=admission,
             sweeper=Sweeper(database_url, store, hub, dispatcher, admission, celery, settings.queue),
             intake_pool=pool,
+            webhooks=webhooks,
         )
         app.state.reverie = state
         await store.open()
@@ -84,11 +90,13 @@ def create_app(settings: Settings) -> FastAPI:
         state.acceptor.start()
         dispatcher.start()
         state.sweeper.start()
+        webhooks.start()
         noting = asyncio.create_task(auth.note_use(), name="note-key-use")
         try:
             yield
         finally:
             noting.cancel()
+            await webhooks.stop()
             await state.sweeper.stop()
             await state.acceptor.stop()
             await hub.stop()
@@ -106,7 +114,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for router in (charts.router, tasks.router, results.router, users.router, ops.versioned):
+    for router in (charts.router, tasks.router, results.router, users.router, webhook_routes.router, ops.versioned):
         app.include_router(router, responses=_PROBLEMS)
         app.include_router(router, prefix="/v1", include_in_schema=False)
     app.include_router(embeddings.router, responses=_PROBLEMS)

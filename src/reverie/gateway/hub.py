@@ -76,7 +76,12 @@ class Hub:
     """All listeners of this process."""
 
     def __init__(
-        self, store: GatewayStore, redis_url: str | None, *, on_control: Callable[[dict[str, Any]], None]
+        self,
+        store: GatewayStore,
+        redis_url: str | None,
+        *,
+        on_control: Callable[[dict[str, Any]], None],
+        on_end: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._redis: aioredis.Redis | None = (
@@ -86,6 +91,7 @@ class Hub:
             aioredis.Redis.from_url(redis_url, socket_connect_timeout=0.5, socket_timeout=0.5) if redis_url else None
         )
         self._on_control = on_control
+        self._on_end = on_end
         self._by_task: defaultdict[str, set[Subscription]] = defaultdict(set)
         self._by_tenant: defaultdict[str, set[Subscription]] = defaultdict(set)
         self._origin = f"{os.getpid()}-{id(self)}"
@@ -154,6 +160,8 @@ class Hub:
             await self._publisher.publish(channel, orjson.dumps({**message, "origin": self._origin}))
 
     def _deliver(self, tenant: str, event: dict[str, Any]) -> None:
+        if event["type"] in TERMINAL:
+            self._on_end(event["task_id"])
         for subscription in tuple(self._by_task.get(event["task_id"], ())):
             if subscription.tenant == tenant:
                 subscription.offer(event)

@@ -11,10 +11,9 @@ import orjson
 from fastapi import Request
 from fastapi.responses import Response
 
-from reverie.gateway.state import State
-from reverie.store import TaskRow
+from reverie.store import Codec, TaskRow
 
-__all__ = ["event_json", "task_json", "task_response"]
+__all__ = ["event_json", "task_json", "task_response", "unpack"]
 
 _OFF_LOOP = 256 * 1024
 """Stored results above this size are unpacked in a thread."""
@@ -31,11 +30,11 @@ def event_json(event: dict[str, Any], result: bytes | None = None) -> bytes:
     return body if result is None else body[:-1] + b',"result":' + result + b"}"
 
 
-async def unpack(state: State, stored: bytes) -> bytes:
+async def unpack(codec: Codec, stored: bytes) -> bytes:
     """A stored body, large ones unpacked off the event loop."""
     if len(stored) <= _OFF_LOOP:
-        return state.codec.decode(stored)
-    return await asyncio.to_thread(state.codec.decode, stored)
+        return codec.decode(stored)
+    return await asyncio.to_thread(codec.decode, stored)
 
 
 def etag_of(row: TaskRow) -> str:

@@ -22,6 +22,7 @@ from reverie.store import Codec, GatewayStore
 if TYPE_CHECKING:
     from reverie.gateway.admission import Admission
     from reverie.gateway.sweeper import Sweeper
+    from reverie.gateway.webhooks import WebhookSender
 
 __all__ = ["State", "state_of"]
 
@@ -45,6 +46,7 @@ class State:
     admission: Admission
     sweeper: Sweeper
     intake_pool: ProcessPoolExecutor
+    webhooks: WebhookSender
 
     async def take_in(self, operation: str, body: bytes) -> Intake:
         """Check a body without holding up the event loop."""

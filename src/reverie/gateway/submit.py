@@ -60,6 +60,8 @@ async def submit(
 
     Raises ``TooManyRequests``, ``ServiceUnavailable``, ``IdempotencyMismatch`` or ``UnsupportedModel``.
     """
+    if intake.callback_url is not None:
+        state.webhooks.policy.check_url(intake.callback_url)
     content = _content(state, intake)
     body_hash = hashlib.blake2b(intake.operation.encode() + intake.content_hash, digest_size=16).digest()
     if idempotency_key is not None:
@@ -70,6 +72,9 @@ async def submit(
             return replayed
     cached = await _cached(state, key.tenant, intake.user_id, content)
     if cached is not None:
+        if intake.callback_url is not None:
+            await state.webhooks.webhooks.add(key.tenant, cached.row.id, intake.callback_url)
+            state.webhooks.wake()
         if idempotency_key is not None:
             await state.store.remember_idempotency(key.tenant, idempotency_key, body_hash, cached.row.id)
         return cached
@@ -86,7 +91,7 @@ async def submit(
         content_hash=content,
         items=intake.items,
         chars=intake.chars,
-        body=intake.body,
+        body=state.codec.seal(intake.body),
         estimate=estimate,
         callback=intake.callback_url,
         deadline=deadline,
@@ -99,6 +104,8 @@ async def submit(
     if submitted.row is None:
         raise ServiceUnavailable("The submission met an erasure or a sweep; send it again.", retry_after=1.0)
     row = submitted.row
+    if intake.callback_url is not None:
+        state.webhooks.watch(row.id)
     if submitted.created:
         state.dispatcher.put(row.id, row.queue)
         state.hub.publish(row)
@@ -141,12 +148,12 @@ async def _cached(state: State, tenant: str, user_id: str, content: bytes) -> An
     if encoded is not None:
         head_size = int.from_bytes(encoded[:4])
         head = orjson.loads(encoded[4 : 4 + head_size])
-        return Answer(_row_of(head), await unpack(state, encoded[4 + head_size :]), 200, cached=True)
+        return Answer(_row_of(head), await unpack(state.codec, encoded[4 + head_size :]), 200, cached=True)
     found = await state.store.cached(tenant, content)
     if found is None:
         return None
     row, stored = found
-    body = task_json(row, await unpack(state, stored), cached=True)
+    body = task_json(row, await unpack(state.codec, stored), cached=True)
     head = _head(row)
     packed = len(head).to_bytes(4) + head + await asyncio.to_thread(state.codec.encode, body)
     await state.answers.put(tenant, user_id, content, int(row.created_at.timestamp() * 1000), packed)
@@ -170,7 +177,7 @@ def _row_of(head: dict[str, object]) -> TaskRow:
 async def _answer(state: State, row: TaskRow, stored: bytes | None = None) -> Answer:
     if row.status == "succeeded":
         stored = stored or await state.store.result(row.id)
-        return Answer(row, task_json(row, await unpack(state, stored) if stored else None), 200)
+        return Answer(row, task_json(row, await unpack(state.codec, stored) if stored else None), 200)
     return Answer(row, task_json(row, None), 200 if row.ended else 202)
 
 

@@ -5,17 +5,20 @@ from reverie.store.gateway_store import GatewayStore, NewTask, Submitted
 from reverie.store.keys import SCOPES, Key, KeyStore, hash_key, key_id
 from reverie.store.migrate import migrate
 from reverie.store.rows import TaskRow
+from reverie.store.webhook_store import Delivery, WebhookStore
 from reverie.store.worker_store import WorkerStore
 
 __all__ = [
     "SCOPES",
     "Codec",
+    "Delivery",
     "GatewayStore",
     "Key",
     "KeyStore",
     "NewTask",
     "Submitted",
     "TaskRow",
+    "WebhookStore",
     "WorkerStore",
     "hash_key",
     "key_id",

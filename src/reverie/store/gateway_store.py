@@ -18,7 +18,7 @@ from reverie.store.keys import Key
 from reverie.store.rows import TaskRow
 from reverie.store.sql import sql
 
-__all__ = ["Erased", "GatewayStore", "NewTask", "Submitted"]
+__all__ = ["Erased", "GatewayStore", "NewTask", "Submitted", "join_webhook"]
 
 _Connection = psycopg.AsyncConnection[dict[str, Any]]
 
@@ -64,6 +64,14 @@ class Erased:
     vectors: int
     themes: int
     at_ms: int
+
+
+async def join_webhook(connection: _Connection, tenant: str, task_id: str, url: str) -> None:
+    """Tie a callback to a task that was there before; inside a transaction."""
+    cursor = await connection.execute(sql("lock_task"), {"id": task_id, "tenant": tenant})
+    task = await cursor.fetchone()
+    if task is not None:
+        await connection.execute(sql("join_webhook"), {"id": task_id, "tenant": tenant, "url": url, **task})
 
 
 class GatewayStore:
@@ -188,7 +196,26 @@ class GatewayStore:
         for n in keyed:
             if out[n.id].row is None and n not in fresh:
                 out[n.id] = await self._replay(connection, n)
+        await self._add_webhooks(connection, fresh, out)
         return [out[n.id] for n in new]
+
+    @staticmethod
+    async def _add_webhooks(connection: _Connection, fresh: Sequence[NewTask], out: dict[str, Submitted]) -> None:
+        calling = [n for n in fresh if n.callback is not None]
+        new = [n for n in calling if out[n.id].created]
+        if new:
+            await connection.execute(
+                sql("insert_webhooks"),
+                {
+                    "ids": [n.id for n in new],
+                    "tenants": [n.tenant for n in new],
+                    "urls": [n.callback for n in new],
+                },
+            )
+        for n in calling:
+            row = out[n.id].row
+            if row is not None and not out[n.id].created:
+                await join_webhook(connection, n.tenant, row.id, n.callback or "")
 
     async def _replay(self, connection: _Connection, new: NewTask) -> Submitted:
         parameters = {"tenant": new.tenant, "key": new.idempotency_key}
@@ -368,6 +395,13 @@ class GatewayStore:
     async def retire(self, connection: _Connection, days: float) -> int:
         """Remove a bite of what is older than ``days``; returns the rows removed."""
         removed = 0
-        for name in ("retire_tasks", "retire_idempotency", "retire_vectors", "retire_tickets"):
+        for name in (
+            "retire_tasks",
+            "retire_idempotency",
+            "retire_vectors",
+            "retire_themes",
+            "retire_tickets",
+            "retire_keys",
+        ):
             removed += (await connection.execute(sql(name), {"days": days})).rowcount
         return removed

@@ -252,6 +252,16 @@ DELETE FROM vectors WHERE (tenant, user_id, model, text_key) IN (
     SELECT tenant, user_id, model, text_key FROM vectors
     WHERE used_at < clock_timestamp() - %(days)s * interval '1 day' LIMIT 2000);
 
+-- name: retire_themes
+-- A user who has not come back for so long starts with new themes.
+DELETE FROM themes WHERE (tenant, user_id, model) IN (
+    SELECT tenant, user_id, model FROM themes
+    WHERE updated_at < clock_timestamp() - %(days)s * interval '1 day' LIMIT 500);
+
+-- name: retire_keys
+-- Keys revoked long ago; their tickets go with them.
+DELETE FROM api_keys WHERE revoked_at < clock_timestamp() - %(days)s * interval '1 day';
+
 -- name: get_key
 SELECT id, tenant, name, hash, scopes, revoked_at FROM api_keys WHERE id = %(id)s;
 
@@ -292,6 +302,76 @@ SELECT * FROM tasks WHERE tenant = ANY(%(tenants)s) AND finished_at > clock_time
 -- name: unfinished
 SELECT * FROM tasks WHERE tenant = %(tenant)s AND status IN ('queued', 'running') AND operation <> 'chart'
 ORDER BY created_at LIMIT 1000;
+
+-- name: insert_webhooks
+-- With new tasks, in their transaction.
+INSERT INTO webhooks (task_id, tenant, url)
+SELECT * FROM unnest(%(ids)s::text[], %(tenants)s::text[], %(urls)s::text[]);
+
+-- name: lock_task
+-- Holds off the task's end until a webhook for it is in place.
+SELECT seq, finished_at IS NOT NULL AS ended FROM tasks WHERE id = %(id)s AND tenant = %(tenant)s FOR SHARE;
+
+-- name: join_webhook
+-- A submission answered with a task that was there: due at once when that has ended. One not yet sent serves both.
+INSERT INTO webhooks (task_id, tenant, url, seq, state, next_at)
+SELECT %(id)s, %(tenant)s, %(url)s, %(seq)s, CASE WHEN %(ended)s THEN 'pending' ELSE 'waiting' END,
+       CASE WHEN %(ended)s THEN clock_timestamp() END
+WHERE NOT EXISTS (SELECT 1 FROM webhooks WHERE task_id = %(id)s AND url = %(url)s AND state IN ('waiting', 'pending'));
+
+-- name: claim_webhooks
+-- Due ones that nobody holds; the lease outlives the longest try.
+UPDATE webhooks SET lease_until = clock_timestamp() + %(lease)s * interval '1 second', token = token + 1,
+       attempts = attempts + 1
+WHERE id IN (SELECT id FROM webhooks WHERE next_at <= clock_timestamp()
+             AND (lease_until IS NULL OR lease_until < clock_timestamp())
+             ORDER BY next_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+RETURNING id, task_id, tenant, url, seq, attempts, token,
+          EXISTS (SELECT 1 FROM webhooks_disabled d WHERE d.tenant = webhooks.tenant
+                  AND d.url_hash = sha256(convert_to(webhooks.url, 'UTF8'))) AS disabled;
+
+-- name: next_webhook
+-- Seconds until one is due, for the sender's sleep.
+SELECT extract(epoch FROM min(greatest(next_at, coalesce(lease_until, next_at))) - clock_timestamp())::float8 AS seconds
+FROM (SELECT next_at, lease_until FROM webhooks WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 200) AS due;
+
+-- name: end_webhook
+-- Delivered, given up, or to be tried again after so many seconds. Nothing is written for a lost lease.
+UPDATE webhooks SET state = %(state)s, lease_until = NULL, last_status = %(status)s, last_error = %(error)s,
+       next_at = CASE WHEN %(state)s = 'pending' THEN clock_timestamp() + %(wait)s * interval '1 second' END
+WHERE id = %(id)s AND token = %(token)s AND state = 'pending'
+RETURNING id;
+
+-- name: disable_webhook
+INSERT INTO webhooks_disabled (tenant, url, url_hash)
+VALUES (%(tenant)s, %(url)s, sha256(convert_to(%(url)s, 'UTF8'))) ON CONFLICT DO NOTHING;
+
+-- name: enable_webhook
+DELETE FROM webhooks_disabled WHERE tenant = %(tenant)s AND url_hash = sha256(convert_to(%(url)s, 'UTF8'))
+RETURNING url;
+
+-- name: list_webhooks
+SELECT w.id, w.task_id, w.url, w.seq, w.state, w.attempts, w.next_at, w.last_status, w.last_error, w.created_at
+FROM webhooks w WHERE w.tenant = %(tenant)s AND (%(task_id)s::text IS NULL OR w.task_id = %(task_id)s)
+ORDER BY w.id DESC LIMIT %(limit)s;
+
+-- name: list_disabled
+SELECT url, disabled_at FROM webhooks_disabled WHERE tenant = %(tenant)s ORDER BY disabled_at DESC LIMIT 1000;
+
+-- name: webhook_counts
+SELECT state, count(*) AS n FROM webhooks WHERE state IN ('pending', 'failed') GROUP BY state;
+
+-- name: get_webhook_secret
+SELECT secret, CASE WHEN previous_until > clock_timestamp() THEN previous END AS previous
+FROM webhook_secrets WHERE tenant = %(tenant)s;
+
+-- name: make_webhook_secret
+INSERT INTO webhook_secrets (tenant, secret) VALUES (%(tenant)s, %(secret)s) ON CONFLICT DO NOTHING;
+
+-- name: rotate_webhook_secret
+INSERT INTO webhook_secrets (tenant, secret) VALUES (%(tenant)s, %(secret)s)
+ON CONFLICT (tenant) DO UPDATE SET previous = webhook_secrets.secret, secret = excluded.secret,
+    previous_until = clock_timestamp() + interval '1 day', created_at = clock_timestamp();
 
 -- name: count_by_status
 -- One tenant's tasks of the last day, for the status page.

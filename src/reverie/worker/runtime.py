@@ -34,7 +34,7 @@ class Runtime:
         self.heartbeat_store = WorkerStore(database, statement_timeout=max(1.0, settings.queue.lease_seconds))
         self.events = EventPublisher(redis_url)
         self.vectors = VectorCache(redis_url)
-        self.codec = Codec()
+        self.codec = Codec(keys=server.encryption_key.get_secret_value() if server.encryption_key else None)
         self._embedders: dict[str, Embedder] = {}
         self._lock = threading.Lock()
 

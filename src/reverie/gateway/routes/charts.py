@@ -75,4 +75,4 @@ async def chart(
         known = await state.store.cached(key.tenant, content)
         if known is None:
             raise ServiceUnavailable("The chart was erased meanwhile.", retry_after=1.0)
-    return Response(await unpack(state, known[1]), headers=headers, media_type="image/png")
+    return Response(await unpack(state.codec, known[1]), headers=headers, media_type="image/png")

@@ -43,7 +43,7 @@ async def _result(state: State, event: dict[str, Any]) -> bytes | None:
     if event["type"] != "succeeded":
         return None
     stored = await state.store.result(event["task_id"])
-    return await unpack(state, stored) if stored else None
+    return await unpack(state.codec, stored) if stored else None
 
 
 async def _of_task(state: State, subscription: Subscription, row: TaskRow, after: int) -> AsyncIterator[dict[str, Any]]:

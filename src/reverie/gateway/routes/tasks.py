@@ -104,7 +104,7 @@ async def present(state: GatewayState, key: Reader, task_id: str) -> tuple[TaskR
 async def get_task(task_id: str, request: Request, state: GatewayState, key: Reader) -> Response:
     """A task, with its result once it has succeeded."""
     row, stored = await present(state, key, task_id)
-    body = task_json(row, await unpack(state, stored) if stored else None)
+    body = task_json(row, await unpack(state.codec, stored) if stored else None)
     return task_response(request, row, body, conditional=True)
 
 

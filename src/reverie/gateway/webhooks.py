@@ -1,0 +1,209 @@
+"""Sends signed webhooks (Standard Webhooks) when tasks end.
+
+PostgreSQL holds what is due; each gateway process takes some under a lease, sends them and writes down the outcome.
+A process that is killed loses nothing: its leases run out and another sends. A receiver may therefore see a message
+twice, with the same ``webhook-id``; two processes never send one at the same time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections import Counter
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+import orjson
+from standardwebhooks.webhooks import Webhook
+
+from reverie.errors import ReverieError
+from reverie.gateway.addresses import AddressPolicy, BlockedAddress
+from reverie.gateway.replies import task_json, unpack
+from reverie.settings import WebhookSettings
+from reverie.store import Codec, Delivery, GatewayStore, TaskRow, WebhookStore
+
+__all__ = ["WebhookSender", "pause"]
+
+log = logging.getLogger(__name__)
+
+_MOST_MARGIN = 15.0
+_AT_ONCE = 16
+_LONGEST_PAUSE = 12 * 3600.0
+_MOST_RESULT = 1024 * 1024
+"""Stored results above this size are not in the message; the receiver fetches the task."""
+
+
+def pause(attempts: int, first: float, jitter: float) -> float:
+    """Seconds until the try after the ``attempts``-th: ``first`` times 5, 25, 125 ..., at most 12 hours.
+
+    ``jitter`` is 0 to 1 and adds up to a fifth, so that a receiver that comes back is not met by all at once.
+    """
+    return float(min(first * 5.0 ** (attempts - 1), _LONGEST_PAUSE) * (1 + jitter / 5))
+
+
+class WebhookSender:
+    """One a process; ``wake`` is called when a task with a webhook has ended."""
+
+    def __init__(self, store: GatewayStore, codec: Codec, settings: WebhookSettings) -> None:
+        self._store = store
+        self._codec = codec
+        self._settings = settings
+        self.webhooks = WebhookStore(store, codec)
+        self.policy = AddressPolicy(settings.webhook_allow.split(","))
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._running: set[asyncio.Task[None]] = set()
+        self._watched: dict[str, None] = {}
+        #: What became of tries since the start.
+        self.outcomes: Counter[str] = Counter()
+
+    def start(self) -> None:
+        """Start sending in the background."""
+        self._task = asyncio.create_task(self._run(), name="webhooks")
+
+    async def stop(self) -> None:
+        """Stop; what is being sent is sent again by the next process."""
+        tasks = [task for task in (self._task, *self._running) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def watch(self, task_id: str) -> None:
+        """Send as soon as this task ends, rather than at the next look."""
+        self._watched[task_id] = None
+        while len(self._watched) > 10_000:
+            self._watched.pop(next(iter(self._watched)))
+
+    def ended(self, task_id: str) -> None:
+        """The hub saw a task end."""
+        if task_id in self._watched:
+            del self._watched[task_id]
+            self._wake.set()
+
+    def wake(self) -> None:
+        """Look at once."""
+        self._wake.set()
+
+    async def _run(self) -> None:
+        # Every connection is checked; no connection outlives its message, so none is reused unchecked either.
+        connector = aiohttp.TCPConnector(
+            limit=_AT_ONCE, force_close=True, use_dns_cache=False, socket_factory=self.policy.socket_factory
+        )
+        timeout_s = self._settings.webhook_timeout
+        async with aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=timeout_s),
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        ) as session:
+            while True:
+                self._wake.clear()
+                wait = 1.0
+                try:
+                    free = _AT_ONCE - len(self._running)
+                    if free > 0:
+                        lease = timeout_s + max(1.0, min(timeout_s, _MOST_MARGIN))
+                        for delivery in await self.webhooks.claim(lease, free):
+                            task = asyncio.create_task(self._deliver(session, delivery))
+                            self._running.add(task)
+                            task.add_done_callback(self._done)
+                except ReverieError:
+                    pass  # the database is away; what is due stays due
+                except Exception:
+                    log.exception("looking for webhooks failed")
+                    wait = 5.0
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._wake.wait()
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The lease runs out and the message is sent again.
+            log.warning("a webhook's outcome was not written: %s", type(error).__name__)
+
+    async def _deliver(self, session: aiohttp.ClientSession, delivery: Delivery) -> None:
+        if delivery.disabled:
+            await self._end(delivery, "disabled", error="the address answered 410 Gone before")
+            return
+        found = await self._store.task_with_result(delivery.tenant, delivery.task_id)
+        if found is None:
+            return  # erased meanwhile, and the webhook with it
+        body = await self._body(*found)
+        status: int | None = None
+        retry_after = None
+        try:
+            self.policy.check_url(delivery.url)
+            headers = await self._headers(delivery, body)
+            async with session.post(delivery.url, data=body, headers=headers, allow_redirects=False) as answer:
+                status, retry_after = answer.status, answer.headers.get("retry-after")
+                error = None if 200 <= status < 300 else f"answered {status}"
+        except BlockedAddress:
+            error = "the address is not public"
+        except TimeoutError:
+            error = f"did not answer within {self._settings.webhook_timeout:g} s"
+        except (aiohttp.ClientError, OSError, ValueError) as failure:
+            blocked = isinstance(failure.__cause__, BlockedAddress) or isinstance(
+                getattr(failure, "os_error", None), BlockedAddress
+            )
+            error = "the address is not public" if blocked else f"could not be reached ({type(failure).__name__})"
+        except ReverieError as failure:
+            error = failure.message
+        if error is None:
+            await self._end(delivery, "delivered", status=status)
+        elif status == 410:
+            await self._end(delivery, "disabled", status=status, error="answered 410 Gone")
+        elif delivery.attempts >= self._settings.webhook_attempts:
+            await self._end(delivery, "failed", status=status, error=error)
+        else:
+            wait = pause(delivery.attempts, self._settings.webhook_retry, random.random())
+            if status in (429, 503):
+                wait = max(wait, _seconds(retry_after))
+            await self._end(delivery, "pending", wait=wait, status=status, error=error)
+
+    async def _end(
+        self, delivery: Delivery, state: str, *, wait: float = 0.0, status: int | None = None, error: str | None = None
+    ) -> None:
+        outcome = "retried" if state == "pending" else state
+        self.outcomes[outcome] += 1
+        log.info("webhook %s of task %s: %s, try %d", delivery.message_id, delivery.task_id, outcome, delivery.attempts)
+        await self.webhooks.end(delivery, state, wait=wait, status=status, error=error)
+
+    async def _body(self, row: TaskRow, stored: bytes | None) -> bytes:
+        large = stored is not None and len(stored) > _MOST_RESULT
+        result = await unpack(self._codec, stored) if stored is not None and not large else None
+        head = orjson.dumps({"type": f"task.{row.status}", "timestamp": row.finished_at or datetime.now(UTC)})
+        task = task_json(row, result)
+        if large:
+            task = task[:-1] + b',"result_omitted":true}'
+        return head[:-1] + b',"data":' + task + b"}"
+
+    async def _headers(self, delivery: Delivery, body: bytes) -> dict[str, str]:
+        now = datetime.now(UTC)
+        text = body.decode()
+        # Separated by spaces: the receiver may know the old secret or the new one.
+        secrets = await self.webhooks.secrets(delivery.tenant)
+        signatures = [Webhook(secret).sign(delivery.message_id, now, text) for secret in secrets]
+        return {
+            "Content-Type": "application/json",
+            "User-Agent": "Reverie-Webhooks/1",
+            "webhook-id": delivery.message_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": " ".join(signatures),
+        }
+
+
+def _seconds(header: str | None) -> float:
+    """Retry-After in seconds, at most an hour."""
+    if header is None:
+        return 0.0
+    try:
+        if header.strip().isdigit():
+            return min(float(header), 3600.0)
+        return max(0.0, min(3600.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()))
+    except (ValueError, TypeError, OverflowError):
+        return 0.0

@@ -1,0 +1,132 @@
+"""Webhooks in PostgreSQL: what is due, who sends it, and what became of it."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from reverie.store.codec import Codec
+from reverie.store.gateway_store import GatewayStore, join_webhook
+from reverie.store.sql import sql
+
+__all__ = ["Delivery", "WebhookStore"]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A webhook this process holds the lease of."""
+
+    id: int
+    task_id: str
+    tenant: str
+    url: str
+    seq: int
+    #: This try included.
+    attempts: int
+    token: int
+    #: The address answered 410 Gone before.
+    disabled: bool
+
+    @property
+    def message_id(self) -> str:
+        """The same on every try, so that a receiver can drop repetitions."""
+        return self.name(self.id, self.seq)
+
+    @staticmethod
+    def name(id: int, seq: int) -> str:  # noqa: A002 - the column's name
+        """The id of webhook ``id``'s message about the event ``seq``."""
+        return f"msg_{id}_{seq}"
+
+
+class WebhookStore:
+    """The sender's and the routes' queries, over the gateway's pool."""
+
+    def __init__(self, store: GatewayStore, codec: Codec) -> None:
+        self._store = store
+        self._codec = codec
+
+    async def add(self, tenant: str, task_id: str, url: str) -> None:
+        """A webhook for a task that was there already (an answer from the cache)."""
+        async with self._store.connection() as connection, connection.transaction():
+            await join_webhook(connection, tenant, task_id, url)
+
+    async def claim(self, lease: float, limit: int) -> list[Delivery]:
+        """Take what is due; nobody else gets it for ``lease`` seconds."""
+        async with self._store.connection() as connection:
+            cursor = await connection.execute(sql("claim_webhooks"), {"lease": lease, "limit": limit})
+            return [Delivery(**row) for row in await cursor.fetchall()]
+
+    async def next_in(self) -> float | None:
+        """Seconds until one is due, None when none waits."""
+        async with self._store.connection() as connection:
+            row = await (await connection.execute(sql("next_webhook"))).fetchone()
+        return row["seconds"] if row else None
+
+    async def end(
+        self, delivery: Delivery, state: str, *, wait: float = 0.0, status: int | None = None, error: str | None = None
+    ) -> bool:
+        """Write what became of a try; False when the lease was lost or the task erased."""
+        parameters = {
+            "id": delivery.id,
+            "token": delivery.token,
+            "state": state,
+            "wait": wait,
+            "status": status,
+            "error": error,
+        }
+        async with self._store.connection() as connection, connection.transaction():
+            if state == "disabled":
+                await connection.execute(sql("disable_webhook"), {"tenant": delivery.tenant, "url": delivery.url})
+            return await (await connection.execute(sql("end_webhook"), parameters)).fetchone() is not None
+
+    async def secrets(self, tenant: str) -> list[str]:
+        """The tenant's signing secrets, the present one first; made on first use."""
+        async with self._store.connection() as connection:
+            for _ in range(2):
+                row = await (await connection.execute(sql("get_webhook_secret"), {"tenant": tenant})).fetchone()
+                if row is not None:
+                    break
+                await connection.execute(sql("make_webhook_secret"), {"tenant": tenant, "secret": self._fresh()})
+        if row is None:
+            raise psycopg.InternalError("the webhook secret vanished while it was read")
+        return [self._codec.decode(bytes(s)).decode() for s in (row["secret"], row["previous"]) if s is not None]
+
+    async def rotate(self, tenant: str) -> None:
+        """Make a new secret; the old one signs beside it for a day."""
+        async with self._store.connection() as connection:
+            await connection.execute(sql("rotate_webhook_secret"), {"tenant": tenant, "secret": self._fresh()})
+
+    async def list(self, tenant: str, task_id: str | None, limit: int) -> list[dict[str, Any]]:
+        """A tenant's webhooks, newest first."""
+        async with self._store.connection() as connection:
+            cursor = await connection.execute(
+                sql("list_webhooks"), {"tenant": tenant, "task_id": task_id, "limit": limit}
+            )
+            return await cursor.fetchall()
+
+    async def disabled(self, tenant: str) -> Sequence[dict[str, Any]]:
+        """Addresses that answered 410 Gone."""
+        async with self._store.connection() as connection:
+            return await (await connection.execute(sql("list_disabled"), {"tenant": tenant})).fetchall()
+
+    async def enable(self, tenant: str, url: str) -> bool:
+        """Send to an address again; False when it was not disabled."""
+        async with self._store.connection() as connection:
+            cursor = await connection.execute(sql("enable_webhook"), {"tenant": tenant, "url": url})
+            return await cursor.fetchone() is not None
+
+    async def counts(self) -> dict[str, int]:
+        """Webhooks that wait or were given up, by state."""
+        async with self._store.connection() as connection:
+            return {
+                row["state"]: row["n"] for row in await (await connection.execute(sql("webhook_counts"))).fetchall()
+            }
+
+    def _fresh(self) -> bytes:
+        # The form of Standard Webhooks: 24 to 64 random bytes in base64 behind a prefix.
+        return self._codec.encode(b"whsec_" + base64.b64encode(secrets.token_bytes(32)))
