@@ -91,7 +91,9 @@ class QueueSettings(BaseSettings):
     sweep_seconds: float = Field(1.0, gt=0, description="Time between sweeps for lost work, seconds")
     max_attempts: int = Field(3, ge=1, description="Crashes after which a task is dead-lettered")
     task_time_limit: float = Field(600.0, gt=0, description="Longest run of one attempt, seconds")
-    publish_timeout: float = Field(2.0, gt=0, description="Longest wait for the broker to take a message, seconds")
+    worker_port: int = Field(
+        0, ge=0, le=65535, description="Port on which a worker answers /healthz and /readyz; 0 = none"
+    )
     drain_seconds: float = Field(20.0, gt=0, description="Grace on SIGTERM to finish running work, seconds")
     retention_days: float = Field(30.0, gt=0, description="Age at which finished tasks are removed, days")
 

@@ -15,7 +15,7 @@ __all__ = ["Acceptor"]
 log = logging.getLogger(__name__)
 
 _GROUP = 64
-_DEADLINE = 0.9
+_DEADLINE = 0.8
 """Seconds until a submission that PostgreSQL does not confirm is answered with 503."""
 
 

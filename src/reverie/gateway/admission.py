@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from dataclasses import dataclass
 
 from reverie.errors import ServiceUnavailable, TooManyRequests
@@ -15,11 +14,16 @@ __all__ = ["Admission"]
 _FRESH = 1.0
 """Seconds for which counts from the database are good; submissions in between are added by hand."""
 
+_WINDOW = 30.0
+"""Seconds over which the drain rate is measured."""
+
+_LONGEST = 300.0
+"""Most seconds that a client is asked to wait."""
+
 
 @dataclass(slots=True)
 class _Load:
     at: float
-    queued: int
     in_flight: int
 
 
@@ -31,19 +35,24 @@ class Admission:
         self._limits = limits
         self._loads: dict[str, _Load] = {}
         self._minutes: dict[str, tuple[float, float]] = {}
-        self._ended: deque[tuple[float, int]] = deque(maxlen=120)
+        #: Queued tasks of all tenants as last counted, with those taken since.
+        self._queued = 0
+        #: By tenant: when it was measured, and how many tasks a second ended: of all tenants, of this one.
+        self._rates: dict[str, tuple[float, float, float]] = {}
 
-    def saw_ended(self, count: int) -> None:
-        """Note tasks that ended: the drain rate behind an honest Retry-After."""
-        self._ended.append((time.monotonic(), count))
+    async def drain_rate(self, tenant: str) -> tuple[float, float]:
+        """Tasks that ended per second over the last half minute: ``(of all tenants, of this one)``.
 
-    def drain_rate(self) -> float:
-        """Tasks ended per second over the last minute; at least one in ten seconds."""
-        now = time.monotonic()
-        recent = [(at, n) for at, n in self._ended if now - at < 60]
-        if not recent:
-            return 0.1
-        return max(0.1, sum(n for _, n in recent) / max(1.0, now - recent[0][0]))
+        At least one in ten seconds, so that a service that stands still asks for patience and not for ever.
+        """
+        known = self._rates.get(tenant)
+        if known is None or time.monotonic() - known[0] > _FRESH:
+            everybody, own = await self._store.ended_lately(tenant, _WINDOW)
+            known = (time.monotonic(), max(0.1, everybody / _WINDOW), max(0.1, own / _WINDOW))
+            self._rates[tenant] = known
+            if len(self._rates) > 10_000:
+                self._rates.pop(next(iter(self._rates)))
+        return known[1], known[2]
 
     def spend(self, key: Key) -> tuple[int, int, float]:
         """Take one submission from the key's bucket: ``(limit, remaining, seconds until full)``.
@@ -64,19 +73,22 @@ class Admission:
         """Raises ``TooManyRequests`` or ``ServiceUnavailable`` when the queue is full."""
         load = self._loads.get(tenant)
         if load is None or time.monotonic() - load.at > _FRESH:
-            queued, in_flight = await self._store.load(tenant)
-            load = self._loads[tenant] = _Load(time.monotonic(), queued, in_flight)
+            self._queued, in_flight = await self._store.load(tenant)
+            load = self._loads[tenant] = _Load(time.monotonic(), in_flight)
             if len(self._loads) > 10_000:
                 self._loads.pop(next(iter(self._loads)))
         if load.in_flight >= self._limits.in_flight:
             over = load.in_flight - self._limits.in_flight + 1
+            _, own = await self.drain_rate(tenant)
             raise TooManyRequests(
                 f"{load.in_flight} tasks are in flight; at most {self._limits.in_flight} may be.",
-                retry_after=min(300.0, over / self.drain_rate()),
+                retry_after=min(_LONGEST, max(1.0, over / own)),
             )
-        if load.queued >= self._limits.queued_total:
+        if self._queued >= self._limits.queued_total:
+            everybody, _ = await self.drain_rate(tenant)
+            # Many ask at once: not the very next place is promised, but one in the hundredth part that empties first.
             raise ServiceUnavailable(
-                "The queue is full.", retry_after=min(300.0, max(1.0, load.queued * 0.01 / self.drain_rate()))
+                "The queue is full.", retry_after=min(_LONGEST, max(1.0, self._queued * 0.01 / everybody))
             )
-        load.queued += 1
+        self._queued += 1
         load.in_flight += 1

@@ -25,7 +25,13 @@ class AnswerCache:
 
     def __init__(self, redis_url: str | None) -> None:
         self._redis: aioredis.Redis | None = (
-            aioredis.Redis.from_url(redis_url, socket_timeout=0.25, socket_connect_timeout=0.25) if redis_url else None
+            aioredis.Redis(
+                connection_pool=aioredis.BlockingConnectionPool.from_url(
+                    redis_url, socket_timeout=0.25, socket_connect_timeout=0.25, max_connections=32, timeout=0.25
+                )
+            )
+            if redis_url
+            else None
         )
         self._quiet_until = 0.0
         self.hits = 0

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import multiprocessing
 from collections.abc import AsyncIterator
-from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from typing import Any
@@ -25,11 +23,12 @@ from reverie.gateway.admission import Admission
 from reverie.gateway.answers import AnswerCache
 from reverie.gateway.auth import Auth
 from reverie.gateway.hub import Hub
-from reverie.gateway.intake import REQUESTS, end_with_parent
+from reverie.gateway.intake import REQUESTS
+from reverie.gateway.loopwatch import LoopWatch
 from reverie.gateway.predict import Predictor
 from reverie.gateway.routes import charts, embeddings, ops, results, tasks, users
 from reverie.gateway.routes import webhooks as webhook_routes
-from reverie.gateway.state import State
+from reverie.gateway.state import State, new_intake_pool
 from reverie.gateway.sweeper import Sweeper
 from reverie.gateway.webhooks import WebhookSender
 from reverie.queue import Dispatcher, make_celery
@@ -67,8 +66,6 @@ def create_app(settings: Settings) -> FastAPI:
         celery = make_celery(settings)
         dispatcher = Dispatcher(celery)
         admission = Admission(store, settings.limits)
-        # Spawned, not forked: this process has threads. It starts with the first large body.
-        pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent)
         state = State(
             settings=settings,
             store=store,
@@ -81,8 +78,9 @@ def create_app(settings: Settings) -> FastAPI:
             predictor=Predictor(),
             admission=admission,
             sweeper=Sweeper(database_url, store, hub, dispatcher, admission, celery, settings.queue),
-            intake_pool=pool,
             webhooks=webhooks,
+            loop_watch=LoopWatch(),
+            intake_pool=new_intake_pool(),
         )
         app.state.reverie = state
         await store.open()
@@ -91,19 +89,21 @@ def create_app(settings: Settings) -> FastAPI:
         dispatcher.start()
         state.sweeper.start()
         webhooks.start()
+        state.loop_watch.start()
         noting = asyncio.create_task(auth.note_use(), name="note-key-use")
         try:
             yield
         finally:
             noting.cancel()
             await webhooks.stop()
+            await state.loop_watch.stop()
             await state.sweeper.stop()
             await state.acceptor.stop()
             await hub.stop()
             await asyncio.to_thread(dispatcher.stop)
             await state.answers.close()
             await store.close()
-            pool.shutdown(wait=False, cancel_futures=True)
+            state.intake_pool.shutdown(wait=False, cancel_futures=True)
 
     app = FastAPI(
         title="Reverie",

@@ -12,11 +12,15 @@ from collections.abc import Iterable
 
 from reverie.errors import Forbidden, ReverieError, Unauthorized
 from reverie.store import GatewayStore, Key, hash_key, key_id
+from reverie.store.within import within
 
 __all__ = ["Auth", "bearer"]
 
 _TRUST = 2.0
 """Seconds a checked key is trusted without asking again; a revocation is broadcast and cuts that short."""
+
+_KNOWN, _UNKNOWN = 0.1, 0.8
+"""Seconds to wait for the database when the key was good a moment ago, and when it was never seen."""
 
 _TICKET_SECONDS = 60.0
 
@@ -51,7 +55,9 @@ class Auth:
             key = known[1]
         else:
             try:
-                key = await self._look_up(secret, hashed)
+                patience = _UNKNOWN if known is None else _KNOWN
+                late = "The database did not answer in time."
+                key = await within(patience, self._look_up(secret, hashed), otherwise=late)
             except ReverieError:
                 # While the database is away, a key that was good a moment ago stays good, so that reads from the
                 # cache and honest 503s go on; a key never seen is not let in.

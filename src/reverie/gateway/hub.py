@@ -88,7 +88,13 @@ class Hub:
             aioredis.Redis.from_url(redis_url, socket_connect_timeout=1.0, socket_timeout=None) if redis_url else None
         )
         self._publisher: aioredis.Redis | None = (
-            aioredis.Redis.from_url(redis_url, socket_connect_timeout=0.5, socket_timeout=0.5) if redis_url else None
+            aioredis.Redis(
+                connection_pool=aioredis.BlockingConnectionPool.from_url(
+                    redis_url, socket_connect_timeout=0.5, socket_timeout=0.5, max_connections=4, timeout=1.0
+                )
+            )
+            if redis_url
+            else None
         )
         self._on_control = on_control
         self._on_end = on_end

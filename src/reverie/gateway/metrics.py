@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from reverie.errors import ReverieError
+from reverie.gateway.loopwatch import BUCKETS
 from reverie.gateway.state import State
 
 __all__ = ["render"]
@@ -46,7 +48,24 @@ class _Snapshot(Collector):
         leading = GaugeMetricFamily(
             "reverie_sweeper_leading", "1 in the gateway that sweeps", value=state.sweeper.leading
         )
-        return [waiting, oldest, looks, repairs, messages, sockets, delivered, leading]
+        watch = state.loop_watch
+        blocked = HistogramMetricFamily(
+            "reverie_loop_blocked_seconds",
+            "How long the event loop was held up by the gateway's own code, every 20 ms",
+            buckets=_cumulated(watch.counts),
+            sum_value=watch.total,
+        )
+        worst = GaugeMetricFamily(
+            "reverie_loop_worst_seconds", "Longest hold-up since the start, by cause", labels=["cause"]
+        )
+        worst.add_metric(["own code"], watch.worst_blocked)
+        worst.add_metric(["own code or no free core"], watch.worst_lag)
+        return [waiting, oldest, looks, repairs, messages, sockets, delivered, leading, blocked, worst]
+
+
+def _cumulated(counts: list[int]) -> list[tuple[str, float]]:
+    bounds = [*(str(bound) for bound in BUCKETS), "+Inf"]
+    return list(zip(bounds, (float(n) for n in itertools.accumulate(counts)), strict=True))
 
 
 async def render(state: State) -> bytes:

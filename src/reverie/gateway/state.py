@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from starlette.requests import HTTPConnection
 
+from reverie.errors import ServiceUnavailable
 from reverie.gateway.accept import Acceptor
 from reverie.gateway.answers import AnswerCache
 from reverie.gateway.auth import Auth
 from reverie.gateway.hub import Hub
-from reverie.gateway.intake import Intake, IntakeLimits, take_in
+from reverie.gateway.intake import Intake, IntakeLimits, end_with_parent, take_in
+from reverie.gateway.loopwatch import LoopWatch
 from reverie.gateway.predict import Predictor
 from reverie.queue import Dispatcher
 from reverie.settings import Settings
@@ -24,10 +28,16 @@ if TYPE_CHECKING:
     from reverie.gateway.sweeper import Sweeper
     from reverie.gateway.webhooks import WebhookSender
 
-__all__ = ["State", "state_of"]
+__all__ = ["State", "new_intake_pool", "state_of"]
 
 _INLINE_BYTES = 128 * 1024
 """Bodies up to this size are checked on the event loop (a few milliseconds), larger ones in another process."""
+
+
+def new_intake_pool() -> ProcessPoolExecutor:
+    """One process that checks large bodies. It starts with the first of them."""
+    # Spawned, not forked: this process has threads.
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent)
 
 
 @dataclass(slots=True)
@@ -45,6 +55,7 @@ class State:
     predictor: Predictor
     admission: Admission
     sweeper: Sweeper
+    loop_watch: LoopWatch
     intake_pool: ProcessPoolExecutor
     webhooks: WebhookSender
 
@@ -54,7 +65,18 @@ class State:
         if len(body) <= _INLINE_BYTES:
             return take_in(operation, body, limits)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.intake_pool, take_in, operation, body, limits)
+        pool = self.intake_pool
+        try:
+            return await loop.run_in_executor(pool, take_in, operation, body, limits)
+        except BrokenProcessPool:
+            # Its process was killed, for lack of memory perhaps. Large bodies must not be refused for ever after.
+            if self.intake_pool is pool:
+                pool.shutdown(wait=False)
+                self.intake_pool = new_intake_pool()
+        try:
+            return await loop.run_in_executor(self.intake_pool, take_in, operation, body, limits)
+        except BrokenProcessPool:
+            raise ServiceUnavailable("The body could not be checked; send it again.", retry_after=2.0) from None
 
 
 def state_of(connection: HTTPConnection) -> State:

@@ -19,8 +19,12 @@ from reverie.gateway.replies import task_json, unpack
 from reverie.gateway.state import State
 from reverie.queue import queue_for
 from reverie.store import Key, NewTask, TaskRow
+from reverie.store.within import within
 
 __all__ = ["Answer", "new_task_id", "submit", "wait_for_end"]
+
+_DEADLINE = 0.85
+"""Seconds until a submission is answered with 503 when it could not be confirmed, whatever holds it up."""
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -62,6 +66,26 @@ async def submit(
     """
     if intake.callback_url is not None:
         state.webhooks.policy.check_url(intake.callback_url)
+    late = "The service did not confirm in time; a retry finds the task if it was stored all the same."
+    accepted = await within(
+        _DEADLINE, _accept(state, key, intake, idempotency_key=idempotency_key, deadline=deadline), otherwise=late
+    )
+    if isinstance(accepted, Answer):
+        return accepted
+    try:
+        row = accepted
+        if wait > 0 and not row.ended:
+            row = await wait_for_end(state, row, wait) or row
+        return await _answer(state, row)
+    except ServiceUnavailable:
+        # What is accepted is accepted: a database that goes away now must not make it look refused.
+        return Answer(accepted, task_json(accepted, None), 202)
+
+
+async def _accept(
+    state: State, key: Key, intake: Intake, *, idempotency_key: str | None, deadline: float | None
+) -> Answer | TaskRow:
+    """The stored row, new or found, or the answer that was there already."""
     content = _content(state, intake)
     body_hash = hashlib.blake2b(intake.operation.encode() + intake.content_hash, digest_size=16).digest()
     if idempotency_key is not None:
@@ -109,11 +133,7 @@ async def submit(
     if submitted.created:
         state.dispatcher.put(row.id, row.queue)
         state.hub.publish(row)
-    if wait > 0 and not row.ended:
-        ended = await wait_for_end(state, row, wait)
-        if ended is not None:
-            row = ended
-    return await _answer(state, row)
+    return row
 
 
 def _content(state: State, intake: Intake) -> bytes:

@@ -19,7 +19,7 @@ from reverie.gateway.admission import Admission
 from reverie.gateway.hub import Hub
 from reverie.queue import QUEUES, Dispatcher, broker_name
 from reverie.settings import QueueSettings
-from reverie.store import GatewayStore, TaskRow
+from reverie.store import DEADLINE_PASSED, GatewayStore, TaskRow
 
 __all__ = ["Sweeper"]
 
@@ -29,6 +29,10 @@ _LOCK = 0x52455645_0002
 _MESSAGE_AGE = 3.0
 """Seconds after which a queued task's message may count as lost, if the broker holds too few."""
 _RESEND = 200
+_BEATS = 3
+"""Beats that may be missing before a worker whose session is gone counts as dead."""
+_MISSED = 1.5
+"""Seconds beyond its time after which a sweep counts as missed."""
 _RETIRE_EVERY = 60.0
 
 _DEAD: dict[str, Any] = {
@@ -36,11 +40,6 @@ _DEAD: dict[str, Any] = {
     "title": "The task was given up.",
     "status": 500,
     "detail": "Its worker died or fell silent on every attempt. POST /tasks/{id}/redrive runs it again.",
-}
-_LATE: dict[str, Any] = {
-    "type": "https://reverie.dev/problems/deadline-passed",
-    "title": "The deadline passed before a worker was free.",
-    "status": 504,
 }
 
 
@@ -66,7 +65,7 @@ class Sweeper:
         self._settings = settings
         self._task: asyncio.Task[None] | None = None
         self._retired_at = 0.0
-        self._ended_at = time.monotonic()
+        self._swept_at: float | None = None
         #: What was repaired since the start, by kind.
         self.repaired = {"requeued": 0, "dead_lettered": 0, "resent": 0, "late": 0, "retired": 0}
         self.leading = False
@@ -111,6 +110,7 @@ class Sweeper:
                     break
                 await asyncio.sleep(self._settings.sweep_seconds)
             self.leading = True
+            self._swept_at = None
             while True:
                 async with asyncio.timeout(15):
                     await self.sweep(connection)
@@ -121,9 +121,16 @@ class Sweeper:
 
     async def sweep(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> None:
         """One round."""
-        for row in await self._store.expire_leases(connection, self._settings.max_attempts, _DEAD):
+        settings = self._settings
+        # Silence proves nothing while nobody listened: after an outage, or when this process itself was held up,
+        # workers first get the time of a lease to be heard. Their tasks are not to blame.
+        if self._swept_at is None or time.monotonic() - self._swept_at > settings.sweep_seconds + _MISSED:
+            await self._store.grant_grace(connection, settings.lease_seconds)
+        silence = _BEATS * settings.heartbeat_seconds
+        for row in await self._store.expire_leases(connection, settings.max_attempts, _DEAD, silence):
             self._tell(row, "dead_lettered" if row.dead else "requeued")
-        for row in await self._store.expire_deadlines(connection, _LATE):
+        self._swept_at = time.monotonic()
+        for row in await self._store.expire_deadlines(connection, DEADLINE_PASSED):
             self._tell(row, "late")
         waiting = await self._store.queued(connection)
         for queue in QUEUES:

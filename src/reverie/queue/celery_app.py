@@ -80,14 +80,17 @@ def _arguments(settings: Settings) -> dict[str, Any] | None:
 
 
 def _transport_options(settings: Settings, hard_limit: float) -> dict[str, Any]:
+    # A publisher gives up after a second (the sweeper sends again); consumers have their own patience.
+    tries = {"max_retries": 3, "interval_start": 0.0, "interval_step": 0.2, "interval_max": 0.5}
     if broker_url(settings).startswith("amqp"):
-        return {"confirm_publish": True}
+        return {"confirm_publish": True, **tries}
     return {
+        **tries,
         # The lease decides when a task runs again; a redelivered message finds nothing to claim.
         "visibility_timeout": hard_limit + 60,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
-        "socket_timeout": 10,
+        "socket_timeout": 4,
         "socket_connect_timeout": 3,
         "socket_keepalive": True,
         "health_check_interval": 5,

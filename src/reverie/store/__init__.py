@@ -4,11 +4,12 @@ from reverie.store.codec import Codec
 from reverie.store.gateway_store import GatewayStore, NewTask, Submitted
 from reverie.store.keys import SCOPES, Key, KeyStore, hash_key, key_id
 from reverie.store.migrate import migrate
-from reverie.store.rows import TaskRow
+from reverie.store.rows import DEADLINE_PASSED, TaskRow
 from reverie.store.webhook_store import Delivery, WebhookStore
-from reverie.store.worker_store import WorkerStore
+from reverie.store.worker_store import WorkerStore, is_outage
 
 __all__ = [
+    "DEADLINE_PASSED",
     "SCOPES",
     "Codec",
     "Delivery",
@@ -21,6 +22,7 @@ __all__ = [
     "WebhookStore",
     "WorkerStore",
     "hash_key",
+    "is_outage",
     "key_id",
     "migrate",
 ]

@@ -15,12 +15,17 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from reverie.errors import ServiceUnavailable
 from reverie.store.keys import Key
+from reverie.store.reach import Reach
 from reverie.store.rows import TaskRow
 from reverie.store.sql import sql
+from reverie.store.within import within
 
 __all__ = ["Erased", "GatewayStore", "NewTask", "Submitted", "join_webhook"]
 
 _Connection = psycopg.AsyncConnection[dict[str, Any]]
+
+_PATIENCE = 5.0
+"""Seconds a query may take before its request is answered without it."""
 
 
 @dataclass(slots=True)
@@ -93,22 +98,33 @@ class GatewayStore:
             max_size=size,
             timeout=timeout,
             max_waiting=2000,
-            reconnect_timeout=5,
+            # Short, since the pool doubles its pauses up to this: the next request starts the tries anew.
+            reconnect_timeout=1,
             open=False,
             name="gateway",
         )
+        self._reach = Reach(database_url, on_return=self._pool.check)
 
     async def open(self) -> None:
         """Start connecting in the background; the gateway comes up even while PostgreSQL is away."""
         await self._pool.open(wait=False)
+        self._reach.start()
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._reach.stop()
         await self._pool.close(timeout=3)
+
+    @property
+    def reachable(self) -> bool:
+        """Whether PostgreSQL answered when it was last asked."""
+        return self._reach.up
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[_Connection]:
         """A pooled connection, or ``ServiceUnavailable`` within a second."""
+        if not self._reach.up:
+            raise ServiceUnavailable("The database is not reachable right now.", retry_after=2.0)
         try:
             async with self._pool.connection() as connection:
                 yield connection
@@ -116,6 +132,10 @@ class GatewayStore:
             raise ServiceUnavailable("The database is not reachable right now.", retry_after=2.0) from error
 
     async def _rows(self, name: str, **parameters: Any) -> list[dict[str, Any]]:
+        late = "The database did not answer in time."
+        return await within(_PATIENCE, self._query(name, parameters), otherwise=late)
+
+    async def _query(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         async with self.connection() as connection:
             cursor = await connection.execute(sql(name), parameters)
             return await cursor.fetchall()
@@ -126,8 +146,7 @@ class GatewayStore:
 
     async def ping(self) -> None:
         """Raises ``ServiceUnavailable`` unless PostgreSQL answers."""
-        async with self.connection() as connection:
-            await connection.execute("SELECT 1")
+        await self._rows("now_ms")
 
     # -- submissions ---------------------------------------------------------------------------
 
@@ -242,6 +261,11 @@ class GatewayStore:
         """The newest success with the same content and its stored result."""
         row = await self._row("get_cached", tenant=tenant, content=content_hash)
         return (TaskRow.of(row), row["body"]) if row else None
+
+    async def ended_lately(self, tenant: str, seconds: float) -> tuple[int, int]:
+        """Tasks that ended in the last ``seconds``: ``(of all tenants, of this one)``."""
+        row = await self._row("ended_lately", tenant=tenant, seconds=seconds)
+        return (row["everybody"], row["own"]) if row else (0, 0)
 
     async def load(self, tenant: str) -> tuple[int, int]:
         """``(queued tasks of all tenants, unfinished tasks of this one)``."""
@@ -367,9 +391,19 @@ class GatewayStore:
 
     # -- the sweeper's ---------------------------------------------------------------------------
 
-    async def expire_leases(self, connection: _Connection, max_attempts: int, error: dict[str, Any]) -> list[TaskRow]:
-        """Queue attempts again whose worker fell silent, or dead-letter their task with ``error``."""
-        cursor = await connection.execute(sql("expire_leases"), {"max_attempts": max_attempts, "error": Jsonb(error)})
+    async def grant_grace(self, connection: _Connection, lease: float) -> int:
+        """Let every lease start anew; returns how many there are."""
+        return (await connection.execute(sql("grant_grace"), {"lease": lease})).rowcount
+
+    async def expire_leases(
+        self, connection: _Connection, max_attempts: int, error: dict[str, Any], silence: float
+    ) -> list[TaskRow]:
+        """Queue attempts again whose worker fell silent, or dead-letter their task with ``error``.
+
+        ``silence``: seconds without a beat after which a worker whose session is gone counts as dead.
+        """
+        parameters = {"max_attempts": max_attempts, "error": Jsonb(error), "silence": silence}
+        cursor = await connection.execute(sql("expire_leases"), parameters)
         return [TaskRow.of(row) for row in await cursor.fetchall()]
 
     async def expire_deadlines(self, connection: _Connection, error: dict[str, Any]) -> list[TaskRow]:
@@ -402,6 +436,7 @@ class GatewayStore:
             "retire_themes",
             "retire_tickets",
             "retire_keys",
+            "retire_turns",
         ):
             removed += (await connection.execute(sql(name), {"days": days})).rowcount
         return removed

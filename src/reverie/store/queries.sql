@@ -43,6 +43,11 @@ SELECT t.*, r.body FROM tasks t JOIN results r ON r.task_id = t.id
 WHERE t.tenant = %(tenant)s AND t.content_hash = %(content)s AND t.status = 'succeeded'
 ORDER BY t.finished_at DESC LIMIT 1;
 
+-- name: ended_lately
+-- The drain rate: tasks that ended in the last ``seconds``, of all and of one tenant.
+SELECT count(*) AS everybody, count(*) FILTER (WHERE tenant = %(tenant)s) AS own FROM tasks
+WHERE finished_at > clock_timestamp() - %(seconds)s * interval '1 second' AND status <> 'cancelled';
+
 -- name: load_counts
 -- What admission control needs: queued tasks of all, unfinished tasks of one tenant.
 SELECT (SELECT count(*) FROM tasks WHERE status = 'queued') AS queued,
@@ -91,7 +96,8 @@ WHERE id = %(id)s AND tenant = %(tenant)s AND status = 'failed'
 RETURNING *;
 
 -- name: waiting_tenants
--- Tenants with queued work, the one served longest ago first (a loose index scan, so a flood costs nothing).
+-- Tenants with queued work, the one that got least first (a loose index scan, so a flood costs nothing). Start-time
+-- fair queueing, Goyal et al. 1996: who was idle starts at the present virtual time and has saved nothing up.
 WITH RECURSIVE t AS (
     (SELECT tenant FROM tasks WHERE queue = %(queue)s AND status = 'queued' ORDER BY tenant LIMIT 1)
     UNION ALL
@@ -101,19 +107,28 @@ WITH RECURSIVE t AS (
 )
 SELECT t.tenant FROM t LEFT JOIN turns u ON u.queue = %(queue)s AND u.tenant = t.tenant
 WHERE t.tenant IS NOT NULL
-ORDER BY u.claimed_at NULLS FIRST, t.tenant;
+ORDER BY greatest(coalesce(u.ends, 0), (SELECT coalesce(max(starts), 0) FROM turns WHERE queue = %(queue)s)),
+         u.claimed_at NULLS FIRST, t.tenant;
 
 -- name: claim_task
 -- Compare-and-set from queued to running: attempt and token grow, the lease starts on this server's clock.
 WITH next AS (
-    SELECT id FROM tasks WHERE queue = %(queue)s AND status = 'queued' AND tenant = %(tenant)s
+    SELECT id, greatest(coalesce(estimate_seconds, 1), 0.01) AS cost FROM tasks
+    WHERE queue = %(queue)s AND status = 'queued' AND tenant = %(tenant)s
+      AND (deadline_at IS NULL OR deadline_at > clock_timestamp())
+      AND (%(overdue)s::float8 = 0 OR published_at < clock_timestamp() - %(overdue)s::float8 * interval '1 second')
     ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
 ), turn AS (
-    INSERT INTO turns (queue, tenant, claimed_at) SELECT %(queue)s, %(tenant)s, clock_timestamp() FROM next
-    ON CONFLICT (queue, tenant) DO UPDATE SET claimed_at = excluded.claimed_at
+    INSERT INTO turns (queue, tenant, claimed_at, starts, ends)
+    SELECT %(queue)s, %(tenant)s, clock_timestamp(), v.now, v.now + next.cost
+    FROM next, (SELECT coalesce(max(starts), 0) AS now FROM turns WHERE queue = %(queue)s) AS v
+    ON CONFLICT (queue, tenant) DO UPDATE
+    SET claimed_at = excluded.claimed_at, starts = greatest(excluded.starts, turns.ends),
+        ends = greatest(excluded.starts, turns.ends) + (excluded.ends - excluded.starts)
 )
 UPDATE tasks SET status = 'running', attempts = attempts + 1, token = token + 1, seq = (token + 1) * 1000000,
        worker = %(worker)s, lease_until = clock_timestamp() + %(lease)s * interval '1 second',
+       beat_at = clock_timestamp(), backend = pg_backend_pid(),
        started_at = coalesce(started_at, clock_timestamp()), stage = 'starting', done = 0, total = 0, fraction = 0
 FROM next WHERE tasks.id = next.id
 RETURNING tasks.*;
@@ -123,8 +138,9 @@ SELECT body FROM payloads WHERE task_id = %(id)s;
 
 -- name: heartbeat
 -- No row back means: fenced, cancelled or erased.
-UPDATE tasks SET lease_until = clock_timestamp() + %(lease)s * interval '1 second', stage = %(stage)s, done = %(done)s,
-       total = %(total)s, fraction = %(fraction)s, seq = greatest(seq, %(seq)s)
+UPDATE tasks SET lease_until = clock_timestamp() + %(lease)s * interval '1 second', beat_at = clock_timestamp(),
+       backend = pg_backend_pid(), stage = %(stage)s, done = %(done)s, total = %(total)s, fraction = %(fraction)s,
+       seq = greatest(seq, %(seq)s)
 WHERE id = %(id)s AND token = %(token)s AND status = 'running'
 RETURNING id;
 
@@ -146,15 +162,23 @@ WHERE id = %(id)s AND token = %(token)s AND status = 'running'
 RETURNING *;
 
 -- name: release_task
--- Hand back on a graceful stop: not the task's fault, so the attempt does not count.
+-- Hand back: not the task's fault, so the attempt does not count. Dated back, so that the next sweep sends it.
 UPDATE tasks SET status = 'queued', attempts = attempts - 1, token = token + 1, seq = (token + 1) * 1000000,
        lease_until = NULL, worker = NULL, stage = 'queued', done = 0, total = 0, fraction = 0,
-       published_at = clock_timestamp()
+       published_at = clock_timestamp() - interval '1 hour'
 WHERE id = %(id)s AND token = %(token)s AND status = 'running'
 RETURNING *;
 
+-- name: grant_grace
+-- After time without a sweeper (or without this server) nobody could prove to be alive: all leases start anew.
+UPDATE tasks SET lease_until = greatest(lease_until, clock_timestamp() + %(lease)s * interval '1 second'),
+       beat_at = clock_timestamp()
+WHERE status = 'running';
+
 -- name: expire_leases
 -- Attempts whose worker fell silent: queue them again, or dead-letter those that took too many workers with them.
+-- Silent means: the lease ran out, or a few beats are missing and the session of the last one is gone, as it is the
+-- moment a process is killed. (Behind a connection pooler sessions stay; then the lease alone decides.)
 UPDATE tasks SET
     status = CASE WHEN attempts >= %(max_attempts)s THEN 'failed' ELSE 'queued' END,
     dead = attempts >= %(max_attempts)s,
@@ -164,7 +188,10 @@ UPDATE tasks SET
     seq = (token + 1) * 1000000 + CASE WHEN attempts >= %(max_attempts)s THEN 999999 ELSE 0 END,
     lease_until = NULL, worker = NULL, stage = 'queued', done = 0, total = 0, fraction = 0,
     published_at = clock_timestamp()
-WHERE id IN (SELECT id FROM tasks WHERE status = 'running' AND lease_until < clock_timestamp()
+WHERE id IN (SELECT id FROM tasks t WHERE status = 'running'
+             AND (lease_until < clock_timestamp()
+                  OR (beat_at < clock_timestamp() - %(silence)s * interval '1 second'
+                      AND NOT EXISTS (SELECT 1 FROM pg_stat_activity WHERE pid = t.backend)))
              ORDER BY lease_until LIMIT 500 FOR UPDATE SKIP LOCKED)
 RETURNING *;
 
@@ -244,8 +271,14 @@ DELETE FROM tasks WHERE id IN (
     SELECT id FROM tasks WHERE finished_at < clock_timestamp() - %(days)s * interval '1 day' LIMIT 500 FOR UPDATE SKIP LOCKED);
 
 -- name: retire_idempotency
+-- A key lives for a day, and never longer than its task.
 DELETE FROM idempotency WHERE (tenant, key) IN (
-    SELECT tenant, key FROM idempotency WHERE created_at < clock_timestamp() - interval '1 day' LIMIT 1000);
+    SELECT tenant, key FROM idempotency
+    WHERE created_at < clock_timestamp() - least(1, %(days)s) * interval '1 day' LIMIT 1000);
+
+-- name: retire_turns
+DELETE FROM turns WHERE (queue, tenant) IN (
+    SELECT queue, tenant FROM turns WHERE claimed_at < clock_timestamp() - interval '1 day' LIMIT 1000);
 
 -- name: retire_vectors
 DELETE FROM vectors WHERE (tenant, user_id, model, text_key) IN (

@@ -8,7 +8,14 @@ from typing import Any
 
 from reverie.contracts import TERMINAL, Status
 
-__all__ = ["TaskRow"]
+__all__ = ["DEADLINE_PASSED", "TaskRow"]
+
+DEADLINE_PASSED: dict[str, Any] = {
+    "type": "https://reverie.dev/problems/deadline-passed",
+    "title": "The deadline passed before the task was done.",
+    "status": 504,
+}
+"""The error of a task whose client said it would no longer wait."""
 
 
 @dataclass(slots=True)

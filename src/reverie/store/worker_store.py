@@ -15,11 +15,19 @@ from reverie.errors import LeaseLost
 from reverie.store.rows import TaskRow
 from reverie.store.sql import sql
 
-__all__ = ["WorkerStore"]
+__all__ = ["WorkerStore", "is_outage"]
 
 _Connection = psycopg.Connection[dict[str, Any]]
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+
+def is_outage(error: psycopg.Error) -> bool:
+    """Whether the server, and not the task, is to blame: unreachable, shutting down, out of disk or of connections."""
+    state = error.sqlstate
+    if state is None:
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return state.startswith(("08", "53", "57P"))
 
 
 class WorkerStore:
@@ -66,14 +74,16 @@ class WorkerStore:
 
     # -- the attempt -----------------------------------------------------------------------------
 
-    def claim(self, queue: str, worker: str, lease: float) -> TaskRow | None:
-        """Take the next task of a queue, tenants in turn; None when nothing waits."""
+    def claim(self, queue: str, worker: str, lease: float, *, overdue: float = 0.0) -> TaskRow | None:
+        """Take the next task of a queue, tenants in turn; None when nothing waits.
+
+        With ``overdue`` only tasks count whose message is that many seconds old, and so may be lost.
+        """
 
         def work(connection: _Connection) -> TaskRow | None:
             for turn in connection.execute(sql("waiting_tenants"), {"queue": queue}).fetchall():
-                row = connection.execute(
-                    sql("claim_task"), {"queue": queue, "tenant": turn["tenant"], "worker": worker, "lease": lease}
-                ).fetchone()
+                who = {"queue": queue, "tenant": turn["tenant"], "worker": worker, "lease": lease, "overdue": overdue}
+                row = connection.execute(sql("claim_task"), who).fetchone()
                 if row is not None:
                     return TaskRow.of(row)
             return None

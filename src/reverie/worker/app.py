@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from celery import Celery, signals
@@ -17,6 +17,8 @@ from celery import Celery, signals
 from reverie.errors import InvalidInput
 from reverie.queue import QUEUES, TASK_NAME, broker_name, make_celery
 from reverie.settings import Settings
+from reverie.worker.health import serve_health
+from reverie.worker.wake import OVERDUE, Pulse, steady_consumer, waker
 
 __all__ = ["main"]
 
@@ -24,10 +26,24 @@ log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1
 
+_current: list[Callable[[], Any]] = []
+"""The maker of this process's runtime. Children are sent functions by name, and find it here after the fork."""
 
-def make_worker_app(settings: Settings) -> Celery:
+
+def look_for_overdue(queues: Sequence[str]) -> str | None:
+    """Run one task whose message was lost; its id, or None when nothing is overdue. Runs in a child."""
+    from reverie.worker.run import run_next
+
+    for queue in queues:
+        if (found := run_next(_current[0](), queue, overdue=OVERDUE)) is not None:
+            return found
+    return None
+
+
+def make_worker_app(settings: Settings, queues: Sequence[str] = QUEUES, pulse: Pulse | None = None) -> Celery:
     """The application with its one task. The runtime appears in each child after the fork."""
     app = make_celery(settings)
+    pulse = pulse or Pulse()
     holder: dict[str, Any] = {}
     # Shared with the children, who cannot hear the parent's signals: when to hand work back (monotonic seconds).
     drain = ctypes.c_double.from_buffer(mmap.mmap(-1, ctypes.sizeof(ctypes.c_double)))
@@ -39,6 +55,10 @@ def make_worker_app(settings: Settings) -> Celery:
 
             holder["runtime"] = Runtime(settings, drain_at=lambda: float(drain.value))
         return holder["runtime"]
+
+    _current[:] = [runtime]
+    app.conf.worker_consumer = steady_consumer(pulse)
+    app.steps["consumer"].add(waker(pulse, queues, look_for_overdue))
 
     @app.task(name=TASK_NAME)  # type: ignore[untyped-decorator]
     def run(task_id: str, queue: str) -> None:
@@ -58,6 +78,7 @@ def make_worker_app(settings: Settings) -> Celery:
 
     def shutting_down(**_: Any) -> None:
         drain.value = time.monotonic() + settings.queue.drain_seconds
+        pulse.draining = True
 
     signals.worker_process_init.connect(in_child, weak=False)
     signals.worker_shutting_down.connect(shutting_down, weak=False)
@@ -91,7 +112,10 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
     # The engines' code is read once and shared by every child; models still load in the child, after the fork.
     from reverie.worker import run as _run  # noqa: F401
 
-    app = make_worker_app(settings)
+    pulse = Pulse()
+    app = make_worker_app(settings, queues, pulse)
+    if settings.queue.worker_port:
+        serve_health(pulse, settings.server.host, settings.queue.worker_port)
     argv = [
         "worker",
         "--pool=prefork",
@@ -103,5 +127,14 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
         "--without-mingle",
         "--without-heartbeat",
     ]
-    app.worker_main(argv)
+    try:
+        app.worker_main(argv)
+    except SystemExit as end:
+        if not end.code or pulse.draining:
+            raise
+        # Celery gave up for a reason it holds to be final; a worker that nobody restarts must not. Same process id,
+        # so that whoever supervises it sees nothing.
+        log.error("the worker stopped with status %s and starts anew", end.code)
+        time.sleep(1.0)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     return 0

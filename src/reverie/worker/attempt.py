@@ -1,8 +1,9 @@
 """One attempt at a task: its lease, its progress and its end.
 
 A thread of its own renews the lease, so that long work in C code does not look like death. It also watches for the
-three reasons to stop: the attempt lost its task (cancelled, erased, taken over), it ran too long, or the worker is
-asked to leave. Work is asked to stop at its next progress call, and killed when it does not listen.
+four reasons to stop: the attempt lost its task (cancelled, erased, taken over), it ran too long, its client's deadline
+passed, or the worker is asked to leave. Work is asked to stop at its next progress call, and killed when it does not
+listen.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from reverie.contracts import Status
 from reverie.errors import LeaseLost
 from reverie.queue import EventPublisher
 from reverie.settings import QueueSettings
-from reverie.store import TaskRow, WorkerStore
+from reverie.store import DEADLINE_PASSED, TaskRow, WorkerStore
 from reverie.worker.stages import overall
 
 __all__ = ["Attempt", "Stopped"]
@@ -68,8 +69,14 @@ class Attempt:
         self._published_at = 0.0
         self._stop: str | None = None
         self._over = threading.Event()
+        self._settled = False
         self._lock = threading.Lock()
         self._started = time.monotonic()
+        self._late_at = float("inf")
+        if row.deadline_at is not None and row.lease_until is not None:
+            # Both are the database's clock, and the lease began with the claim; this machine's may be anything.
+            left = (row.deadline_at - row.lease_until).total_seconds() + settings.lease_seconds
+            self._late_at = self._started + left
         self._thread = threading.Thread(target=self._beat, name=f"lease-{row.id}", daemon=True)
 
     def __enter__(self) -> Attempt:
@@ -79,11 +86,12 @@ class Attempt:
 
     def __exit__(self, *exc: object) -> None:
         self._over.set()
-        self._thread.join(timeout=5.0)
+        # The next attempt uses the same connection; a database that is away ends this wait by its own time limits.
+        self._thread.join()
 
     @property
     def stopped(self) -> str | None:
-        """Why the work must stop: ``lost``, ``time`` or ``drain``; None while it may go on."""
+        """Why the work must stop: ``lost``, ``time``, ``late`` or ``drain``; None while it may go on."""
         return self._stop
 
     def progress(self, stage: str, done: int, total: int) -> None:
@@ -101,14 +109,14 @@ class Attempt:
             self._events.publish(self.row, self._event("progress"))
 
     def settle(self) -> None:
-        """Call before the final write: from here on the heartbeat no longer stops or kills anything.
+        """Call before the final write: from here on the lease is still renewed, but nothing stops or kills the work.
 
-        Raises ``Stopped`` when the work was told to stop just before.
+        Raises ``Stopped`` when it was told to stop just before.
         """
         with self._lock:
             if self._stop is not None:
                 raise Stopped(self._stop)
-            self._over.set()
+            self._settled = True
 
     def _event(self, kind: str) -> dict[str, Any]:
         stage, done, total = self._stage
@@ -129,11 +137,8 @@ class Attempt:
     def _beat(self) -> None:
         settings = self._settings
         while not self._over.wait(settings.heartbeat_seconds):
-            if time.monotonic() - self._started > settings.task_time_limit:
-                self._end("time")
-                return
-            if time.monotonic() > self._drain_at():
-                self._end("drain")
+            if not self._settled and (reason := self._due()) is not None:
+                self._end(reason)
                 return
             stage, done, total = self._stage
             seq = self.row.token * 1_000_000 + self._counter
@@ -147,9 +152,17 @@ class Attempt:
                 self._end("lost")
                 return
 
+    def _due(self) -> str | None:
+        now = time.monotonic()
+        if now - self._started > self._settings.task_time_limit:
+            return "time"
+        if now > self._late_at:
+            return "late"
+        return "drain" if now > self._drain_at() else None
+
     def _end(self, reason: str) -> None:
         with self._lock:
-            if self._over.is_set():
+            if self._settled or self._over.is_set():
                 return
             self._stop = reason
         # Whoever waits for the task hears at once; the process follows when the work does not listen.
@@ -163,6 +176,8 @@ class Attempt:
                     "detail": f"It was stopped after {limit:g} s (REVERIE_TASK_TIME_LIMIT).",
                 }
                 self._events.publish(self._store.fail(self.row, problem))
+            elif reason == "late":
+                self._events.publish(self._store.fail(self.row, DEADLINE_PASSED))
             elif reason == "drain":
                 released = self._store.release(self.row)
                 if released is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from reverie.errors import LeaseLost, ReverieError
-from reverie.store import TaskRow
+from reverie.store import TaskRow, is_outage
 from reverie.worker.attempt import Attempt
 from reverie.worker.operations import OPERATIONS, Outcome
 from reverie.worker.runtime import Runtime
@@ -19,12 +19,13 @@ __all__ = ["problem_of", "run_next"]
 log = logging.getLogger(__name__)
 
 
-def run_next(runtime: Runtime, queue: str) -> str | None:
+def run_next(runtime: Runtime, queue: str, *, overdue: float = 0.0) -> str | None:
     """Run the next task of ``queue``; returns its id, or None when nothing waited.
 
-    A message is a wake-up: which task runs is decided by the database, tenants in turn.
+    A message is a wake-up: which task runs is decided by the database, tenants in turn. With ``overdue``, only a task
+    counts that has been waiting for its message for that many seconds.
     """
-    row = runtime.store.claim(queue, runtime.name, runtime.settings.queue.lease_seconds)
+    row = runtime.store.claim(queue, runtime.name, runtime.settings.queue.lease_seconds, overdue=overdue)
     if row is None:
         return None
     attempt = Attempt(
@@ -36,19 +37,33 @@ def run_next(runtime: Runtime, queue: str) -> str | None:
     )
     started = time.process_time()
     try:
+        # The lease is renewed until the last write is through, however long a database that is away makes that.
         with attempt:
-            outcome = _work(runtime, row, attempt)
-            attempt.settle()
+            try:
+                outcome = _work(runtime, row, attempt)
+            except (LeaseLost, psycopg.Error):
+                raise
+            except Exception as error:
+                attempt.settle()
+                _fail(runtime, row, error, (time.process_time() - started) * 1000)
+            else:
+                attempt.settle()
+                _finish(runtime, row, outcome, (time.process_time() - started) * 1000)
     except LeaseLost:
         log.info("task %s stopped: %s", row.id, attempt.stopped or "lost")
-        return row.id
-    except psycopg.Error:
-        raise  # nothing can be written now; the lease runs out and the task runs again
-    except Exception as error:
-        _fail(runtime, row, error, (time.process_time() - started) * 1000)
-        return row.id
-    _finish(runtime, row, outcome, (time.process_time() - started) * 1000)
+    except psycopg.Error as error:
+        _hand_back(runtime, row, error)
     return row.id
+
+
+def _hand_back(runtime: Runtime, row: TaskRow, error: psycopg.Error) -> None:
+    """The database failed for longer than a store waits. Raises the error again when nothing can be written."""
+    if not is_outage(error):
+        _fail(runtime, row, error, 0.0)
+        return
+    log.warning("task %s is handed back: %s", row.id, type(error).__name__)
+    if (released := runtime.store.release(row)) is not None:
+        runtime.events.publish(released)
 
 
 def _work(runtime: Runtime, row: TaskRow, attempt: Attempt) -> Outcome:

@@ -1,0 +1,63 @@
+"""How long the event loop was held up, measured from inside."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from pathlib import Path
+
+__all__ = ["LoopWatch"]
+
+_EVERY = 0.02
+#: Upper bounds of the histogram's buckets, seconds.
+BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+
+
+class LoopWatch:
+    """Sleeps for 20 ms over and over, and takes what is more for a hold-up.
+
+    On a machine with too few cores the process also waits for its turn. The kernel says for how long (the second
+    number of ``schedstat``, Linux only), and that time is counted apart: ``blocked`` is what our own code held up.
+    """
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[None] | None = None
+        self._schedstat: Path | None = None
+        #: Longest delay and longest hold-up by our own code since the start, seconds.
+        self.worst_lag = 0.0
+        self.worst_blocked = 0.0
+        #: Hold-ups by bucket; the last one is everything above.
+        self.counts = [0] * (len(BUCKETS) + 1)
+        self.total = 0.0
+
+    def start(self) -> None:
+        """Start in the loop that runs now."""
+        path = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
+        self._schedstat = path if path.exists() else None
+        self._task = asyncio.create_task(self._run(), name="loop-watch")
+
+    async def stop(self) -> None:
+        """Stop."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _waited(self) -> float:
+        """Seconds this thread was ready to run and had no core, since its start."""
+        if self._schedstat is None:
+            return 0.0
+        return int(self._schedstat.read_bytes().split()[1]) / 1e9
+
+    async def _run(self) -> None:
+        before, waited = time.monotonic(), self._waited()
+        while True:
+            await asyncio.sleep(_EVERY)
+            now, has_waited = time.monotonic(), self._waited()
+            lag = max(0.0, now - before - _EVERY)
+            blocked = max(0.0, lag - (has_waited - waited))
+            self.worst_lag = max(self.worst_lag, lag)
+            self.worst_blocked = max(self.worst_blocked, blocked)
+            self.total += blocked
+            self.counts[next((i for i, bound in enumerate(BUCKETS) if blocked <= bound), len(BUCKETS))] += 1
+            before, waited = now, has_waited
