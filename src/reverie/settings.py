@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from reverie._paths import data_dir
 
 __all__ = [
+    "CloudSettings",
     "EmbeddingSettings",
     "LabelSettings",
     "Limits",
@@ -48,10 +49,27 @@ class EmbeddingSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="REVERIE_", extra="ignore", env_ignore_empty=True)
 
-    embedder: str = Field("auto", description="auto, ctranslate2, sentence-transformers, openai, or hash (a fake)")
+    embedder: str = Field("auto", description="auto, ctranslate2, sentence-transformers, a provider, or hash (a fake)")
     model: str = Field("all-MiniLM-L6-v2", description="Model name or folder")
     precision: str = Field("float32", pattern="^(float32|int8)$", description="float32 or int8")
     embed_threads: int = Field(0, ge=0, le=256, description="Compute threads a worker process embeds with; 0 = cores")
+
+
+class CloudSettings(BaseSettings):
+    """Cloud providers: which one by default, how hard it is tried, where prices are read."""
+
+    model_config = SettingsConfigDict(env_prefix="REVERIE_CLOUD_", extra="ignore", env_ignore_empty=True)
+
+    provider: str | None = Field(None, description="Provider for requests that allow the cloud and name none")
+    fallback: bool = Field(True, description="Whether the local model steps in for REVERIE_EMBEDDER's failed provider")
+    concurrency: int = Field(8, ge=1, le=64, description="Requests to a provider at the same time, per process")
+    batch: int = Field(128, ge=1, le=2048, description="Most texts in one request; a provider's limit may be lower")
+    timeout: float = Field(30.0, gt=0, description="Longest wait for one answer, seconds")
+    attempts: int = Field(6, ge=1, le=20, description="Most tries of one request")
+    patience: float = Field(20.0, ge=0, description="Time after its first failure to try a request again, seconds")
+    breaker_failures: int = Field(5, ge=1, description="Outages in a row after which a provider is left alone")
+    breaker_seconds: float = Field(30.0, gt=0, description="Time a failing provider is left alone, seconds")
+    prices: Path | None = Field(None, description="JSON file of prices that replaces the dated table in the package")
 
 
 class LabelSettings(BaseSettings):
@@ -120,6 +138,7 @@ class Settings:
         queue: QueueSettings | None = None,
         labels: LabelSettings | None = None,
         webhooks: WebhookSettings | None = None,
+        cloud: CloudSettings | None = None,
     ) -> None:
         self.server = server or ServerSettings()  # type: ignore[call-arg]
         self.embedding = embedding or EmbeddingSettings()  # type: ignore[call-arg]
@@ -127,6 +146,7 @@ class Settings:
         self.queue = queue or QueueSettings()  # type: ignore[call-arg]
         self.labels = labels or LabelSettings()  # type: ignore[call-arg]
         self.webhooks = webhooks or WebhookSettings()  # type: ignore[call-arg]
+        self.cloud = cloud or CloudSettings()  # type: ignore[call-arg]
 
     @classmethod
     def load(cls) -> Settings:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reverie.errors import InvalidInput, MissingExtra, NotFound, StartupError
+from reverie.cli._database import servers, tell
+from reverie.errors import MissingExtra, NotFound, StartupError
 
 if TYPE_CHECKING:
     from reverie.store.keys import Key, KeyStore
@@ -45,41 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
     import psycopg
 
     try:
-        with _servers(arguments) as (database_url, redis_url):
+        with servers(arguments) as (database_url, redis_url):
             return _act(arguments, KeyStore(database_url), redis_url)
     except psycopg.OperationalError as error:
         raise StartupError(f"The database does not answer: {str(error).splitlines()[0]}") from None
-
-
-@contextlib.contextmanager
-def _servers(arguments: argparse.Namespace) -> Iterator[tuple[str, str | None]]:
-    """``(database_url, redis_url)``: given, of the service that runs on the folder, or started for a moment."""
-    from reverie.settings import Settings
-
-    server = Settings.load().server
-    redis_url = server.redis_url.get_secret_value() if server.redis_url else None
-    if server.database_url is not None:
-        yield server.database_url.get_secret_value(), redis_url
-        return
-    folder = arguments.data_dir or server.data_dir
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        running = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        urls = str(running["database_url"]), running.get("redis_url")
-        if _alive(running["pid"]):
-            yield urls
-            return
-    if not (folder / "postgres").exists() and not (folder / "pg").exists():
-        raise InvalidInput(f"there is no data in {folder} yet; start the service once with: reverie up")
-    from reverie.embedded import start_servers
-    from reverie.store import migrate
-
-    with start_servers(folder) as servers:
-        migrate(servers.database_url)
-        yield servers.database_url, None
-
-
-def _alive(pid: object) -> bool:
-    return isinstance(pid, int) and Path(f"/proc/{pid}").exists() if Path("/proc/self").exists() else True
 
 
 def _act(arguments: argparse.Namespace, store: KeyStore, redis_url: str | None) -> int:
@@ -91,7 +59,7 @@ def _act(arguments: argparse.Namespace, store: KeyStore, redis_url: str | None) 
     if arguments.action == "revoke":
         if not store.revoke(arguments.key):
             raise NotFound("There is no such live key; reverie keys list shows them.")
-        _tell(redis_url)
+        tell(redis_url, "keys")
         print("Revoked.")
         return 0
     keys = store.list()
@@ -107,18 +75,6 @@ def _act(arguments: argparse.Namespace, store: KeyStore, redis_url: str | None) 
         opened = ",".join(sorted(key.scopes))
         print(f"{key.id:<21}{_cut(key.name, 15):<16}{_cut(key.tenant, 11):<12}{opened:<25}{last}")
     return 0
-
-
-def _tell(redis_url: str | None) -> None:
-    """Make gateways forget what they cached of keys; without Redis they ask again after two seconds anyway."""
-    if redis_url is None:
-        return
-    import redis
-
-    from reverie.queue.bus import CONTROL
-
-    with contextlib.suppress(redis.RedisError), redis.Redis.from_url(redis_url, socket_timeout=1) as client:
-        client.publish(CONTROL, json.dumps({"kind": "keys"}))
 
 
 def _plain(key: Key) -> dict[str, object]:

@@ -26,7 +26,7 @@ from reverie.contracts.cluster import (
     Theme,
     ThemeChanges,
 )
-from reverie.contracts.common import CloudPolicy, ModelUsed
+from reverie.contracts.common import CLOUD_PROVIDERS, CloudPolicy, ModelUsed
 from reverie.contracts.memory import MAX_MEMORIES, MAX_TEXT_CHARS, Memories, Memory
 from reverie.contracts.recall import (
     EmbedOptions,
@@ -54,6 +54,7 @@ from reverie.contracts.tasks import (
 )
 
 __all__ = [
+    "CLOUD_PROVIDERS",
     "MAX_MEMORIES",
     "MAX_TEXT_CHARS",
     "TERMINAL",

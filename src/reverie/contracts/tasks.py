@@ -86,6 +86,8 @@ class Cost(Response):
     compute_ms: float = 0.0
     #: Provider fees, US dollars.
     usd: float = 0.0
+    #: The cloud provider that got the texts; null when all was computed locally.
+    provider: str | None = None
 
 
 class Problem(Response):

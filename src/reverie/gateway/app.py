@@ -25,6 +25,7 @@ from reverie.gateway.auth import Auth
 from reverie.gateway.hub import Hub
 from reverie.gateway.intake import REQUESTS
 from reverie.gateway.loopwatch import LoopWatch
+from reverie.gateway.policy import Policies
 from reverie.gateway.predict import Predictor
 from reverie.gateway.routes import charts, embeddings, ops, results, tasks, users
 from reverie.gateway.routes import webhooks as webhook_routes
@@ -57,10 +58,13 @@ def create_app(settings: Settings) -> FastAPI:
         store = GatewayStore(database_url)
         auth = Auth(store)
         webhooks = WebhookSender(store, codec, settings.webhooks)
+        policies = Policies(store, settings)
 
         def on_control(message: dict[str, Any]) -> None:
             if message.get("kind") == "keys":
                 auth.forget()
+            elif message.get("kind") == "policies":
+                policies.forget()
 
         hub = Hub(store, redis_url, on_control=on_control, on_end=webhooks.ended)
         celery = make_celery(settings)
@@ -76,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
             answers=AnswerCache(redis_url),
             dispatcher=dispatcher,
             predictor=Predictor(),
+            policies=policies,
             admission=admission,
             sweeper=Sweeper(database_url, store, hub, dispatcher, admission, celery, settings.queue),
             webhooks=webhooks,

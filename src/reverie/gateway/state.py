@@ -18,6 +18,7 @@ from reverie.gateway.auth import Auth
 from reverie.gateway.hub import Hub
 from reverie.gateway.intake import Intake, IntakeLimits, end_with_parent, take_in
 from reverie.gateway.loopwatch import LoopWatch
+from reverie.gateway.policy import Policies
 from reverie.gateway.predict import Predictor
 from reverie.queue import Dispatcher
 from reverie.settings import Settings
@@ -53,6 +54,7 @@ class State:
     answers: AnswerCache
     dispatcher: Dispatcher
     predictor: Predictor
+    policies: Policies
     admission: Admission
     sweeper: Sweeper
     loop_watch: LoopWatch

@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 
 import orjson
 
-from reverie.contracts import TERMINAL, Operation
+from reverie.contracts import TERMINAL, Lane, Operation
 from reverie.errors import Conflict, InvalidInput, ServiceUnavailable, UnsupportedModel
 from reverie.gateway.hub import Subscription
 from reverie.gateway.intake import Intake
 from reverie.gateway.replies import task_json, unpack
 from reverie.gateway.state import State
 from reverie.queue import queue_for
-from reverie.store import Key, NewTask, TaskRow
+from reverie.store import CloudChoice, Key, NewTask, TaskRow
 from reverie.store.within import within
 
 __all__ = ["Answer", "new_task_id", "submit", "wait_for_end"]
@@ -86,7 +86,8 @@ async def _accept(
     state: State, key: Key, intake: Intake, *, idempotency_key: str | None, deadline: float | None
 ) -> Answer | TaskRow:
     """The stored row, new or found, or the answer that was there already."""
-    content = _content(state, intake)
+    choice = await state.policies.choose(key.tenant, intake.cloud)
+    content = _content(state, intake, choice)
     body_hash = hashlib.blake2b(intake.operation.encode() + intake.content_hash, digest_size=16).digest()
     if idempotency_key is not None:
         if not 1 <= len(idempotency_key) <= 255 or not idempotency_key.isprintable():
@@ -104,7 +105,8 @@ async def _accept(
         return cached
     await state.admission.admit(key.tenant)
     estimate = state.predictor.predict(intake.operation, intake.items, intake.chars)
-    lane = state.predictor.lane(intake.operation, estimate)
+    # Waiting for a provider must not hold up those in the fast lane.
+    lane = Lane.CLOUD if choice.provider else state.predictor.lane(intake.operation, estimate)
     new = NewTask(
         id=new_task_id(),
         tenant=key.tenant,
@@ -136,15 +138,18 @@ async def _accept(
     return row
 
 
-def _content(state: State, intake: Intake) -> bytes:
+def _content(state: State, intake: Intake, choice: CloudChoice) -> bytes:
     """The exact cache's key: content, user and whatever else decides the result."""
     embedding = state.settings.embedding
-    if intake.model is not None and intake.model != embedding.model:
+    if intake.model is not None and intake.model != embedding.model and choice.provider is None:
         raise UnsupportedModel(
             f"options.model: {intake.model[:80]!r} is not served here; this service runs {embedding.model!r}",
             errors=[{"item": "options.model", "message": f"only {embedding.model!r} is served here"}],
         )
     parts = [embedding.embedder, embedding.model, embedding.precision, intake.content_hash.hex()]
+    if choice.provider is not None:
+        # Once policy takes another turn, an answer of the old one no longer counts.
+        parts.append(choice.provider)
     if intake.operation in (Operation.ANALYZE, Operation.RECALL):
         # Without an explicit `now` these depend on the day: yesterday's answer is not today's.
         parts.append(datetime.now(UTC).date().isoformat())

@@ -1,5 +1,6 @@
 """PostgreSQL, the truth about tasks, results, vectors and keys. All SQL is in ``queries.sql``."""
 
+from reverie.store.cloud import LOCAL, CloudChoice, CloudRefused, PolicyStore, TenantPolicy, choose
 from reverie.store.codec import Codec
 from reverie.store.gateway_store import GatewayStore, NewTask, Submitted
 from reverie.store.keys import SCOPES, Key, KeyStore, hash_key, key_id
@@ -10,17 +11,23 @@ from reverie.store.worker_store import WorkerStore, is_outage
 
 __all__ = [
     "DEADLINE_PASSED",
+    "LOCAL",
     "SCOPES",
+    "CloudChoice",
+    "CloudRefused",
     "Codec",
     "Delivery",
     "GatewayStore",
     "Key",
     "KeyStore",
     "NewTask",
+    "PolicyStore",
     "Submitted",
     "TaskRow",
+    "TenantPolicy",
     "WebhookStore",
     "WorkerStore",
+    "choose",
     "hash_key",
     "is_outage",
     "key_id",

@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from reverie.errors import ServiceUnavailable
+from reverie.store.cloud import TenantPolicy
 from reverie.store.keys import Key
 from reverie.store.reach import Reach
 from reverie.store.rows import TaskRow
@@ -374,6 +375,13 @@ class GatewayStore:
         """The key behind a ticket, which is then used up."""
         row = await self._row("use_ticket", hash=hashed)
         return Key(row["id"], row["tenant"], row["name"], frozenset(row["scopes"])) if row else None
+
+    # -- policy ----------------------------------------------------------------------------------
+
+    async def cloud_policy(self, tenant: str) -> TenantPolicy | None:
+        """What a tenant allows of the cloud."""
+        row = await self._row("get_cloud_policy", tenant=tenant)
+        return TenantPolicy.of(row) if row else None
 
     # -- for sockets and the status page -----------------------------------------------------------
 

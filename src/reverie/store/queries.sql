@@ -147,7 +147,8 @@ RETURNING id;
 -- name: finish_task
 UPDATE tasks SET status = 'succeeded', seq = token * 1000000 + 999999, lease_until = NULL,
        finished_at = clock_timestamp(), stage = 'done', fraction = 1, tokens = %(tokens)s,
-       cached_tokens = %(cached_tokens)s, compute_ms = %(compute_ms)s, usd = %(usd)s, lane = %(lane)s
+       cached_tokens = %(cached_tokens)s, compute_ms = %(compute_ms)s, usd = usd + %(usd)s, lane = %(lane)s,
+       provider = coalesce(%(provider)s, provider), vector_model = %(vector_model)s
 WHERE id = %(id)s AND token = %(token)s AND status = 'running'
 RETURNING *;
 
@@ -157,7 +158,8 @@ ON CONFLICT (task_id) DO UPDATE SET body = excluded.body;
 
 -- name: fail_task
 UPDATE tasks SET status = 'failed', seq = token * 1000000 + 999999, lease_until = NULL,
-       finished_at = clock_timestamp(), error = %(error)s, dead = %(dead)s, compute_ms = %(compute_ms)s
+       finished_at = clock_timestamp(), error = %(error)s, dead = %(dead)s, compute_ms = %(compute_ms)s,
+       tokens = %(tokens)s, usd = usd + %(usd)s, provider = coalesce(%(provider)s, provider)
 WHERE id = %(id)s AND token = %(token)s AND status = 'running'
 RETURNING *;
 
@@ -411,3 +413,37 @@ ON CONFLICT (tenant) DO UPDATE SET previous = webhook_secrets.secret, secret = e
 SELECT lane, status, dead, count(*) AS n FROM tasks
 WHERE tenant = %(tenant)s AND operation <> 'chart' AND created_at > clock_timestamp() - interval '1 day'
 GROUP BY lane, status, dead;
+
+-- name: get_cloud_policy
+SELECT * FROM cloud_policies WHERE tenant = %(tenant)s;
+
+-- name: list_cloud_policies
+SELECT p.*, coalesce(s.usd, 0) AS usd_today, coalesce(s.tokens, 0) AS tokens_today
+FROM cloud_policies p LEFT JOIN cloud_spending s
+     ON s.tenant = p.tenant AND s.day = (clock_timestamp() AT TIME ZONE 'UTC')::date
+ORDER BY p.tenant;
+
+-- name: put_cloud_policy
+INSERT INTO cloud_policies (tenant, allowed, providers, max_usd_task, max_usd_day, region)
+VALUES (%(tenant)s, %(allowed)s, %(providers)s, %(max_usd_task)s, %(max_usd_day)s, %(region)s)
+ON CONFLICT (tenant) DO UPDATE SET allowed = excluded.allowed, providers = excluded.providers,
+    max_usd_task = excluded.max_usd_task, max_usd_day = excluded.max_usd_day, region = excluded.region,
+    updated_at = clock_timestamp();
+
+-- name: hold_cloud_usd
+-- An estimate counts as spent before a text leaves, so that workers together cannot pass the day's ceiling, and a
+-- killed one only errs on the safe side. No row back means that the ceiling does not cover it.
+INSERT INTO cloud_spending AS s (tenant, day, usd)
+SELECT %(tenant)s, (clock_timestamp() AT TIME ZONE 'UTC')::date, %(usd)s
+WHERE %(usd)s::double precision <= coalesce(%(ceiling)s::double precision, 'Infinity')
+ON CONFLICT (tenant, day) DO UPDATE SET usd = s.usd + excluded.usd
+WHERE s.usd + excluded.usd <= coalesce(%(ceiling)s::double precision, 'Infinity')
+RETURNING day;
+
+-- name: settle_cloud_usd
+UPDATE cloud_spending SET usd = greatest(0, usd + %(change)s), tokens = tokens + %(tokens)s
+WHERE tenant = %(tenant)s AND day = %(day)s;
+
+-- name: record_cloud
+-- While the task runs: whatever becomes of this attempt, its texts went to the provider.
+UPDATE tasks SET provider = %(provider)s WHERE id = %(id)s AND token = %(token)s AND status = 'running';

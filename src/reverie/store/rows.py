@@ -54,6 +54,10 @@ class TaskRow:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    #: The cloud provider that got the texts.
+    provider: str | None = None
+    #: Key of the model whose vectors were used.
+    vector_model: str | None = None
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> TaskRow:
@@ -90,6 +94,7 @@ class TaskRow:
                 "cached_tokens": self.cached_tokens,
                 "compute_ms": round(self.compute_ms, 2),
                 "usd": self.usd,
+                "provider": self.provider,
             },
             "dead_lettered": self.dead,
             "error": self.error,

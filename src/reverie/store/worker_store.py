@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any, TypeVar
 
 import psycopg
@@ -12,6 +13,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from reverie.errors import LeaseLost
+from reverie.store.cloud import TenantPolicy
 from reverie.store.rows import TaskRow
 from reverie.store.sql import sql
 
@@ -120,7 +122,7 @@ class WorkerStore:
         task: TaskRow,
         body: bytes,
         *,
-        cost: dict[str, float],
+        cost: dict[str, Any],
         lane: str,
         themes: tuple[str, bytes, int] | None = None,
     ) -> TaskRow:
@@ -130,11 +132,11 @@ class WorkerStore:
         erasure came first; then nothing was written.
         """
 
+        parameters = {"provider": None, "vector_model": None, **cost, "id": task.id, "token": task.token, "lane": lane}
+
         def work(connection: _Connection) -> TaskRow:
             with connection.transaction():
-                row = connection.execute(
-                    sql("finish_task"), {"id": task.id, "token": task.token, "lane": lane, **cost}
-                ).fetchone()
+                row = connection.execute(sql("finish_task"), parameters).fetchone()
                 if row is None:
                     if again := self._already_finished(connection, task):
                         return again
@@ -165,9 +167,18 @@ class WorkerStore:
             return TaskRow.of(row)
         return None
 
-    def fail(self, task: TaskRow, error: dict[str, Any], *, dead: bool = False, compute_ms: float = 0.0) -> TaskRow:
+    def fail(
+        self,
+        task: TaskRow,
+        error: dict[str, Any],
+        *,
+        dead: bool = False,
+        compute_ms: float = 0.0,
+        cost: dict[str, Any] | None = None,
+    ) -> TaskRow:
         """End the task without a result. Raises ``LeaseLost`` when the attempt no longer owns it."""
-        parameters = {"id": task.id, "token": task.token, "error": Jsonb(error), "dead": dead, "compute_ms": compute_ms}
+        spent = {"tokens": 0, "usd": 0.0, "provider": None, **(cost or {}), "compute_ms": compute_ms}
+        parameters = {**spent, "id": task.id, "token": task.token, "error": Jsonb(error), "dead": dead}
         row = self._try(lambda c: c.execute(sql("fail_task"), parameters).fetchone(), patience=60.0)
         if row is None:
             raise LeaseLost
@@ -179,6 +190,29 @@ class WorkerStore:
             lambda c: c.execute(sql("release_task"), {"id": task.id, "token": task.token}).fetchone(), patience=5.0
         )
         return TaskRow.of(row) if row else None
+
+    # -- the cloud ---------------------------------------------------------------------------------
+
+    def cloud_policy(self, tenant: str) -> TenantPolicy | None:
+        """What a tenant allows of the cloud, now."""
+        row = self._try(lambda c: c.execute(sql("get_cloud_policy"), {"tenant": tenant}).fetchone(), patience=30.0)
+        return TenantPolicy.of(row) if row else None
+
+    def hold_cloud_usd(self, tenant: str, usd: float, ceiling: float | None) -> date | None:
+        """Count ``usd`` as spent today; the day it counts for, None when the ceiling does not cover it."""
+        parameters = {"tenant": tenant, "usd": usd, "ceiling": ceiling}
+        row = self._try(lambda c: c.execute(sql("hold_cloud_usd"), parameters).fetchone(), patience=10.0)
+        return row["day"] if row else None
+
+    def settle_cloud_usd(self, tenant: str, day: date, *, change: float, tokens: int) -> None:
+        """Correct what was held by what was charged."""
+        parameters = {"tenant": tenant, "day": day, "change": change, "tokens": tokens}
+        self._try(lambda c: c.execute(sql("settle_cloud_usd"), parameters), patience=10.0)
+
+    def record_cloud(self, task: TaskRow, provider: str) -> None:
+        """Note, before they go, to whom the task's texts go."""
+        parameters = {"id": task.id, "token": task.token, "provider": provider}
+        self._try(lambda c: c.execute(sql("record_cloud"), parameters), patience=10.0)
 
     # -- vectors and themes ------------------------------------------------------------------------
 

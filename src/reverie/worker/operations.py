@@ -21,14 +21,18 @@ from reverie.contracts import (
     Operation,
     RecallRequest,
 )
-from reverie.embedding.base import OnProgress
+from reverie.embedding.base import EmbedKind, OnProgress
 from reverie.errors import InvalidInput
 from reverie.store import TaskRow
+from reverie.worker.cloud import vectorize
 from reverie.worker.llm_labels import labeler_from
 from reverie.worker.runtime import Runtime
-from reverie.worker.vectors import Embedded, embed
+from reverie.worker.vectors import Embedded
 
 __all__ = ["OPERATIONS", "Outcome"]
+
+DOCUMENT: EmbedKind = "document"
+QUERY: EmbedKind = "query"
 
 
 @dataclass(slots=True)
@@ -37,13 +41,9 @@ class Outcome:
 
     #: The result, JSON (or PNG for a chart).
     body: bytes
-    cost: dict[str, float] = field(default_factory=dict)
+    cost: dict[str, Any] = field(default_factory=dict)
     #: New theme states: ``(model key, body, count)``.
     themes: tuple[str, bytes, int] | None = None
-
-
-def _cost(embedded: Embedded) -> dict[str, float]:
-    return {"tokens": embedded.tokens, "cached_tokens": embedded.cached_tokens, "usd": embedded.usd}
 
 
 def _embedding_stats(embedded: Embedded, seconds: float) -> dict[str, Any]:
@@ -58,10 +58,11 @@ def _embedding_stats(embedded: Embedded, seconds: float) -> dict[str, Any]:
 def run_cluster(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
     """Group memories into themes that keep the ids of the user's previous run."""
     request = ClusterRequest.model_validate_json(payload)
-    embedder = runtime.embedder(request.options.model)
     started = time.perf_counter()
-    embedded = embed(runtime, task, embedder, [m.text for m in request.memories], on_progress=on_progress)
-    stats = _embedding_stats(embedded, time.perf_counter() - started)
+    wanted = [([m.text for m in request.memories], DOCUMENT)]
+    done = vectorize(runtime, task, request.cloud, request.options.model, wanted, on_progress=on_progress)
+    embedder, embedded = done.embedder, done.sets[0]
+    stats = _embedding_stats(embedded, time.perf_counter() - started) | done.stats()
     stored = runtime.store.themes(task, embedder.model.key)
     previous = load_states(runtime.codec.decode(stored)) if stored else []
     started = time.perf_counter()
@@ -78,9 +79,7 @@ def run_cluster(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
         update={"model": embedder.model.used(), "stats": {**outcome.result.stats, **stats}}
     )
     states = runtime.codec.encode(dump_states(outcome.states))
-    return Outcome(
-        result.model_dump_json().encode(), _cost(embedded), (embedder.model.key, states, len(outcome.states))
-    )
+    return Outcome(result.model_dump_json().encode(), done.cost(), (embedder.model.key, states, len(outcome.states)))
 
 
 def run_analyze(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
@@ -88,10 +87,11 @@ def run_analyze(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
     began = time.monotonic()
     request = AnalyzeRequest.model_validate_json(payload)
     options = request.options
-    embedder = runtime.embedder(options.model)
     started = time.perf_counter()
-    embedded = embed(runtime, task, embedder, [m.text for m in request.memories], on_progress=on_progress)
-    stats = _embedding_stats(embedded, time.perf_counter() - started)
+    wanted = [([m.text for m in request.memories], DOCUMENT)]
+    done = vectorize(runtime, task, request.cloud, options.model, wanted, on_progress=on_progress)
+    embedder, embedded = done.embedder, done.sets[0]
+    stats = _embedding_stats(embedded, time.perf_counter() - started) | done.stats()
     result = analyze(
         request.memories,
         embedded.vectors,
@@ -101,18 +101,18 @@ def run_analyze(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
         deadline=began + options.time_budget if options.time_budget else None,
     )
     result = result.model_copy(update={"model": embedder.model.used(), "stats": {**result.stats, **stats}})
-    return Outcome(result.model_dump_json().encode(), _cost(embedded))
+    return Outcome(result.model_dump_json().encode(), done.cost())
 
 
 def run_recall(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
     """Rank memories for a question."""
     request = RecallRequest.model_validate_json(payload)
     options = request.options
-    embedder = runtime.embedder(options.model)
     started = time.perf_counter()
-    embedded = embed(runtime, task, embedder, [m.text for m in request.memories], on_progress=on_progress)
-    query = embed(runtime, task, embedder, [request.query], kind="query", on_progress=on_progress)
-    stats = _embedding_stats(embedded, time.perf_counter() - started)
+    wanted = [([m.text for m in request.memories], DOCUMENT), ([request.query], QUERY)]
+    done = vectorize(runtime, task, request.cloud, options.model, wanted, on_progress=on_progress)
+    embedder, (embedded, query) = done.embedder, done.sets
+    stats = _embedding_stats(embedded, time.perf_counter() - started) | done.stats()
     on_progress("ranking", 0, 1)
     result = recall(
         request.query,
@@ -123,18 +123,16 @@ def run_recall(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnP
         now=options.now or task.created_at,
     )
     result = result.model_copy(update={"model": embedder.model.used(), "stats": {**result.stats, **stats}})
-    cost = _cost(embedded)
-    cost["tokens"] += query.tokens
-    return Outcome(result.model_dump_json().encode(), cost)
+    return Outcome(result.model_dump_json().encode(), done.cost())
 
 
 def run_embed(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
     """Vectors of texts, as base64 of little-endian float32."""
     request = EmbedRequest.model_validate_json(payload)
     options = request.options
-    embedder = runtime.embedder(options.model)
-    kind = "query" if options.kind == "query" else "document"
-    embedded = embed(runtime, task, embedder, request.texts, kind=kind, on_progress=on_progress)  # type: ignore[arg-type]
+    kind = QUERY if options.kind == "query" else DOCUMENT
+    done = vectorize(runtime, task, request.cloud, options.model, [(request.texts, kind)], on_progress=on_progress)
+    embedder, embedded = done.embedder, done.sets[0]
     vectors = embedded.vectors
     if options.dimensions is not None and options.dimensions != vectors.shape[1]:
         if options.dimensions > vectors.shape[1]:
@@ -148,9 +146,9 @@ def run_embed(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnPr
         truncated=embedded.truncated,
         tokens=embedded.tokens + embedded.cached_tokens,
         model=embedder.model.used(),
-        stats={"texts_embedded": embedded.computed, "texts_from_cache": embedded.cached},
+        stats={"texts_embedded": embedded.computed, "texts_from_cache": embedded.cached, **done.stats()},
     )
-    return Outcome(result.model_dump_json().encode(), _cost(embedded))
+    return Outcome(result.model_dump_json().encode(), done.cost())
 
 
 def run_chart(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import asdict
 from typing import Any
 
 import psycopg
@@ -12,7 +13,7 @@ from reverie.errors import LeaseLost, ReverieError
 from reverie.store import TaskRow, is_outage
 from reverie.worker.attempt import Attempt
 from reverie.worker.operations import OPERATIONS, Outcome
-from reverie.worker.runtime import Runtime
+from reverie.worker.runtime import Bill, Runtime
 
 __all__ = ["problem_of", "run_next"]
 
@@ -35,6 +36,7 @@ def run_next(runtime: Runtime, queue: str, *, overdue: float = 0.0) -> str | Non
         settings=runtime.settings.queue,
         drain_at=runtime.drain_at,
     )
+    runtime.bill = Bill()
     started = time.process_time()
     try:
         # The lease is renewed until the last write is through, however long a database that is away makes that.
@@ -74,7 +76,8 @@ def _work(runtime: Runtime, row: TaskRow, attempt: Attempt) -> Outcome:
 
 
 def _finish(runtime: Runtime, row: TaskRow, outcome: Outcome, compute_ms: float) -> None:
-    cost = {"tokens": 0, "cached_tokens": 0, "usd": 0.0, **outcome.cost, "compute_ms": compute_ms}
+    cost = {"tokens": 0, "cached_tokens": 0, **outcome.cost, "compute_ms": compute_ms}
+    cost |= {"usd": runtime.bill.usd, "provider": runtime.bill.provider}
     try:
         done = runtime.store.finish(
             row, runtime.codec.encode(outcome.body), cost=cost, lane=row.lane, themes=outcome.themes
@@ -90,7 +93,7 @@ def _fail(runtime: Runtime, row: TaskRow, error: Exception, compute_ms: float) -
     # Types and places only: a message may quote a memory, and logs must not.
     log.error("task %s failed: %s", row.id, type(error).__name__, exc_info=not isinstance(error, ReverieError))
     try:
-        runtime.events.publish(runtime.store.fail(row, problem, compute_ms=compute_ms))
+        runtime.events.publish(runtime.store.fail(row, problem, compute_ms=compute_ms, cost=asdict(runtime.bill)))
     except LeaseLost:
         log.info("task %s failed too late; nothing is written", row.id)
 

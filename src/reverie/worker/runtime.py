@@ -6,15 +6,28 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from reverie.embedding import Embedder, create_embedder
+from reverie.embedding.providers import PROVIDERS, ProviderEmbedder, create_provider
 from reverie.errors import StartupError, UnsupportedModel
 from reverie.queue import EventPublisher
 from reverie.queue.cache import VectorCache
 from reverie.settings import Settings
 from reverie.store import Codec, WorkerStore
 
-__all__ = ["Runtime"]
+__all__ = ["Bill", "Runtime"]
+
+LOCAL_FALLBACK = "local fallback"
+
+
+@dataclass(slots=True)
+class Bill:
+    """What one attempt has cost so far, whatever becomes of it."""
+
+    provider: str | None = None
+    tokens: int = 0
+    usd: float = 0.0
 
 
 class Runtime:
@@ -36,6 +49,9 @@ class Runtime:
         self.vectors = VectorCache(redis_url)
         self.codec = Codec(keys=server.encryption_key.get_secret_value() if server.encryption_key else None)
         self._embedders: dict[str, Embedder] = {}
+        self._providers: dict[tuple[str, str | None], ProviderEmbedder] = {}
+        #: What the attempt under way has cost; a process runs one at a time.
+        self.bill = Bill()
         self._lock = threading.Lock()
 
     def embedder(self, model: str | None = None) -> Embedder:
@@ -58,11 +74,36 @@ class Runtime:
                 )
             return self._embedders[name]
 
+    def local_embedder(self) -> Embedder:
+        """The embedder that steps in for a provider: the configured one, or the default of this machine."""
+        embedding = self.settings.embedding
+        if embedding.embedder not in PROVIDERS:
+            return self.embedder()
+        with self._lock:
+            if LOCAL_FALLBACK not in self._embedders:
+                self._embedders[LOCAL_FALLBACK] = create_embedder(
+                    "auto", threads=embedding.embed_threads, data_dir=self.settings.server.data_dir
+                )
+            return self._embedders[LOCAL_FALLBACK]
+
+    def provider(self, name: str, model: str | None = None) -> ProviderEmbedder:
+        """The embedder of a provider, shared by this process's tasks (so its breaker remembers).
+
+        Raises ``UnsupportedModel`` when it is not configured here, ``MissingExtra`` without its client.
+        """
+        embedding = self.settings.embedding
+        if model is None and name == embedding.embedder:
+            model = embedding.model
+        with self._lock:
+            if (name, model) not in self._providers:
+                self._providers[name, model] = create_provider(name, model)
+            return self._providers[name, model]
+
     def close(self) -> None:
         """Close everything."""
         self.store.close()
         self.heartbeat_store.close()
         self.events.close()
         self.vectors.close()
-        for embedder in self._embedders.values():
+        for embedder in (*self._embedders.values(), *self._providers.values()):
             embedder.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,9 +39,11 @@ def embed(
     *,
     kind: EmbedKind = "document",
     on_progress: OnProgress,
+    before: Callable[[Sequence[str]], None] | None = None,
 ) -> Embedded:
     """Embed ``texts`` for the task's user; equal texts are computed once.
 
+    ``before`` is called with the texts that must be computed, if any, and may raise to refuse that.
     Raises ``LeaseLost`` through ``on_progress`` when the work must stop.
     """
     model = embedder.model
@@ -68,6 +70,8 @@ def embed(
     out.cached = len(table)
 
     total = len(missing)
+    if missing and before is not None:
+        before([distinct[key] for key in missing])
     # Short first within a batch would starve progress; longest texts last keeps the estimate honest.
     for start in range(0, total, _BATCH):
         batch = missing[start : start + _BATCH]

@@ -14,19 +14,15 @@ from pydantic_settings import BaseSettings
 from reverie.embedding.providers.breaker import Breaker
 from reverie.embedding.providers.core import Budget, BudgetExceeded, ProviderEmbedder, Tuning
 from reverie.embedding.providers.prices import load_prices
-from reverie.embedding.providers.settings import (
-    AzureSettings,
-    CloudSettings,
-    OpenAISettings,
-)
+from reverie.embedding.providers.settings import AzureSettings, OpenAISettings
 from reverie.errors import MissingExtra, UnsupportedModel
+from reverie.settings import CloudSettings
 
 __all__ = [
     "PROVIDERS",
     "Breaker",
     "Budget",
     "BudgetExceeded",
-    "CloudSettings",
     "ProviderEmbedder",
     "Tuning",
     "create_provider",

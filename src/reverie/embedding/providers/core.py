@@ -21,10 +21,13 @@ from reverie.embedding.providers.breaker import PROBE_WAIT, Breaker
 from reverie.embedding.providers.calls import Answer, CallFailed, Limits, Service, estimate_tokens
 from reverie.errors import ProviderError
 
-__all__ = ["Budget", "BudgetExceeded", "ProviderEmbedder", "Tuning", "plan"]
+__all__ = ["PROBE", "Budget", "BudgetExceeded", "ProviderEmbedder", "Tuning", "plan"]
 
 _POLL = 0.2
 """Seconds between looks at cancellation and deadline while calls are out."""
+
+PROBE = "dimension"
+"""Embedded once where only an answer tells the vectors' length; no text of a user's."""
 
 _SHORTEST_CUT = 256
 """Characters below which a refused text is no longer taken for too long."""
@@ -159,6 +162,11 @@ class ProviderEmbedder:
         return self._service.provider
 
     @property
+    def known(self) -> bool:
+        """Whether the vectors' length is known, so that ``model`` needs no call."""
+        return self._dimensions is not None
+
+    @property
     def model(self) -> ModelSpec:
         """The model. Where only an answer tells the vectors' length, the first look embeds one word."""
         return self._spec(self._budget)
@@ -193,7 +201,7 @@ class ProviderEmbedder:
     def _spec(self, budget: Budget | None) -> ModelSpec:
         with self._probe_lock:
             if self._dimensions is None:
-                part = self._request(["dimension"], [0], "document", budget or Budget(), threading.Event())
+                part = self._request([PROBE], [0], "document", budget or Budget(), threading.Event())
                 self._dimensions = int(part.vectors.shape[1])
         return ModelSpec(
             name=self._service.name,

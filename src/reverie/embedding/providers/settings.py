@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = [
     "AzureSettings",
     "BedrockSettings",
-    "CloudSettings",
     "OpenAISettings",
     "SageMakerSettings",
     "VertexSettings",
@@ -21,22 +18,6 @@ def _config(prefix: str) -> SettingsConfigDict:
     return SettingsConfigDict(
         env_prefix=prefix, extra="ignore", env_ignore_empty=True, populate_by_name=True, protected_namespaces=()
     )
-
-
-class CloudSettings(BaseSettings):
-    """How hard a provider is tried, and where prices are read."""
-
-    model_config = _config("REVERIE_CLOUD_")
-
-    provider: str | None = Field(None, description="Provider for requests that allow the cloud and name none")
-    concurrency: int = Field(8, ge=1, le=64, description="Requests to a provider at the same time, per process")
-    batch: int = Field(128, ge=1, le=2048, description="Most texts in one request; a provider's limit may be lower")
-    timeout: float = Field(30.0, gt=0, description="Longest wait for one answer, seconds")
-    attempts: int = Field(6, ge=1, le=20, description="Most tries of one request")
-    patience: float = Field(20.0, ge=0, description="Time after its first failure to try a request again, seconds")
-    breaker_failures: int = Field(5, ge=1, description="Outages in a row after which a provider is left alone")
-    breaker_seconds: float = Field(30.0, gt=0, description="Time a failing provider is left alone, seconds")
-    prices: Path | None = Field(None, description="JSON file of prices that replaces the dated table in the package")
 
 
 class OpenAISettings(BaseSettings):

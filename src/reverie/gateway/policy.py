@@ -1,0 +1,44 @@
+"""Whether a submission may go to the cloud, by the tenant's policy."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from reverie.contracts import CLOUD_PROVIDERS
+from reverie.settings import Settings
+from reverie.store import CloudChoice, GatewayStore, TenantPolicy, choose
+
+__all__ = ["Policies"]
+
+_TRUST = 2.0
+"""Seconds a policy is trusted without asking again. The worker asks once more before a text leaves."""
+
+
+class Policies:
+    """Tenants' policies with a small, short-lived cache. Submissions that do not mention the cloud cost nothing."""
+
+    def __init__(self, store: GatewayStore, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._known: dict[str, tuple[float, TenantPolicy | None]] = {}
+
+    async def choose(self, tenant: str, wish: dict[str, Any] | None) -> CloudChoice:
+        """Where the texts go. Raises ``CloudRefused`` when the request insists on what policy forbids."""
+        own = self._settings.embedding.embedder in CLOUD_PROVIDERS
+        policy = await self._policy(tenant) if own or (wish and wish.get("allowed")) else None
+        return choose(policy, wish, self._settings)
+
+    async def _policy(self, tenant: str) -> TenantPolicy | None:
+        known = self._known.get(tenant)
+        if known is not None and time.monotonic() - known[0] < _TRUST:
+            return known[1]
+        policy = await self._store.cloud_policy(tenant)
+        if len(self._known) > 10_000:
+            self._known.clear()
+        self._known[tenant] = (time.monotonic(), policy)
+        return policy
+
+    def forget(self) -> None:
+        """Ask the database again: a policy was changed."""
+        self._known.clear()

@@ -1,0 +1,201 @@
+"""Vectors by policy: from the provider that was chosen, else from here, never from both in one task."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reverie.contracts import CloudPolicy
+from reverie.embedding import Embedder
+from reverie.embedding.base import EmbedKind, OnProgress
+from reverie.embedding.providers import PROVIDERS, Budget, BudgetExceeded, ProviderEmbedder
+from reverie.embedding.providers.core import PROBE
+from reverie.errors import MissingExtra, ProviderError, UnsupportedModel
+from reverie.store import CloudChoice, TaskRow, choose
+from reverie.worker.runtime import Runtime
+from reverie.worker.vectors import Embedded, embed
+
+__all__ = ["Vectorized", "budget_for", "choice_for", "metered", "vectorize"]
+
+log = logging.getLogger(__name__)
+
+_SHARE = 0.5
+"""Part of a task's remaining time that a provider may use up while the local model could still step in."""
+
+
+@dataclass(slots=True)
+class Vectorized:
+    """Embedded texts, and by whom."""
+
+    embedder: Embedder
+    sets: list[Embedded]
+    #: For ``stats["cloud"]``; None for a task that nobody meant for the cloud.
+    note: dict[str, Any] | None = field(default=None)
+
+    def cost(self) -> dict[str, Any]:
+        """The task's cost; fees are on the attempt's bill."""
+        return {
+            "tokens": sum(s.tokens for s in self.sets),
+            "cached_tokens": sum(s.cached_tokens for s in self.sets),
+            "vector_model": self.embedder.model.key,
+        }
+
+    def stats(self) -> dict[str, Any]:
+        """What the result says about the cloud."""
+        return {} if self.note is None else {"cloud": self.note}
+
+
+def choice_for(runtime: Runtime, task: TaskRow, wish: CloudPolicy | None) -> CloudChoice:
+    """The policy as it is now, which may be stricter than when the task was accepted. Raises ``CloudRefused``."""
+    from_cloud = runtime.settings.embedding.embedder in PROVIDERS
+    if not from_cloud and (wish is None or not wish.allowed):
+        return choose(None, wish.model_dump() if wish else None, runtime.settings)
+    policy = runtime.store.cloud_policy(task.tenant)
+    return choose(policy, wish.model_dump() if wish else None, runtime.settings)
+
+
+def vectorize(
+    runtime: Runtime,
+    task: TaskRow,
+    wish: CloudPolicy | None,
+    model: str | None,
+    sets: Sequence[tuple[Sequence[str], EmbedKind]],
+    *,
+    on_progress: OnProgress,
+) -> Vectorized:
+    """Embed every set with one model.
+
+    When the chosen provider fails and policy allows it, **everything** is embedded again locally: vectors of two
+    models never meet. Raises ``CloudRefused``, or ``ProviderError`` where no fallback is allowed.
+    """
+    choice = choice_for(runtime, task, wish)
+    if choice.provider is None:
+        return _with(runtime, task, runtime.embedder(model), sets, on_progress)
+    try:
+        return _in_cloud(runtime, task, choice, model, sets, on_progress)
+    except (ProviderError, UnsupportedModel, MissingExtra) as error:
+        if not choice.fallback:
+            raise
+        log.warning("task %s: %s; everything is embedded locally", task.id, error.message)
+        reason = error.message
+    done = _with(runtime, task, runtime.local_embedder(), sets, on_progress)
+    done.note = {"provider": choice.provider, "fallback": "local", "reason": reason}
+    return done
+
+
+def _in_cloud(
+    runtime: Runtime,
+    task: TaskRow,
+    choice: CloudChoice,
+    model: str | None,
+    sets: Sequence[tuple[Sequence[str], EmbedKind]],
+    on_progress: OnProgress,
+) -> Vectorized:
+    assert choice.provider is not None
+    provider = runtime.provider(choice.provider, model)
+    budget = budget_for(runtime, task, choice)
+    if choice.max_usd_day is not None:  # a call without a known price cannot be held against the day's ceiling either
+        budget.usd = choice.max_usd_day if budget.usd is None else min(budget.usd, choice.max_usd_day)
+    embedder = provider.within(budget)
+    if not provider.known:
+        with _Meter(runtime, task, choice, provider, budget) as meter:
+            meter.hold([PROBE])
+            _ = embedder.model
+    done = Vectorized(embedder, [])
+    for texts, kind in sets:
+        # Money is held for what is missing alone, once it is known, and before any of it is sent.
+        meter = _Meter(runtime, task, choice, provider, budget)
+        with meter:
+            done.sets.append(
+                embed(runtime, task, embedder, texts, kind=kind, on_progress=on_progress, before=meter.hold)
+            )
+    done.note = {"provider": provider.provider}
+    return done
+
+
+def budget_for(runtime: Runtime, task: TaskRow, choice: CloudChoice) -> Budget:
+    """What the task may spend of money and time; half of the time is kept for a fallback."""
+    limit = runtime.settings.queue.task_time_limit
+    left = limit
+    if task.deadline_at is not None and task.lease_until is not None:
+        # Both are the database's clock: the lease was given at the claim.
+        claimed = task.lease_until.timestamp() - runtime.settings.queue.lease_seconds
+        left = min(limit, task.deadline_at.timestamp() - claimed)
+    share = _SHARE if choice.fallback else 0.95
+    return Budget(usd=choice.max_usd, until=time.monotonic() + max(0.1, left * share))
+
+
+class _Meter:
+    """Holds the estimate against the day's ceiling before texts leave, and corrects it afterwards."""
+
+    def __init__(
+        self, runtime: Runtime, task: TaskRow, choice: CloudChoice, provider: ProviderEmbedder, budget: Budget
+    ) -> None:
+        self._runtime, self._task, self._choice = runtime, task, choice
+        self._provider, self._budget = provider, budget
+        self._stack = contextlib.ExitStack()
+
+    def hold(self, texts: Sequence[str]) -> None:
+        """Called with the texts that nobody has embedded yet. Raises ``BudgetExceeded``."""
+        _, usd = self._provider.estimate(texts)
+        _check(self._budget, usd, self._provider.provider)
+        self._stack.enter_context(
+            metered(self._runtime, self._task, self._choice, self._provider.provider, self._budget, usd or 0.0)
+        )
+
+    def __enter__(self) -> _Meter:
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self._stack.close()
+
+
+def _check(budget: Budget, usd: float | None, provider: str) -> None:
+    if budget.usd is None:
+        return
+    if usd is None:
+        raise BudgetExceeded(f"No price is known for {provider}'s model, so a ceiling cannot be kept.")
+    if budget.spent_usd + usd > budget.usd:
+        raise BudgetExceeded(
+            f"The task may cost about ${budget.spent_usd + usd:.6f} at {provider}; its ceiling is ${budget.usd:.6f}."
+        )
+
+
+@contextlib.contextmanager
+def metered(
+    runtime: Runtime, task: TaskRow, choice: CloudChoice, provider: str, budget: Budget, usd: float
+) -> Iterator[None]:
+    """Count ``usd`` as spent today, let the block spend from ``budget``, then write what it really was.
+
+    Raises ``BudgetExceeded`` when the day's ceiling does not cover the estimate.
+    """
+    day = runtime.store.hold_cloud_usd(task.tenant, usd, choice.max_usd_day)
+    if day is None:
+        raise BudgetExceeded(f"The tenant's ceiling of ${choice.max_usd_day:.6f} a day does not cover this task.")
+    before_usd, before_tokens = budget.spent_usd, budget.spent_tokens
+    runtime.store.record_cloud(task, provider)
+    runtime.bill.provider = provider
+    try:
+        yield
+    finally:
+        spent, tokens = budget.spent_usd - before_usd, budget.spent_tokens - before_tokens
+        runtime.bill.usd += spent
+        runtime.bill.tokens += tokens
+        runtime.store.settle_cloud_usd(task.tenant, day, change=spent - usd, tokens=tokens)
+
+
+def _with(
+    runtime: Runtime,
+    task: TaskRow,
+    embedder: Embedder,
+    sets: Sequence[tuple[Sequence[str], EmbedKind]],
+    on_progress: OnProgress,
+) -> Vectorized:
+    return Vectorized(
+        embedder,
+        [embed(runtime, task, embedder, texts, kind=kind, on_progress=on_progress) for texts, kind in sets],
+    )
