@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from tests.live import LiveService
+
+# Long enough for a machine that does other work as well; what is awaited is still an event.
+expect.set_options(timeout=60_000)
 
 OUTPUT = Path(__file__).resolve().parents[2] / "ci-output"
 FLAGS = [
@@ -81,7 +87,7 @@ class Watch:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A fresh profile. Afterwards: no script error, no breach of the policy, no request to anybody else."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     watch = Watch(context)
     yield context
     context.close()
@@ -112,3 +118,49 @@ def picture(page: Page, name: str, *, whole: bool = False) -> None:
         page.screenshot(path=OUTPUT / f"{name}.png", full_page=whole)
     except Error as error:  # a picture is a by-product: its failure must not hide the test's own
         print(f"no screenshot {name}: {error}")
+
+
+TOPICS = {
+    "cat": "my grey cat {} sleeps on the warm sofa cushion",
+    "bread": "sourdough bread dough {} rises in the oven kitchen",
+    "climb": "climbing boulder wall {} chalk rope gym evening",
+}
+WORDS = ["amber", "birch", "cedar", "dahlia", "elm", "fern", "ginkgo", "hazel", "iris", "juniper", "kale", "oak"]
+
+
+def memories(marker: str, each: int = 12) -> str:
+    """Lines in three clear topics; ``marker`` keeps one test's tasks apart from another's."""
+    return "\n".join(t.format(f"{WORDS[i % 12]} {marker}") for t in TOPICS.values() for i in range(each))
+
+
+def paste(page: Page, text: str, user: str) -> None:
+    """Bring memories by hand."""
+    view(page, "try")
+    page.get_by_role("textbox", name="Paste memories").fill(text)
+    page.get_by_label("Remembered of").fill(user)
+    page.get_by_role("button", name="Find the themes").click()
+
+
+def view(page: Page, name: str) -> None:
+    """Go to a view, as its link does."""
+    page.goto(page.url.split("#")[0] + f"#/{name}")
+
+
+def wait_for_map(page: Page) -> None:
+    """Until the themes are there."""
+    expect(page.get_by_role("application", name=re.compile(r"Map of \d+ memories in \d+ theme"))).to_be_visible()
+
+
+def theme_buttons(page: Page) -> list[str]:
+    """The legend's entries."""
+    return page.locator(".legend .name").all_inner_texts()
+
+
+@contextmanager
+def nobody_works(service: LiveService) -> Iterator[None]:
+    """No worker takes a task for the length of the block."""
+    service.kill("worker", signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        service.kill("worker", signal.SIGCONT)

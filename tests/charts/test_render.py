@@ -135,6 +135,24 @@ def test_a_timeline_of_an_analysis_needs_no_dates() -> None:
     assert colours(render("timeline", analyze_result(), {}, width=400)) > 20
 
 
+def test_a_timeline_marks_bursts_and_changes_with_their_p_value() -> None:
+    result = analyze_result()
+    plain = pixels(render("timeline", result, {}, width=600))
+    result["patterns"] = [
+        {"kind": "burst", "p_value": 0.0002, "details": {"from": "2026-05-02", "to": "2026-05-03"}},
+        {"kind": "rate_change", "p_value": 0.01, "details": {"since": "2026-05-04"}},
+        {"kind": "rate_change", "p_value": 0.01, "details": {"since": "2031-01-01"}},  # after the last memory
+        {"kind": "burst", "p_value": 0.01, "details": {}},  # without its days there is nothing to mark
+        {"kind": "weekly_rhythm", "p_value": 0.01, "details": {"from": "2026-05-02"}},  # no stretch of time
+    ]
+    marked = pixels(render("timeline", result, {}, width=600))
+    # The band of the burst covers its two days of four, above the bars as well.
+    shade = pixels(render("timeline", result | {"patterns": result["patterns"][:1]}, {}, width=600))
+    row = shade[100, :, 0] - plain[100, :, 0]
+    assert 0.3 < (np.abs(row) > 0.02).mean() < 0.7
+    assert not np.array_equal(marked, shade)
+
+
 @pytest.mark.parametrize("width", [0, 199, 3001])
 def test_an_impossible_width_is_refused(width: int) -> None:
     with pytest.raises(InvalidInput, match="200 to 3000"):

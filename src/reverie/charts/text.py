@@ -1,4 +1,4 @@
-"""Text that can be drawn: fonts with a fallback for CJK and symbols, and nothing left that no font has."""
+"""Text that can be drawn: fonts with a fallback for CJK and symbols, emoji, and nothing left that no font has."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 from matplotlib import font_manager
 from matplotlib.font_manager import FontProperties
 from matplotlib.ft2font import FT2Font
+
+from reverie.charts.emoji import emoji
 
 __all__ = ["Fonts", "drawable", "fonts", "shorten"]
 
@@ -81,11 +83,20 @@ def _charmap(path: str) -> set[int]:
 def drawable(text: str, known: frozenset[int] | None = None) -> str:
     """``text`` on one line, without what the fonts cannot draw (never a box in its place).
 
-    A letter without a glyph loses its accents first: better a plain letter than none.
+    A letter without a glyph loses its accents first: better a plain letter than none. ``known`` stands for the fonts
+    of this machine, its emoji included.
     """
+    pictures = emoji() if known is None else None
     known = fonts().known if known is None else known
+    text = unicodedata.normalize("NFC", text)
+    pieces = pictures.pieces(text) if pictures else [(text, False)]
+    out = [piece if is_emoji else _letters(piece, known) for piece, is_emoji in pieces]
+    return _SPACE.sub(" ", "".join(out)).strip()
+
+
+def _letters(text: str, known: frozenset[int]) -> str:
     out: list[str] = []
-    for char in unicodedata.normalize("NFC", text):
+    for char in text:
         if char.isspace():
             out.append(" ")
         elif unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn") or 0xFE00 <= ord(char) <= 0xFE0F:
@@ -94,7 +105,7 @@ def drawable(text: str, known: frozenset[int] | None = None) -> str:
             out.append(char)
         else:
             out += [c for c in unicodedata.normalize("NFKD", char) if ord(c) in known and not unicodedata.combining(c)]
-    return _SPACE.sub(" ", "".join(out)).strip()
+    return "".join(out)
 
 
 def shorten(text: str, chars: int) -> str:

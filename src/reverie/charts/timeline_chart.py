@@ -1,7 +1,8 @@
-"""The timeline: memories per day, week or month, stacked by theme."""
+"""The timeline: memories per day, week or month, stacked by theme; bursts and changes with their p-value."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -64,7 +65,8 @@ def draw_timeline(
     bottom: float = sheet.height - sheet.margin
     if len(layers) > 1 or days:
         bottom = _draw_legend(sheet, layers)
-    _draw_bars(sheet, layers, buckets, (sheet.margin, start, sheet.width - sheet.margin, bottom))
+    found = _found(result.get("patterns") or [], last)
+    _draw_bars(sheet, layers, buckets, (sheet.margin, start, sheet.width - sheet.margin, bottom), found)
     return sheet.png()
 
 
@@ -125,7 +127,51 @@ def _draw_legend(sheet: Sheet, layers: Sequence[_Layer]) -> float:
     return top - sheet.body * 0.4
 
 
-def _draw_bars(sheet: Sheet, layers: Sequence[_Layer], buckets: Buckets, box: Box) -> None:
+def _found(patterns: Sequence[Mapping[str, Any]], last: date) -> list[tuple[date, date, str]]:
+    """First and last day and the p-value of bursts and changes, earliest first."""
+    out = []
+    for pattern in patterns:
+        details = pattern.get("details") or {}
+        begin = day_of(str(details.get("from") or details.get("since") or ""))
+        if pattern["kind"] in ("burst", "rate_change") and begin is not None:
+            end = day_of(str(details.get("to") or "")) or last
+            p = float(pattern["p_value"])
+            out.append((begin, max(begin, end), "p < 0.001" if p < 0.001 else f"p {p:.2g}"))
+    return sorted(out)
+
+
+def _draw_found(
+    sheet: Sheet,
+    found: Sequence[tuple[date, date, str]],
+    buckets: Buckets,
+    x: Any,
+    step: float,
+    top: float,
+    floor: float,
+) -> None:
+    size = sheet.body * 0.82
+    free = -1.0
+    for begin, end, p_value in found:
+        first, after = (bisect_right(buckets.starts, day) - 1 for day in (begin, end))
+        if after < 0:
+            continue
+        left, right = float(x[max(0, first)] - step / 2), float(x[after] + step / 2)
+        band = Rectangle((left, top), right - left, floor - top, facecolor=sheet.paper.ink, alpha=0.07, linewidth=0)
+        sheet.axes.add_patch(band)
+        wide = sheet.measure(p_value, size)[0]
+        place = min(left + size * 0.3, sheet.width - sheet.margin - wide)
+        if place > free:
+            sheet.text(place, top + size * 0.25, p_value, size, colour=sheet.paper.muted)
+            free = place + wide + size * 0.5
+
+
+def _draw_bars(
+    sheet: Sheet,
+    layers: Sequence[_Layer],
+    buckets: Buckets,
+    box: Box,
+    found: Sequence[tuple[date, date, str]],
+) -> None:
     size = sheet.body * 0.88
     heights = np.sum([layer.counts for layer in layers], axis=0)
     ticks = [int(t) for t in MaxNLocator(nbins=4, integer=True, min_n_ticks=1).tick_values(0, max(1, heights.max()))]
@@ -133,7 +179,8 @@ def _draw_bars(sheet: Sheet, layers: Sequence[_Layer], buckets: Buckets, box: Bo
     peak = max(1, *ticks)
     left = box[0] + sheet.measure(f"{peak:,}", size)[0] + size * 0.7
     floor = box[3] - size * 1.9
-    scale = (floor - box[1] - size) / peak
+    # The line of p-values has a row of its own above the bars.
+    scale = (floor - box[1] - size * (2.2 if found else 1.0)) / peak
     for tick in ticks:
         y = floor - tick * scale
         sheet.axes.plot([left, box[2]], [y, y], color=sheet.paper.faint, linewidth=1, zorder=1)
@@ -141,6 +188,7 @@ def _draw_bars(sheet: Sheet, layers: Sequence[_Layer], buckets: Buckets, box: Bo
     step = (box[2] - left) / len(buckets.starts)
     bar = min(step * 0.82, sheet.body * 5)
     x = left + step * (np.arange(len(buckets.starts)) + 0.5)
+    _draw_found(sheet, found, buckets, x, step, box[1], floor)
     base: Any = np.zeros(len(buckets.starts))
     for layer in layers:
         tall = layer.counts * scale

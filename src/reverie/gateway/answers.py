@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from typing import cast
+from collections.abc import Awaitable
+from typing import Any, cast
 
+import orjson
 import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 
 from reverie.queue.cache import GONE_TTL, PUT_SCRIPT, TTL, answer_key, gone_key, vector_key
+from reverie.queue.presence import WORKERS, presence_key
 
 __all__ = ["AnswerCache"]
 
@@ -58,6 +61,22 @@ class AnswerCache:
             return bool(await self._redis.ping())
         except (RedisError, OSError, TimeoutError):
             return False
+
+    async def workers(self) -> list[dict[str, Any]] | None:
+        """Workers that gave a sign of life in the last seconds, by name; None when Redis cannot be asked."""
+        if not self._usable():
+            return None
+        assert self._redis is not None
+        try:
+            names = sorted(await cast("Awaitable[set[bytes]]", self._redis.smembers(WORKERS)))
+            found = await self._redis.mget([presence_key(name.decode()) for name in names]) if names else []
+            silent = [name for name, about in zip(names, found, strict=True) if about is None]
+            if silent:
+                await self._redis.srem(WORKERS, *silent)
+        except (RedisError, OSError, TimeoutError) as error:
+            self._away(error)
+            return None
+        return [orjson.loads(about) for about in found if about is not None]
 
     async def get(self, tenant: str, user_id: str, content_hash: bytes) -> bytes | None:
         """An encoded Task with its result."""

@@ -394,7 +394,7 @@ class GatewayStore:
         return [TaskRow.of(row) for row in await self._rows("unfinished", tenant=tenant)]
 
     async def count_by_status(self, tenant: str) -> list[dict[str, Any]]:
-        """Tasks of the last day by lane and status."""
+        """Tasks of the last day by lane and status, with what they cost."""
         return await self._rows("count_by_status", tenant=tenant)
 
     # -- the sweeper's ---------------------------------------------------------------------------

@@ -410,7 +410,9 @@ ON CONFLICT (tenant) DO UPDATE SET previous = webhook_secrets.secret, secret = e
 
 -- name: count_by_status
 -- One tenant's tasks of the last day, for the status page.
-SELECT lane, status, dead, count(*) AS n FROM tasks
+SELECT lane, status, dead, count(*) AS n, count(*) FILTER (WHERE attempts > 1) AS retried,
+       sum(tokens)::bigint AS tokens, sum(compute_ms)::float8 AS compute_ms, sum(usd)::float8 AS usd
+FROM tasks
 WHERE tenant = %(tenant)s AND operation <> 'chart' AND created_at > clock_timestamp() - interval '1 day'
 GROUP BY lane, status, dead;
 

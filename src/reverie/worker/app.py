@@ -16,6 +16,7 @@ from celery import Celery, signals
 
 from reverie.errors import InvalidInput
 from reverie.queue import QUEUES, TASK_NAME, broker_name, make_celery
+from reverie.queue.presence import Presence
 from reverie.settings import Settings
 from reverie.worker.health import serve_health
 from reverie.worker.wake import OVERDUE, Pulse, steady_consumer, waker
@@ -116,6 +117,10 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
     app = make_worker_app(settings, queues, pulse)
     if settings.queue.worker_port:
         serve_health(pulse, settings.server.host, settings.queue.worker_port)
+    redis_url = settings.server.redis_url
+    presence = Presence(redis_url.get_secret_value() if redis_url else None, queues, concurrency)
+    signals.worker_ready.connect(lambda **_: presence.start(), weak=False)
+    signals.worker_shutdown.connect(lambda **_: presence.stop(), weak=False)
     argv = [
         "worker",
         "--pool=prefork",

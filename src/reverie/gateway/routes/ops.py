@@ -54,7 +54,7 @@ async def metrics(state: GatewayState) -> Response:
 
 @versioned.get("/status", operation_id="getStatus")
 async def status(state: GatewayState, key: Reader) -> dict[str, Any]:
-    """A summary for people: queues, the day's tasks, cache, recovery."""
+    """A summary for people: queues, workers, the day's tasks, cache, recovery."""
     queues = await state.store.queued()
     counts = await state.store.count_by_status(key.tenant)
     looks = state.answers.hits + state.answers.misses
@@ -63,6 +63,7 @@ async def status(state: GatewayState, key: Reader) -> dict[str, Any]:
             {"queue": queue, "waiting": waiting, "oldest_seconds": round(oldest, 3)}
             for queue, (waiting, oldest) in sorted(queues.items())
         ],
+        "workers": await state.answers.workers(),
         "tasks": counts,
         "cache": {"hits": state.answers.hits, "misses": state.answers.misses,
                   "hit_rate": round(state.answers.hits / looks, 4) if looks else None},

@@ -5,11 +5,17 @@ import { h, put } from "./dom.js";
 import * as live from "./live.js";
 import { forget, model, on, openUser, resume } from "./model.js";
 import { applyMode, mode, toggleMode } from "./palette.js";
+import * as graph from "./views/graph.js";
+import * as importance from "./views/importance.js";
+import * as themes from "./views/themes.js";
+import * as time from "./views/time.js";
+import * as tryIt from "./views/try.js";
+import * as work from "./views/work.js";
 
-const VIEWS = { try: ["Try it", () => import("./views/try.js")], themes: ["Themes", () => import("./views/themes.js")], graph: ["Graph", () => import("./views/graph.js")], time: ["Time", () => import("./views/time.js")], importance: ["Importance", () => import("./views/importance.js")], work: ["Work", () => import("./views/work.js")] };
+// All views come with the page: one that had to be fetched would be missing just when the service is away.
+const VIEWS = { try: ["Try it", tryIt.mount], themes: ["Themes", themes.mount], graph: ["Graph", graph.mount], time: ["Time", time.mount], importance: ["Importance", importance.mount], work: ["Work", work.mount] };
 const app = document.getElementById("app");
 let leave = null;
-let shown = 0;
 let present = "";
 
 applyMode();
@@ -89,8 +95,6 @@ function begin() {
   // The view appears at once; what it shows follows.
   const back = resume();
   route();
-  // The other views come along while there is time, so that they are there when the service is not.
-  setTimeout(() => Object.values(VIEWS).forEach(([, load]) => load().catch(() => {})), 300);
   back.then((resumed) => !resumed && !location.hash && route()).catch(() => {});
 }
 
@@ -121,19 +125,16 @@ function whose() {
   return h("span", { class: "whose" }, pick, list);
 }
 
-async function route() {
+function route() {
   if (!hasKey()) return;
   const asked = location.hash.replace(/^#\/?/, "").split("?")[0];
   const name = VIEWS[asked] ? asked : model.user ? "themes" : "try";
-  const turn = ++shown;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.dataset.view === name) {
       link.setAttribute("aria-current", "page");
       link.scrollIntoView({ inline: "nearest", block: "nearest" });
     } else link.removeAttribute("aria-current");
   }
-  const { mount } = await VIEWS[name][1]();
-  if (turn !== shown) return;
   leave?.();
   leave = null;
   present = name;
@@ -142,7 +143,7 @@ async function route() {
   if (!view) return;
   view.className = name;
   scrollTo(0, 0);
-  leave = mount(view) ?? null;
+  leave = VIEWS[name][1](view) ?? null;
 }
 
 let nextTry = 0;

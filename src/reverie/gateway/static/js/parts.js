@@ -101,8 +101,8 @@ export function memoryList(ids, { pick, step = 8, label }) {
   return h("div", {}, list, more);
 }
 
-/** A menu of downloads: [[name, how to make a Blob, file name]]. */
-export function exportMenu(items) {
+/** A menu of downloads: [[name, how to make a Blob, file name]]; closed to the hand until `ready()`. */
+export function exportMenu(items, ready = () => true) {
   const menu = h("details", { class: "menu" }, h("summary", {}, "Export"));
   const list = h("div", { class: "items" });
   for (const [name, make, file] of items)
@@ -117,7 +117,13 @@ export function exportMenu(items) {
         },
       }, name),
     );
+  const later = h("p", { class: "help", hidden: true }, "Not there yet.");
+  list.append(later);
   menu.append(list);
+  menu.addEventListener("toggle", () => {
+    later.hidden = !!ready();
+    for (const button of list.querySelectorAll("button")) button.disabled = !ready();
+  });
   menu.addEventListener("keydown", (e) => {
     if (e.key !== "Escape" || !menu.open) return;
     menu.open = false;

@@ -352,6 +352,11 @@ export class Scene {
     this.redraw();
   }
 
+  /** Whether any of these is in the window. */
+  sees(ids) {
+    return ids.map((id) => this.index.get(id)).some((p) => p && p.sx >= 0 && p.sy >= 0 && p.sx <= this.width && p.sy <= this.height);
+  }
+
   /** The nearest point in a direction, for the arrow keys. */
   towards(dx, dy) {
     const from = this.index.get(this.selected);

@@ -64,7 +64,7 @@ export function mount(root) {
             ["Connections as CSV", () => csvFile([["source", "target", "weight", "kind"], ...all.map((e) => [e.a.id, e.b.id, e.weight, e.kind])]), "graph.csv"],
             ["This view as PNG", () => canvasPng(canvas), "graph.png"],
             ["This view as SVG", () => sceneSvg(scene, "Graph of memories"), "graph.svg"],
-          ]),
+          ], () => drawn),
         ),
         h(
           "div",

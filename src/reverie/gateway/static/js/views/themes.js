@@ -1,6 +1,6 @@
 // The map of themes.
 
-import { announce, day, h, memories as howMany, percent, put, said } from "../dom.js";
+import { announce, count, day, h, memories as howMany, percent, put, said } from "../dom.js";
 import { canvasPng, jsonFile, sceneSvg, themesCsv } from "../files.js";
 import { cluster, emit, model, on, recall, solo, themeName, themeOf, themes, toggle } from "../model.js";
 import { colour } from "../palette.js";
@@ -69,7 +69,7 @@ export function mount(root) {
             ["Memories as CSV", themesCsv, "themes.csv"],
             ["This view as PNG", () => canvasPng(canvas), "map.png"],
             ["This view as SVG", () => sceneSvg(scene, "Map of themes"), "map.svg"],
-          ]),
+          ], () => drawn),
         ),
         h(
           "div",
@@ -189,11 +189,15 @@ function changesStrip(result) {
   const lines = [];
   const list = themes();
   if (result.born.length && result.born.length < list.length) lines.push(h("li", { class: "born" }, h("b", {}, "New: "), result.born.slice(0, 6).flatMap((id, i) => [i ? ", " : "", label(id)]), result.born.length > 6 && ` and ${result.born.length - 6} more`));
-  for (const merge of result.merged) lines.push(h("li", { class: "merged" }, h("b", {}, "Merged: "), `${merge.themes.length} themes became `, label(merge.into)));
-  for (const split of result.split) lines.push(h("li", { class: "split-up" }, h("b", {}, "Split: "), "one theme became ", split.into.flatMap((id, i) => [i ? ", " : "", label(id)])));
-  if (result.gone.length) lines.push(h("li", { class: "gone" }, h("b", {}, "Gone: "), `${result.gone.length} theme${result.gone.length === 1 ? "" : "s"}`));
+  const some = (list, kind, one, many) => {
+    for (const item of list.slice(0, 3)) lines.push(one(item));
+    if (list.length > 3) lines.push(h("li", { class: kind }, many(list.length - 3)));
+  };
+  some(result.merged, "merged", (merge) => h("li", { class: "merged" }, h("b", {}, "Merged: "), `${merge.themes.length} themes became `, label(merge.into)), (n) => `and ${n} more merged`);
+  some(result.split, "split-up", (split) => h("li", { class: "split-up" }, h("b", {}, "Split: "), "one theme became ", split.into.flatMap((id, i) => [i ? ", " : "", label(id)])), (n) => `and ${n} more split`);
+  if (result.gone.length) lines.push(h("li", { class: "gone" }, h("b", {}, "Gone: "), count(result.gone.length, "theme")));
   if (!lines.length) return null;
-  return h("section", { class: "changes", "aria-labelledby": "changes-title" }, h("h2", { id: "changes-title" }, "Since last time"), h("ul", {}, lines.slice(0, 8)));
+  return h("section", { class: "changes", "aria-labelledby": "changes-title" }, h("h2", { id: "changes-title" }, "Since last time"), h("ul", {}, lines));
 }
 
 function legendList(pick, scene) {
@@ -212,6 +216,8 @@ function legendList(pick, scene) {
         scene.draw();
         if (now) for (const other of document.querySelectorAll(".legend .name[aria-expanded=true]")) if (other !== open) other.click();
         scene.focus = now ? new Set(ids) : scene.focus;
+        // What is opened is also seen, wherever the map was moved to.
+        if (now && !scene.sees(ids)) scene.fit();
       },
     }, said(name), h("span", { class: "size" }, String(size)));
     const swatch = h("button", { class: "swatch", "aria-pressed": "true", "aria-label": `${name}: on the map`, title: "Show or hide", onclick: () => toggle(id) });

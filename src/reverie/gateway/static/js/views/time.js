@@ -138,7 +138,7 @@ function plotOf(node, { starts, weekly, rows }, found, reading) {
       cursor: { y: false, points: { show: false } },
       scales: { x: { time: true, range: (_, low, high) => [low - (weekly ? 4 : 0.6) * 86_400, high + (weekly ? 4 : 0.6) * 86_400] }, y: { range: (_, low, high) => [0, Math.max(1, high * 1.06)] } },
       axes: [
-        { stroke: muted, font, grid: { show: false }, ticks: { stroke: line }, space: 70, incrs: [86_400, 2 * 86_400, 7 * 86_400, 14 * 86_400, 28 * 86_400, 56 * 86_400, 91 * 86_400, 182 * 86_400, 365 * 86_400], values: (_, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleDateString(undefined, DATE)) },
+        { stroke: muted, font, grid: { show: false }, ticks: { stroke: line }, splits: (u, _, low, high) => ticksOf(starts, low, high, u.bbox.width / (devicePixelRatio || 1)), values: (_, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleDateString(undefined, DATE)) },
         { stroke: muted, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] },
       ],
       series: [{}, ...used.map((r) => ({ label: r.name, fill: r.colour(), width: 0, paths: bars, points: { show: false } })).reverse()],
@@ -157,6 +157,14 @@ function plotOf(node, { starts, weekly, rows }, found, reading) {
     [starts.map((t) => t / 1000), ...sums.reverse()],
     node,
   );
+}
+
+/** Under every bar, or every second, fourth ...: as many as have room. A tick between bars would name no bar. */
+function ticksOf(starts, low, high, wide) {
+  const shown = starts.map((t) => t / 1000).filter((t) => t >= low && t <= high);
+  const room = Math.max(1, Math.floor(wide / 72));
+  const step = [1, 2, 4, 7, 8, 13, 26, 52, 104].find((n) => shown.length / n <= room) ?? Math.ceil(shown.length / room);
+  return shown.filter((_, i) => i % step === 0);
 }
 
 /** Bursts and changes as bands with their p-value. */

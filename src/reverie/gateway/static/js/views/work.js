@@ -12,12 +12,13 @@ export function mount(root) {
   const tasks = new Map();
   const lanes = h("div", { class: "lanes" });
   const failures = h("div", {});
+  const recovered = h("div", {});
   const system = h("div", {});
   const problem = h("div", { role: "alert" });
   const rows = new Map(); // task id -> node, so that a tick changes no focus
   put(
     root,
-    h("div", { class: "page" }, h("h1", { class: "sr" }, "Work"), problem, h("section", { "aria-labelledby": "system-title" }, h("h2", { id: "system-title", class: "sr" }, "System"), system), failures, lanes),
+    h("div", { class: "page" }, h("h1", { class: "sr" }, "Work"), problem, h("section", { "aria-labelledby": "system-title" }, h("h2", { id: "system-title", class: "sr" }, "System"), system), failures, lanes, recovered),
   );
   const boxes = new Map(
     LANES.map(([lane, name, help]) => {
@@ -60,6 +61,7 @@ export function mount(root) {
       if (wanted.length !== list.children.length || wanted.some((node, i) => list.children[i] !== node)) list.replaceChildren(...wanted);
     }
     const bad = all.filter((task) => task.status === "failed").slice(0, 8);
+    put(recovered, recoveryList(all.filter((task) => task.attempts > 1 && task.status !== "failed").slice(0, 8)));
     put(failures, bad.length > 0 && h("section", { class: "card failures", "aria-labelledby": "fail-title" }, h("h2", { id: "fail-title" }, "Failed"), h("ul", { class: "tasks" }, bad.map(failed))));
   }
 
@@ -120,6 +122,18 @@ export function mount(root) {
   };
 }
 
+/** What a worker left behind and another took over. */
+function recoveryList(list) {
+  if (!list.length) return null;
+  const words = { queued: "waits for another", running: "is done by another", succeeded: "was done by another", cancelled: "was cancelled then" };
+  return h(
+    "section",
+    { class: "card", "aria-labelledby": "recovery-title" },
+    h("h2", { id: "recovery-title" }, "Recovered ", h("small", {}, "a worker fell silent or left; the task went on")),
+    h("ul", { class: "tasks" }, list.map((task) => h("li", { class: "task", "data-status": task.status }, h("div", { class: "what" }, h("strong", {}, task.operation), said(task.user_id, { class: "user" }), h("span", { class: "facts" }, `${words[task.status]}, attempt ${task.attempts}, ${age(task)}`))))),
+  );
+}
+
 /** An answer from before an event must not undo it. */
 const newer = (known, task) => known && ENDED.includes(known.status) && !ENDED.includes(task.status) && known.attempts >= task.attempts;
 
@@ -142,21 +156,43 @@ function costs(cost) {
 
 function systemPanel(status, ready) {
   const tile = (name, value, help) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, value), help && h("dd", { class: "help" }, help));
-  const tiles = [];
-  if (status) {
-    const waiting = (status.queues ?? []).reduce((sum, q) => sum + q.waiting, 0);
-    const oldest = Math.max(0, ...(status.queues ?? []).map((q) => q.oldest_seconds ?? 0));
-    tiles.push(tile("Waiting", number(waiting), waiting ? `oldest ${duration(oldest)}; ${status.queues.filter((q) => q.waiting).map((q) => `${q.queue} ${q.waiting}`).join(", ")}` : "all queues are empty"));
-    const workers = Array.isArray(status.workers) ? status.workers.length : status.workers;
-    if (workers !== undefined && workers !== null) tiles.push(tile("Workers", number(workers)));
-    if (status.cache) tiles.push(tile("Cache hits", status.cache.hit_rate === null || status.cache.hit_rate === undefined ? "–" : percent(status.cache.hit_rate), `${number(status.cache.hits ?? 0)} of ${number((status.cache.hits ?? 0) + (status.cache.misses ?? 0))} looks`));
-    if (status.recovery) {
-      const repairs = Object.entries(status.recovery).filter(([name]) => name !== "retired");
-      const sum = repairs.reduce((total, [, n]) => total + n, 0);
-      tiles.push(tile("Recovered", number(sum), sum ? repairs.filter(([, n]) => n).map(([name, n]) => `${name.replaceAll("_", " ")} ${n}`).join(", ") : "nothing had to be repaired"));
-    }
-    if (status.sockets !== undefined) tiles.push(tile("Listening", number(status.sockets), "open sockets"));
-  }
+  const tiles = status ? [waitingTile, workersTile, dayTile, cacheTile, recoveryTile, (s) => (s.sockets === undefined ? null : ["Listening", number(s.sockets), "open sockets"])].map((make) => make(status)).filter(Boolean).map((parts) => tile(...parts)) : [];
   for (const [name, state] of Object.entries(ready?.checks ?? {})) tiles.push(h("div", { class: `tile check ${state === "ok" ? "ok" : "bad"}` }, h("dt", {}, name), h("dd", {}, state)));
   return tiles.length ? h("dl", { class: "tiles" }, tiles) : h("p", { class: "help" }, "The service does not report on itself.");
+}
+
+// Each tile: what it is called, its figure, and a line about it.
+
+function waitingTile({ queues = [] }) {
+  const waiting = queues.reduce((sum, q) => sum + q.waiting, 0);
+  const oldest = Math.max(0, ...queues.map((q) => q.oldest_seconds ?? 0));
+  return ["Waiting", number(waiting), waiting ? `oldest ${duration(oldest)}; ${queues.filter((q) => q.waiting).map((q) => `${q.queue} ${q.waiting}`).join(", ")}` : "all queues are empty"];
+}
+
+function workersTile({ workers }) {
+  if (workers === undefined) return null;
+  if (workers === null) return ["Workers", "–", "cannot be asked for just now"];
+  const processes = workers.reduce((sum, worker) => sum + worker.processes, 0);
+  return ["Workers", number(processes), workers.length ? `${count(processes, "process", "processes")} in ${count(workers.length, "worker")}` : "none gave a sign of life: tasks wait"];
+}
+
+function dayTile({ tasks }) {
+  if (!Array.isArray(tasks)) return null;
+  const sum = (name, which = () => true) => tasks.filter(which).reduce((total, row) => total + (row[name] ?? 0), 0);
+  const failed = sum("n", (row) => row.status === "failed");
+  const cost = costs({ tokens: sum("tokens"), compute_ms: sum("compute_ms"), usd: sum("usd") });
+  return ["Last 24 hours", number(sum("n")), [failed ? `${failed} failed` : "", ...cost].filter(Boolean).join(", ") || "no task yet"];
+}
+
+function cacheTile({ cache }) {
+  if (!cache) return null;
+  const rate = cache.hit_rate === null || cache.hit_rate === undefined ? "–" : percent(cache.hit_rate);
+  return ["Cache hits", rate, `${number(cache.hits ?? 0)} of ${number((cache.hits ?? 0) + (cache.misses ?? 0))} looks`];
+}
+
+function recoveryTile({ recovery }) {
+  if (!recovery) return null;
+  const repairs = Object.entries(recovery).filter(([name]) => name !== "retired");
+  const sum = repairs.reduce((total, [, n]) => total + n, 0);
+  return ["Recovered", number(sum), sum ? repairs.filter(([, n]) => n).map(([name, n]) => `${name.replaceAll("_", " ")} ${n}`).join(", ") : "nothing had to be repaired"];
 }
