@@ -116,6 +116,8 @@ class _RetryLater(ReverieError):
         super().__init__(message, **extra)
         #: Seconds after which another try is likely to be accepted.
         self.retry_after = retry_after
+        #: Further headers of the answer.
+        self.headers: dict[str, str] = {}
 
 
 class TooManyRequests(_RetryLater):

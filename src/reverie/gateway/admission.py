@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from reverie.errors import ServiceUnavailable, TooManyRequests
 from reverie.settings import Limits
 from reverie.store import GatewayStore, Key
 
-__all__ = ["Admission"]
+__all__ = ["Admission", "rate_headers"]
 
 _FRESH = 1.0
 """Seconds for which counts from the database are good; submissions in between are added by hand."""
@@ -25,6 +26,15 @@ _LONGEST = 300.0
 class _Load:
     at: float
     in_flight: int
+
+
+def rate_headers(limit: int, remaining: int, reset: float) -> dict[str, str]:
+    """The RateLimit headers: submissions a minute, what is left now, seconds until all of it is there again."""
+    return {
+        "RateLimit-Limit": str(limit),
+        "RateLimit-Remaining": str(remaining),
+        "RateLimit-Reset": str(math.ceil(reset)),
+    }
 
 
 class Admission:
@@ -65,8 +75,14 @@ class Admission:
         level = min(float(limit), level + (now - at) * limit / 60)
         if level < 1:
             self._minutes[key.id] = (level, now)
-            raise TooManyRequests(f"This key may submit {limit} tasks a minute.", retry_after=(1 - level) * 60 / limit)
+            error = TooManyRequests(
+                f"This key may submit {limit} tasks a minute.", retry_after=(1 - level) * 60 / limit
+            )
+            error.headers = rate_headers(limit, 0, (limit - level) * 60 / limit)
+            raise error
         self._minutes[key.id] = (level - 1, now)
+        if len(self._minutes) > 10_000:  # keys that came and went
+            self._minutes = {name: spent for name, spent in self._minutes.items() if now - spent[1] < 60}
         return limit, int(level - 1), (limit - level + 1) * 60 / limit
 
     async def admit(self, tenant: str) -> None:

@@ -36,12 +36,18 @@ from reverie.queue import Dispatcher, make_celery
 from reverie.settings import Settings
 from reverie.store import Codec, GatewayStore
 
-__all__ = ["create_app"]
+__all__ = ["UNVERSIONED", "VERSIONED", "create_app"]
 
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+
+
+VERSIONED = (charts.router, tasks.router, results.router, users.router, webhook_routes.router, ops.versioned)
+"""Served as they are and under ``/v1``."""
+
+UNVERSIONED = (embeddings.router, ops.router)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -119,11 +125,11 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for router in (charts.router, tasks.router, results.router, users.router, webhook_routes.router, ops.versioned):
+    for router in VERSIONED:
         app.include_router(router, responses=_PROBLEMS)
         app.include_router(router, prefix="/v1", include_in_schema=False)
-    app.include_router(embeddings.router, responses=_PROBLEMS)
-    app.include_router(ops.router)
+    for router in UNVERSIONED:
+        app.include_router(router, responses=_PROBLEMS)
     static = files("reverie.gateway") / "static"
     if (static / "index.html").is_file():
         app.mount("/", StaticFiles(directory=str(static), html=True), name="dashboard")

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+from collections.abc import AsyncIterator
+
 from fastapi import Request
 
 from reverie.errors import InvalidInput, ReverieError, TooLarge
 
-__all__ = ["UnsupportedMediaType", "read_json_body"]
+__all__ = ["RequestTimeout", "SpooledBody", "UnsupportedMediaType", "read_json_body", "spool_json_body"]
+
+
+_SECONDS = 60.0
+"""Seconds in which a body must have arrived."""
+
+SPOOL_BYTES = 1024 * 1024
+"""Larger bodies are spooled."""
+
+
+class RequestTimeout(ReverieError):
+    """The request did not arrive in time."""
+
+    slug = "request-timeout"
+    status = 408
 
 
 class UnsupportedMediaType(ReverieError):
@@ -16,11 +34,63 @@ class UnsupportedMediaType(ReverieError):
     status = 415
 
 
+class SpooledBody:
+    """A large body in a memory file, which another process reads without its being sent there."""
+
+    def __init__(self) -> None:
+        self._fd = os.memfd_create("reverie-body")
+        self.path = f"/proc/{os.getpid()}/fd/{self._fd}"
+        self.size = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Append."""
+        self.size += len(chunk)
+        while chunk:
+            chunk = chunk[os.write(self._fd, chunk) :]
+
+    def close(self) -> None:
+        """Give the memory back; safe to call twice."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+async def spool_json_body(request: Request, limit: int) -> bytes | SpooledBody:
+    """Like ``read_json_body``, but where the system has memory files a large body is left in one; close it."""
+    _check_headers(request, limit)
+    chunks: list[bytes] = []
+    size = 0
+    spool: SpooledBody | None = None
+    try:
+        async for chunk in _chunks(request, limit):
+            size += len(chunk)
+            if spool is None and size > SPOOL_BYTES and hasattr(os, "memfd_create"):
+                spool = SpooledBody()
+                for piece in chunks:
+                    spool.write(piece)
+                chunks.clear()
+            if spool is None:
+                chunks.append(chunk)
+            else:
+                spool.write(chunk)
+    except BaseException:
+        if spool is not None:
+            spool.close()
+        raise
+    return spool or _joined(chunks)
+
+
 async def read_json_body(request: Request, limit: int) -> bytes:
     """The body's bytes.
 
-    Raises ``TooLarge`` beyond ``limit`` bytes, ``UnsupportedMediaType`` for compressed or non-JSON bodies.
+    Raises ``TooLarge`` beyond ``limit`` bytes, ``UnsupportedMediaType`` for compressed or non-JSON bodies,
+    ``RequestTimeout`` for a body that comes too slowly.
     """
+    _check_headers(request, limit)
+    return _joined([chunk async for chunk in _chunks(request, limit)])
+
+
+def _check_headers(request: Request, limit: int) -> None:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType("Compressed bodies are not taken: a few bytes could grow to gigabytes.")
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
@@ -29,14 +99,24 @@ async def read_json_body(request: Request, limit: int) -> bytes:
     length = request.headers.get("content-length")
     if length is not None and length.isdigit() and int(length) > limit:
         raise TooLarge(f"The body has {int(length):,} bytes; at most {limit:,} are taken here.")
-    chunks: list[bytes] = []
+
+
+async def _chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise TooLarge(f"The body has more than {limit:,} bytes, the most that is taken here.")
-        chunks.append(chunk)
-    body = b"".join(chunks)
+    try:
+        # The whole body, not the next piece: a client that sends a byte now and then must not hold a request open.
+        async with asyncio.timeout(_SECONDS):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise TooLarge(f"The body has more than {limit:,} bytes, the most that is taken here.")
+                yield chunk
+    except TimeoutError:
+        raise RequestTimeout(f"The body did not arrive within {_SECONDS:g} s.") from None
+
+
+def _joined(chunks: list[bytes]) -> bytes:
+    body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
     if not body:
         raise InvalidInput("The body is empty; send a JSON object.")
     return body

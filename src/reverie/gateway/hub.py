@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +39,8 @@ class Subscription:
 
     tenant: str
     task_id: str | None = None
+    #: The key that listens; its open streams are counted.
+    key_id: str | None = None
     user_id: str | None = None
     operation: str | None = None
     events: asyncio.Queue[dict[str, Any] | None] = field(default_factory=lambda: asyncio.Queue(_QUEUE))
@@ -100,6 +102,7 @@ class Hub:
         self._on_end = on_end
         self._by_task: defaultdict[str, set[Subscription]] = defaultdict(set)
         self._by_tenant: defaultdict[str, set[Subscription]] = defaultdict(set)
+        self._open: Counter[str | None] = Counter()
         self._origin = f"{os.getpid()}-{id(self)}"
         self._tasks: list[asyncio.Task[None]] = []
         self._look = asyncio.Event()
@@ -138,12 +141,20 @@ class Hub:
         groups = self._by_tenant if subscription.task_id is None else self._by_task
         key = subscription.tenant if subscription.task_id is None else subscription.task_id
         groups[key].add(subscription)
+        self._open[subscription.key_id] += 1
         try:
             yield subscription
         finally:
             groups[key].discard(subscription)
             if not groups[key]:
                 del groups[key]
+            self._open[subscription.key_id] -= 1
+            if not self._open[subscription.key_id]:
+                del self._open[subscription.key_id]
+
+    def open_streams(self, key_id: str | None = None) -> int:
+        """Open streams of a key, or of all."""
+        return self._open[key_id] if key_id is not None else self._open.total()
 
     def publish(self, row: TaskRow) -> None:
         """Tell everybody about a change made by this gateway: here at once, elsewhere through Redis."""

@@ -25,9 +25,10 @@ from reverie.contracts import (
 )
 from reverie.errors import InvalidInput, TooLarge
 from reverie.gateway.problems import invalid
+from reverie.gateway.structure import check_structure
 from reverie.store import Codec
 
-__all__ = ["REQUESTS", "Intake", "IntakeLimits", "end_with_parent", "take_in"]
+__all__ = ["REQUESTS", "Intake", "IntakeLimits", "end_with_parent", "take_in", "take_in_file"]
 
 REQUESTS: dict[str, type[Request]] = {
     Operation.CLUSTER: ClusterRequest,
@@ -76,11 +77,18 @@ def _wait_and_end(parent: BaseProcess) -> None:
     os._exit(0)
 
 
+def take_in_file(operation: str, path: str, limits: IntakeLimits) -> Intake:
+    """``take_in`` of a body that another process has spooled."""
+    with open(path, "rb") as file:
+        return take_in(operation, file.read(), limits)
+
+
 def take_in(operation: str, body: bytes, limits: IntakeLimits) -> Intake:
     """Check a body and bring it into canonical form.
 
     Raises ``InvalidInput`` naming the items at fault, ``TooLarge`` for too many memories.
     """
+    check_structure(body, limits.memories)
     try:
         request: Any = REQUESTS[operation].model_validate_json(body)
     except ValidationError as error:

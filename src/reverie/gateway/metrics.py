@@ -41,7 +41,7 @@ class _Snapshot(Collector):
         messages = CounterMetricFamily("reverie_messages", "Messages to the broker", labels=["outcome"])
         messages.add_metric(["sent"], state.dispatcher.sent)
         messages.add_metric(["dropped"], state.dispatcher.dropped)
-        sockets = GaugeMetricFamily("reverie_streams", "Open result streams", value=len(state.hub.subscriptions()))
+        sockets = GaugeMetricFamily("reverie_streams", "Open result streams", value=state.hub.open_streams())
         delivered = CounterMetricFamily(
             "reverie_events_delivered", "Events handed to streams", value=state.hub.delivered
         )

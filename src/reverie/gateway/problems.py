@@ -23,7 +23,13 @@ MEDIA_TYPE = "application/problem+json"
 _MAX_ITEMS = 20
 """Most items listed in one problem; a hundred thousand bad memories need no hundred thousand lines."""
 
-_SLUGS = {400: "bad-request", 404: "not-found", 405: "method-not-allowed", 415: "unsupported-media-type"}
+_SLUGS = {
+    400: "bad-request",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    415: "unsupported-media-type",
+}
 
 
 def problem_document(error: ReverieError) -> dict[str, Any]:
@@ -41,7 +47,7 @@ def problem_response(error: ReverieError, instance: str | None = None) -> Respon
     document = problem_document(error)
     if instance:
         document["instance"] = instance
-    headers = {}
+    headers = dict(getattr(error, "headers", {}))
     retry_after = getattr(error, "retry_after", None)
     if retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(retry_after)))

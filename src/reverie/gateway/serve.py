@@ -8,6 +8,7 @@ import uvicorn
 
 from reverie.errors import StartupError
 from reverie.gateway.app import create_app
+from reverie.gateway.guard import GuardedProtocol
 from reverie.settings import Settings
 from reverie.store import KeyStore, migrate
 
@@ -53,11 +54,11 @@ def main(host: str | None = None, port: int | None = None) -> int:
         port=settings.server.port if port is None else port,
         log_level=settings.server.log_level.lower(),
         access_log=False,
+        http=GuardedProtocol,
         ws="websockets-sansio",
         ws_max_size=64 * 1024,
         ws_ping_interval=20,
         ws_ping_timeout=20,
-        h11_max_incomplete_event_size=64 * 1024,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=5,
         server_header=False,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from starlette.requests import HTTPConnection
 
@@ -15,8 +16,9 @@ from reverie.errors import ServiceUnavailable
 from reverie.gateway.accept import Acceptor
 from reverie.gateway.answers import AnswerCache
 from reverie.gateway.auth import Auth
+from reverie.gateway.body import SpooledBody
 from reverie.gateway.hub import Hub
-from reverie.gateway.intake import Intake, IntakeLimits, end_with_parent, take_in
+from reverie.gateway.intake import Intake, IntakeLimits, end_with_parent, take_in, take_in_file
 from reverie.gateway.loopwatch import LoopWatch
 from reverie.gateway.policy import Policies
 from reverie.gateway.predict import Predictor
@@ -61,22 +63,30 @@ class State:
     intake_pool: ProcessPoolExecutor
     webhooks: WebhookSender
 
-    async def take_in(self, operation: str, body: bytes) -> Intake:
-        """Check a body without holding up the event loop."""
+    async def take_in(self, operation: str, body: bytes | SpooledBody) -> Intake:
+        """Check a body without holding up the event loop; a spooled one is closed."""
         limits = IntakeLimits(self.settings.limits.memories, self.settings.limits.text_chars)
-        if len(body) <= _INLINE_BYTES:
-            return take_in(operation, body, limits)
+        if isinstance(body, bytes):
+            if len(body) <= _INLINE_BYTES:
+                return take_in(operation, body, limits)
+            return await self._elsewhere(take_in, operation, body, limits)
+        try:
+            return await self._elsewhere(take_in_file, operation, body.path, limits)
+        finally:
+            body.close()
+
+    async def _elsewhere(self, check: Callable[..., Intake], *arguments: Any) -> Intake:
         loop = asyncio.get_running_loop()
         pool = self.intake_pool
         try:
-            return await loop.run_in_executor(pool, take_in, operation, body, limits)
+            return await loop.run_in_executor(pool, check, *arguments)
         except BrokenProcessPool:
             # Its process was killed, for lack of memory perhaps. Large bodies must not be refused for ever after.
             if self.intake_pool is pool:
                 pool.shutdown(wait=False)
                 self.intake_pool = new_intake_pool()
         try:
-            return await loop.run_in_executor(self.intake_pool, take_in, operation, body, limits)
+            return await loop.run_in_executor(self.intake_pool, check, *arguments)
         except BrokenProcessPool:
             raise ServiceUnavailable("The body could not be checked; send it again.", retry_after=2.0) from None
 

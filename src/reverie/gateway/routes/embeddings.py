@@ -24,6 +24,8 @@ __all__ = ["router"]
 router = APIRouter(tags=["openai"])
 
 _WAIT = 60.0
+_MOST_BYTES = 16 * 2**20
+"""Many times what OpenAI itself takes in one request."""
 
 
 class EmbeddingRequest(BaseModel):
@@ -42,7 +44,7 @@ class EmbeddingRequest(BaseModel):
 async def create_embedding(request: Request, state: GatewayState, key: Submitter) -> Response:
     """Vectors of one text or a list of texts."""
     state.admission.spend(key)
-    raw = await read_json_body(request, state.settings.limits.body_bytes)
+    raw = await read_json_body(request, min(_MOST_BYTES, state.settings.limits.body_bytes))
     try:
         wish = await asyncio.to_thread(EmbeddingRequest.model_validate_json, raw)
     except ValidationError as error:

@@ -68,7 +68,7 @@ async def status(state: GatewayState, key: Reader) -> dict[str, Any]:
         "cache": {"hits": state.answers.hits, "misses": state.answers.misses,
                   "hit_rate": round(state.answers.hits / looks, 4) if looks else None},
         "recovery": dict(state.sweeper.repaired),
-        "sockets": len(state.hub.subscriptions()),
+        "sockets": state.hub.open_streams(),
         "drain_per_second": round((await state.admission.drain_rate(key.tenant))[0], 3),
     }  # fmt: skip
 

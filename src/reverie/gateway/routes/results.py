@@ -67,9 +67,10 @@ async def _of_task(state: State, subscription: Subscription, row: TaskRow, after
             return
 
 
-def _check_sockets(state: State) -> None:
-    if len(state.hub.subscriptions()) >= state.settings.limits.sockets:
-        raise TooManyRequests("Too many open result streams.", retry_after=5.0)
+def _check_sockets(state: State, key: Key) -> None:
+    most = state.settings.limits.sockets
+    if state.hub.open_streams(key.id) >= most:
+        raise TooManyRequests(f"This key has {most} open result streams, the most it may have.", retry_after=5.0)
 
 
 @router.websocket("/results/{task_id}")
@@ -79,8 +80,8 @@ async def task_socket(socket: WebSocket, task_id: str, ticket: Annotated[str | N
     await socket.accept()
     try:
         key = await _who(socket, ticket)
-        _check_sockets(state)
-        subscription = Subscription(key.tenant, task_id)
+        _check_sockets(state, key)
+        subscription = Subscription(key.tenant, task_id, key.id)
         with state.hub.subscribe(subscription):
             row = await state.store.task(key.tenant, task_id)
             if row is None or row.operation == "chart":
@@ -104,8 +105,8 @@ async def tenant_socket(
         key = await _who(socket, ticket)
         if operation is not None and operation not in set(Operation):
             raise NotFound(f"There is no operation {operation[:32]!r}.")
-        _check_sockets(state)
-        subscription = Subscription(key.tenant, user_id=user_id, operation=operation)
+        _check_sockets(state, key)
+        subscription = Subscription(key.tenant, key_id=key.id, user_id=user_id, operation=operation)
         with state.hub.subscribe(subscription):
             rows = await state.store.unfinished(key.tenant)
             await _pump(socket, subscription, _frames(state, _of_tenant(subscription, rows)))
@@ -180,7 +181,7 @@ async def task_events(task_id: str, request: Request, ticket: Annotated[str | No
     """The same events as server-sent events; ``Last-Event-ID`` resumes after an event already seen."""
     state = state_of(request)
     key = await _who(request, ticket)
-    _check_sockets(state)
+    _check_sockets(state, key)
     row = await state.store.task(key.tenant, task_id)
     if row is None or row.operation == "chart":
         raise NotFound(f"There is no task {task_id[:80]!r}.")
@@ -188,7 +189,7 @@ async def task_events(task_id: str, request: Request, ticket: Annotated[str | No
     after = int(last) if last.isdigit() and len(last) < 19 else -1
 
     async def stream() -> AsyncIterator[bytes]:
-        subscription = Subscription(key.tenant, task_id)
+        subscription = Subscription(key.tenant, task_id, key.id)
         with state.hub.subscribe(subscription):
             current = await state.store.task(key.tenant, task_id)
             if current is None:

@@ -13,7 +13,8 @@ from fastapi.responses import Response
 
 from reverie.contracts import Operation, Status, Task, TaskPage
 from reverie.errors import Conflict, InvalidInput, NotFound
-from reverie.gateway.body import read_json_body
+from reverie.gateway.admission import rate_headers
+from reverie.gateway.body import spool_json_body
 from reverie.gateway.intake import REQUESTS
 from reverie.gateway.replies import task_json, task_response, unpack
 from reverie.gateway.routes.deps import GatewayState, Reader, Submitter, parse_deadline, parse_prefer
@@ -36,7 +37,7 @@ def _request_body(operation: str) -> dict[str, Any]:
 
 async def _submit(operation: Operation, request: Request, state: GatewayState, key: Submitter) -> Response:
     limit, remaining, reset = state.admission.spend(key)
-    body = await read_json_body(request, state.settings.limits.body_bytes)
+    body = await spool_json_body(request, state.settings.limits.body_bytes)
     intake = await state.take_in(operation, body)
     wait, asynchronous = parse_prefer(request)
     if wait is None:
@@ -50,11 +51,7 @@ async def _submit(operation: Operation, request: Request, state: GatewayState, k
         wait=0.0 if asynchronous else wait,
         deadline=parse_deadline(request),
     )
-    headers = {
-        "RateLimit-Limit": str(limit),
-        "RateLimit-Remaining": str(remaining),
-        "RateLimit-Reset": str(round(reset)),
-    }
+    headers = rate_headers(limit, remaining, reset)
     return task_response(request, answer.row, answer.body, status=answer.status, headers=headers)
 
 
