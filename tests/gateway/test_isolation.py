@@ -122,7 +122,7 @@ async def test_a_stranger_sees_and_changes_nothing(
             if method == "WS":
                 async with session.ws_connect(target, params={"user_id": USER}) as socket:
                     if "{task_id}" in path:
-                        await socket.receive()
+                        await socket.receive(timeout=60)
                         assert socket.close_code == 4404
                     else:  # an empty list of unfinished work: nothing is said
                         with pytest.raises(TimeoutError):
@@ -157,7 +157,7 @@ async def test_a_strangers_secret_ticket_and_events_are_their_own(service: LiveS
             ticket = (await answer.json())["ticket"]
         task = victim["tasks"]["cluster"]
         async with session.ws_connect(f"/results/{task}?ticket={ticket}", headers={"authorization": ""}) as socket:
-            await socket.receive()
+            await socket.receive(timeout=60)
             assert socket.close_code == 4404
         # While the stranger listens to everything, the victim works; the stranger hears only of their own task.
         async with session.ws_connect("/results", headers=other) as socket:

@@ -71,7 +71,7 @@ async def test_open_sockets_are_counted_per_key(tight: LiveService) -> None:
     async with tight.session() as session:
         sockets = [await session.ws_connect("/results", headers=mine) for _ in range(3)]
         async with session.ws_connect("/results", headers=mine) as fourth:
-            await fourth.receive()
+            await fourth.receive(timeout=60)
             assert fourth.close_code == 4429
         async with session.ws_connect("/results", headers=other) as allowed:
             with pytest.raises(TimeoutError):
@@ -87,12 +87,12 @@ async def test_headers_without_end_are_cut_off(tight: LiveService) -> None:
     with contextlib.suppress(ConnectionError):
         for _ in range(10_000):  # 80 MB, were it not cut off
             writer.write(b"a" * 8192)
-            await writer.drain()
+            await asyncio.wait_for(writer.drain(), 60)
             if ended.done():
                 break
     assert ended.done() or writer.is_closing()
     with contextlib.suppress(ConnectionError):
-        await ended
+        await asyncio.wait_for(ended, 60)
     writer.close()
 
 
