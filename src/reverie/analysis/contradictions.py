@@ -45,19 +45,23 @@ def find_contradictions(
     another value for what has one value at a time (home, age, favourite). Never more than candidates."""
     rows, columns = np.nonzero((near[1] >= _CLOSE) & (near[0] >= 0))
     found: dict[tuple[int, int], tuple[float, str]] = {}
-    cache: dict[int, _Claim] = {}
+    claims: dict[int, _Claim] = {}
+    for done, k in enumerate(sorted({*rows.tolist(), *near[0][rows, columns].tolist()} - skip)):
+        if done % _EVERY == 0:
+            budget.check()
+        claims[k] = _Claim(memories[k].text)
     for done, (i, j, cosine) in enumerate(
         zip(rows.tolist(), near[0][rows, columns].tolist(), near[1][rows, columns].tolist(), strict=True)
     ):
         if done % _EVERY == 0:
             budget.check()
-        pair = (min(i, j), max(i, j))
+        pair = (i, j) if i < j else (j, i)
         if pair in found or i in skip or j in skip:
             continue
-        for k in pair:
-            if k not in cache:
-                cache[k] = _Claim(memories[k].text)
-        if reason := _opposed(cache[pair[0]], cache[pair[1]]):
+        a, b = claims[pair[0]], claims[pair[1]]
+        # Most pairs have no sign of a contradiction, and none of what follows is cheap.
+        sign = a.negated != b.negated or (a.age and b.age) or (a.key and a.key == b.key)
+        if (sign or not a.against.isdisjoint(b.content)) and (reason := _opposed(a, b)):
             found[pair] = (cosine, reason)
     ranked = sorted(found.items(), key=lambda p: (-round(p[1][0], 5), p[0]))[:_MOST]
     return [
@@ -75,12 +79,14 @@ def find_contradictions(
 class _Claim:
     """The parts of a text that a contradiction is read from."""
 
-    __slots__ = ("age", "content", "key", "negated", "value")
+    __slots__ = ("against", "age", "content", "key", "negated", "value")
 
     def __init__(self, text: str) -> None:
         tokens = words(text)[:60]
         self.negated = sum(t in NEGATIONS for t in tokens) % 2
         self.content = frozenset(_stem(t) for t in tokens if t not in STOPWORDS and t not in NEGATIONS)
+        #: Opposites of its words.
+        self.against = frozenset(o for t in self.content if t in _OPPOSITES for o in _OPPOSITES[t])
         joined = " ".join(tokens)
         match = _SINGLE.search(joined)
         weak = match is None or match["key"] in ("has", "have", "from")

@@ -221,7 +221,7 @@ def _theme_names(work: _Work) -> dict[int, str]:
 def _emotion(work: _Work) -> None:
     read = work.insights
     work.result["emotion"] = [
-        Emotion.model_construct(memory_id=m.id, sentiment=i.sentiment, language=i.language)
+        Emotion.built(memory_id=m.id, sentiment=i.sentiment, language=i.language)
         for m, i in zip(work.memories, read, strict=True)
     ]
     unscored = sum(i.sentiment is None for i in read)

@@ -48,8 +48,8 @@ def between_ends(keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return inner
 
 
-def date_text(day: int) -> str:
-    """ISO 8601 date of a day number."""
+def date_text(day: float) -> str:
+    """ISO 8601 date that a day number falls on."""
     return str(np.datetime64(int(day), "D"))
 
 

@@ -184,25 +184,32 @@ def _keywords(group: NDArray[np.int64], tokens: Sequence[list[str]], df: Counter
 
 
 def _edges(graph: MemoryGraph, ids: Sequence[str], shared: SharedNames) -> list[GraphEdge]:
+    n = len(ids)
     similar = sparse.triu(graph.similar, k=1).tocoo()
     common = sparse.triu(graph.shared, k=1).tocoo()
-    found = {
-        (i, j): (w, "similar")
-        for i, j, w in zip(similar.row.tolist(), similar.col.tolist(), similar.data.tolist(), strict=True)
-    }
-    for i, j, w in zip(common.row.tolist(), common.col.tolist(), common.data.tolist(), strict=True):
-        found.setdefault((i, j), (w, "shared"))
-    strongest = sorted(found.items(), key=lambda e: (-e[1][0], e[0]))[:_MOST_EDGES]
+    row = np.concatenate([similar.row, common.row]).astype(np.int64)
+    column = np.concatenate([similar.col, common.col]).astype(np.int64)
+    weight = np.concatenate([similar.data, common.data])
+    is_shared = np.arange(len(row)) >= similar.nnz
+    # A pair that is both counts as similar: of equal places the first is kept.
+    _, first = np.unique(row * n + column, return_index=True)
+    strongest = first[np.argsort(-weight[first], kind="stable")][:_MOST_EDGES]
     names = shared.names
     return [
-        GraphEdge.model_construct(
+        GraphEdge.built(
             source=ids[i],
             target=ids[j],
-            weight=round(weight, 4),
-            kind=kind,
+            weight=w,
+            kind="shared" if shares else "similar",
             shared=sorted(names[i] & names[j])[:5] if names[i] and names[j] else [],
         )
-        for (i, j), (weight, kind) in strongest
+        for i, j, w, shares in zip(
+            row[strongest].tolist(),
+            column[strongest].tolist(),
+            np.round(weight[strongest], 4).tolist(),
+            is_shared[strongest].tolist(),
+            strict=True,
+        )
     ]
 
 

@@ -96,12 +96,12 @@ def importance(
     core = set(core_memories(scores, pinned, near, order))
     shares = share.tolist()
     return [
-        Importance.model_construct(
+        Importance.built(
             memory_id=memories[i].id,
             score=min(1.0, float(scores[i])),
             rank=rank,
             factors={
-                name: Factor.model_construct(value=v, weight=w, contribution=c)
+                name: Factor.built(value=v, weight=w, contribution=c)
                 for name, v, w, c in zip(names, table[i].tolist(), shares, parts[i].tolist(), strict=True)
             },
             core=i in core,

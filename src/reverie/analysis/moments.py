@@ -81,21 +81,23 @@ def sittings(memories: Sequence[Memory], zone: ZoneInfo) -> Sittings:
     """Gather memories less than 30 minutes apart (dates without a time: on one day) into sittings."""
     wall, timed = local_days(memories, zone)
     # Ordered by real time where it is known: the wall clock runs backwards once a year.
-    order = [i for i in np.argsort(wall, kind="stable").tolist() if not np.isnan(wall[i])]
+    order = np.argsort(wall, kind="stable")
+    order = order[~np.isnan(wall[order])]
+    at, known = wall.tolist(), timed.tolist()
     starts: list[float] = []
     members: list[list[int]] = []
     clock: list[bool] = []
     last = -np.inf
-    for i in order:
-        same_day = bool(starts) and np.floor(wall[i]) == np.floor(starts[-1]) and not (timed[i] and clock[-1])
-        if starts and (wall[i] - last < _GAP or same_day):
+    for i in order.tolist():
+        same_day = bool(starts) and at[i] // 1 == starts[-1] // 1 and not (known[i] and clock[-1])
+        if starts and (at[i] - last < _GAP or same_day):
             members[-1].append(i)
-            clock[-1] = clock[-1] or bool(timed[i])
+            clock[-1] = clock[-1] or known[i]
         else:
-            starts.append(float(wall[i]))
+            starts.append(at[i])
             members.append([i])
-            clock.append(bool(timed[i]))
-        last = wall[i]
+            clock.append(known[i])
+        last = at[i]
     return Sittings(np.array(starts), members, np.array(clock, dtype=bool))
 
 

@@ -72,7 +72,7 @@ def recall(
         order = _spread(order, scores, vectors, top, options.diversity)
     return RecallResult(
         memories=[
-            RecalledMemory.model_construct(
+            RecalledMemory.built(
                 memory_id=memories[i].id,
                 text=memories[i].text,
                 score=float(scores[i]),

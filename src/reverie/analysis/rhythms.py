@@ -28,11 +28,11 @@ _DEPENDENT = 0.05
 
 @dataclass(frozen=True, slots=True)
 class _Pace:
-    """Counts and exposure by bins of whole days over the span. The first and last event only mark its ends."""
+    """Counts and exposure by bins over the span. The first and last event only mark its ends."""
 
     first_day: int
-    #: Days of a bin.
-    step: int
+    #: Days of a bin: a half, or whole ones.
+    step: float
     bins: NDArray[np.int64]
     counts: NDArray[np.int64]
     exposure: Floats
@@ -200,18 +200,19 @@ def _hour_exposure(start: float, end: float) -> Floats:
 def _pace(sittings: Sittings) -> _Pace:
     first = int(sittings.days[0])
     length = int(sittings.days[-1]) - first + 1
-    step = -(-length // _MOST_BINS)
-    count = -(-length // step)
-    bins = (sittings.days - first) // step
+    # A burst begins at any hour: half days find more of it than whole ones.
+    step = 0.5 if sittings.timed.all() and 2 * length <= _MOST_BINS else float(-(-length // _MOST_BINS))
+    count = int(np.ceil(length / step))
+    bins = np.floor((sittings.wall - first) / step).astype(np.int64)
     edges = first + step * np.arange(count + 1)
     start, end = sittings.wall[0], sittings.wall[-1]
     exposure = np.clip(np.minimum(edges[1:], end) - np.maximum(edges[:-1], start), 1e-6, None)
     return _Pace(first, step, bins, np.bincount(bins[1:-1], minlength=count), exposure.astype(np.float64))
 
 
-def _burst_windows(bins: int, step: int) -> NDArray[np.bool_]:
+def _burst_windows(bins: int, step: float) -> NDArray[np.bool_]:
     widths = sorted({max(1, round(days / step)) for days in _BURST_DAYS})
-    return linear_windows(bins, [w for w in widths if w <= max(1, bins // 6)])
+    return linear_windows(bins, tuple(w for w in widths if w <= max(1, bins // 6)))
 
 
 def _burst_and_change(
@@ -248,21 +249,22 @@ def _burst_finding(
     chosen = np.flatnonzero(windows[test.window])
     start = pace.first_day + int(chosen[0]) * pace.step
     end = pace.first_day + (int(chosen[-1]) + 1) * pace.step
+    last = int(np.ceil(end)) - 1
     hit = (sittings.wall >= start) & (sittings.wall < end)
     found, total = int(hit.sum()), len(sittings)
     usual = float(pace.exposure[chosen].sum() / pace.exposure.sum()) * total
-    when = date_text(start) if end - start == 1 else f"{date_text(start)} to {date_text(end - 1)}"
+    when = date_text(start) if last == int(start) else f"{date_text(start)} to {date_text(last)}"
     return Finding(
         kind="burst",
         p_value=p_value,
         weight=0.34,
         strength=excess(found, usual, total),
-        description=f"A burst on {when}: {found} times in {counted(end - start, 'day')}, "
+        description=f"A burst on {when}: {found} times in {counted(round(end - start), 'day')}, "
         f"where {usual:.1f} would be usual.",
         memory_indices=evidence(sittings, hit),
         details={
             "from": date_text(start),
-            "to": date_text(end - 1),
+            "to": date_text(last),
             "observed": found,
             "expected": round(usual, 2),
             "_from": start,
@@ -280,7 +282,7 @@ def _change_windows(exposure: Floats) -> tuple[NDArray[np.bool_], tuple[float, .
 
 
 def _change_finding(sittings: Sittings, pace: _Pace, before: NDArray[np.bool_], p_value: float) -> Finding:
-    cut = pace.first_day + int(before.sum()) * pace.step
+    cut = round(pace.first_day + int(before.sum()) * pace.step)
     early = sittings.wall < cut
     days_before = float(pace.exposure[before].sum())
     days_after = float(pace.exposure[~before].sum())
@@ -307,7 +309,8 @@ def _burst_given_week(sittings: Sittings, pace: _Pace, rng: np.random.Generator)
     """Whether the burst is more than a busy weekday."""
     rate = np.bincount((sittings.days + 3) % 7, minlength=7) + 0.5
     rate = rate / _week_exposure(sittings.wall[0], sittings.wall[-1])
-    days = np.arange(pace.first_day, pace.first_day + len(pace.counts) * pace.step)
-    busy = rate[(days + 3) % 7].reshape(-1, pace.step).mean(axis=1)
+    each = max(1, round(pace.step))
+    days = np.floor(pace.first_day + np.arange(len(pace.counts) * each) * (pace.step / each)).astype(np.int64)
+    busy = rate[(days + 3) % 7].reshape(-1, each).mean(axis=1)
     windows = _burst_windows(len(pace.counts), pace.step)
     return window_test(pace.counts, pace.exposure * busy, windows, rng=rng)

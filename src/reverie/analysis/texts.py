@@ -46,6 +46,10 @@ _BY_LANGUAGE: dict[str, frozenset[str]] = {
         "tr": """ama ben bir bu çok da daha de en gibi için ile kadar ki ne o olan olarak sen şey ve var ya yok""",
     }.items()
 }
+_LANGUAGES_OF: dict[str, tuple[str, ...]] = {
+    word: tuple(language for language, common in _BY_LANGUAGE.items() if word in common)
+    for word in frozenset().union(*_BY_LANGUAGE.values())
+}
 STOPWORDS: frozenset[str] = frozenset().union(*_BY_LANGUAGE.values())
 """Words of ten languages that say nothing on their own."""
 
@@ -110,8 +114,11 @@ def detect_language(text: str) -> str | None:
             if found and (found >= 0.3 * letters or (language in ("ja", "uk") and found >= 0.08 * letters)):
                 return language
     tokens = _WORD.findall(text.lower().replace("’", "'"))
-    scores = {language: sum(t in common for t in tokens) for language, common in _BY_LANGUAGE.items()}
-    best = max(scores.values(), default=0)
+    scores = dict.fromkeys(_BY_LANGUAGE, 0)
+    for token in tokens:
+        for language in _LANGUAGES_OF.get(token, ()):
+            scores[language] += 1
+    best = max(scores.values())
     if best == 0:
         return None
     leaders = [language for language, score in scores.items() if score == best]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
@@ -23,6 +23,20 @@ class Response(BaseModel):
     """Sent to a client. Unknown members are ignored, so that an older client reads a newer service."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+    @classmethod
+    def built(cls, **values: Any) -> Self:
+        """An instance of values that are known to be right, all fields given: nothing is checked or filled in.
+
+        Ten times as fast as ``model_construct``; a large analysis makes hundreds of thousands of them.
+        """
+        made = cls.__new__(cls)
+        put = object.__setattr__
+        put(made, "__dict__", values)
+        put(made, "__pydantic_fields_set__", set(values))
+        put(made, "__pydantic_extra__", None)
+        put(made, "__pydantic_private__", None)
+        return made
 
 
 def _aware(value: datetime) -> datetime:
