@@ -278,7 +278,7 @@ def _change_windows(exposure: Floats) -> tuple[NDArray[np.bool_], tuple[float, .
     cuts = [int(np.searchsorted(share, q)) + 1 for q in np.linspace(0.05, 0.95, 37)]
     at = np.arange(len(exposure))
     rows = [at < cut for cut in sorted(set(cuts)) if 0 < cut < len(exposure)]
-    return np.array(rows, dtype=bool).reshape(-1, len(exposure)), (0.2, 0.4, 2.5, 5.0)
+    return np.array(rows, dtype=bool).reshape(-1, len(exposure)), (1 / 3, 3.0)
 
 
 def _change_finding(sittings: Sittings, pace: _Pace, before: NDArray[np.bool_], p_value: float) -> Finding:
