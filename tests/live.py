@@ -23,30 +23,9 @@ import psycopg
 from psycopg.rows import dict_row
 
 from reverie.embedded.children import spawn
+from tests.invariants import INVARIANTS
 
 __all__ = ["INVARIANTS", "LiveService"]
-
-# True of the database at any moment; each query lists the rows that break its rule.
-INVARIANTS = {
-    "a succeeded task has a result": (
-        "SELECT id FROM tasks t WHERE status = 'succeeded' AND NOT EXISTS (SELECT 1 FROM results WHERE task_id = t.id)"
-    ),
-    "only a succeeded task has a result": (
-        "SELECT task_id FROM results r JOIN tasks t ON t.id = r.task_id WHERE t.status <> 'succeeded'"
-    ),
-    "every task has its payload": (
-        "SELECT id FROM tasks t WHERE NOT EXISTS (SELECT 1 FROM payloads WHERE task_id = t.id)"
-    ),
-    "a running task has a lease and a worker": (
-        "SELECT id FROM tasks WHERE status = 'running' AND (lease_until IS NULL OR worker IS NULL)"
-    ),
-    "a failed task says why": "SELECT id FROM tasks WHERE status = 'failed' AND error IS NULL",
-    "attempts never pass the fencing token": "SELECT id FROM tasks WHERE attempts > token",
-    "one unfinished task per content": (
-        "SELECT min(id) FROM tasks WHERE status IN ('queued', 'running') "
-        "GROUP BY tenant, content_hash HAVING count(*) > 1"
-    ),
-}
 
 
 class LiveService:

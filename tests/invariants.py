@@ -1,0 +1,34 @@
+"""What is true of the database at any moment. Each query lists the rows that break its rule."""
+
+from __future__ import annotations
+
+__all__ = ["INVARIANTS"]
+
+INVARIANTS = {
+    "a succeeded task has a result": (
+        "SELECT id FROM tasks t WHERE status = 'succeeded' AND NOT EXISTS (SELECT 1 FROM results WHERE task_id = t.id)"
+    ),
+    "only a succeeded task has a result": (
+        "SELECT task_id FROM results r JOIN tasks t ON t.id = r.task_id WHERE t.status <> 'succeeded'"
+    ),
+    "every task has its payload": (
+        "SELECT id FROM tasks t WHERE NOT EXISTS (SELECT 1 FROM payloads WHERE task_id = t.id)"
+    ),
+    "a running task has a lease, a worker and a sign of life": (
+        "SELECT id FROM tasks WHERE status = 'running' AND (lease_until IS NULL OR worker IS NULL OR beat_at IS NULL)"
+    ),
+    "only a running task has a lease": "SELECT id FROM tasks WHERE status <> 'running' AND lease_until IS NOT NULL",
+    "a task has an end exactly when it has ended": (
+        "SELECT id FROM tasks WHERE (status IN ('succeeded', 'failed', 'cancelled')) <> (finished_at IS NOT NULL)"
+    ),
+    "a failed task says why": "SELECT id FROM tasks WHERE status = 'failed' AND error IS NULL",
+    "no other task has an error": "SELECT id FROM tasks WHERE status <> 'failed' AND error IS NOT NULL",
+    "only a failed task is dead-lettered": "SELECT id FROM tasks WHERE dead AND status <> 'failed'",
+    "attempts never pass the fencing token": "SELECT id FROM tasks WHERE attempts > token OR attempts < 0",
+    "events are numbered within their attempt": "SELECT id FROM tasks WHERE seq / 1000000 <> token",
+    "one unfinished task per content": (
+        "SELECT min(id) FROM tasks WHERE status IN ('queued', 'running') "
+        "GROUP BY tenant, content_hash HAVING count(*) > 1"
+    ),
+    "no task has ended before it was made": "SELECT id FROM tasks WHERE finished_at < created_at",
+}
