@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import shutil
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.chaos.account import Account, LoopLag
 from tests.chaos.faults import FAULTS, Scene
@@ -89,6 +91,7 @@ def run(
     names: Sequence[str] = tuple(FAULTS),
     quick: bool = False,
     concurrency: int = 2,
+    logs: Path | None = None,
 ) -> tuple[Account, str]:
     """Play a schedule. Everything is stopped when this returns."""
     account = Account()
@@ -114,6 +117,9 @@ def run(
             for log in sorted((world.folder / "logs").glob("*.log")):
                 print(f"--- {log.name}\n{log.read_text(errors='replace')[-1500:]}", file=sys.stderr)
             raise failure[0]
+        if logs is not None:
+            shutil.copytree(world.folder / "logs", logs, dirs_exist_ok=True)
+            shutil.copytree(world.folder / "data" / "logs", logs, dirs_exist_ok=True)
         if account.broken:
             for log in sorted((world.folder / "logs").glob("*.log")):
                 print(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}", file=sys.stderr)
@@ -127,6 +133,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="the schedule's seed (1)")
     parser.add_argument("--rate", type=float, default=2.0, help="submissions a second beside the faults' own (2)")
     parser.add_argument("--only", nargs="+", choices=sorted(FAULTS), help="these faults alone")
+    parser.add_argument("--logs", type=Path, help="copy the logs of all processes to this folder")
     parser.add_argument(
         "--soak", action="store_true", help="no faults: 20,000 tasks over 10 minutes, and what they leave"
     )
@@ -142,6 +149,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return overload()
     names = arguments.only or tuple(FAULTS)
-    account, text = run(seed=arguments.seed, seconds=arguments.minutes * 60, rate=arguments.rate, names=names)
+    account, text = run(
+        seed=arguments.seed, seconds=arguments.minutes * 60, rate=arguments.rate, names=names, logs=arguments.logs
+    )
     print("\n" + text)
     return 1 if account.broken else 0

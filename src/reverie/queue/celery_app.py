@@ -67,6 +67,8 @@ def make_celery(settings: Settings) -> Celery:
         task_create_missing_queues=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        # A Redis whose memory is full refuses commands; without this a worker takes that for its own end.
+        broker_channel_error_retry=True,
         broker_connection_timeout=4,
         broker_transport_options=_transport_options(settings, hard_limit),
         broker_pool_limit=2,

@@ -70,7 +70,7 @@ class WorkerStore:
                 self.close()
                 if time.monotonic() + wait > end:
                     raise
-                log.warning("database not reachable, trying again: %s", type(error).__name__)
+                log.warning("database not usable, trying again: %s", type(error).__name__)
                 time.sleep(wait)
                 wait = min(wait * 2, 2.0)
 
