@@ -81,6 +81,8 @@ class Account:
                 self.broken.append(f"invariant broken - {rule}: {[next(iter(row.values())) for row in found[:5]]}")
         ended = Counter(world.ended) - Counter(world.caused)
         self.broken += [f"{name} ended by itself {n} times" for name, n in ended.items()]
+        if ended:
+            self.notes += world.said
 
     async def _seen_twice(self, world: World, load: Load, rows: dict[str, Any]) -> list[str]:
         out = [f"{wish.key} got {len(wish.ids)} tasks: {sorted(wish.ids)}" for wish in load.wishes if len(wish.ids) > 1]

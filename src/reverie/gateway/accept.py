@@ -15,7 +15,7 @@ __all__ = ["Acceptor"]
 log = logging.getLogger(__name__)
 
 _GROUP = 64
-_DEADLINE = 0.8
+_DEADLINE = 0.7
 """Seconds until a submission that PostgreSQL does not confirm is answered with 503."""
 
 

@@ -23,7 +23,7 @@ from reverie.store.within import within
 
 __all__ = ["Answer", "new_task_id", "submit", "wait_for_end"]
 
-_DEADLINE = 0.85
+_DEADLINE = 0.75
 """Seconds until a submission is answered with 503 when it could not be confirmed, whatever holds it up."""
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"

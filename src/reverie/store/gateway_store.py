@@ -83,7 +83,7 @@ async def join_webhook(connection: _Connection, tenant: str, task_id: str, url: 
 class GatewayStore:
     """All the gateway asks of PostgreSQL. ``ServiceUnavailable`` is raised when it cannot answer in time."""
 
-    def __init__(self, database_url: str, *, size: int = 8, timeout: float = 0.8) -> None:
+    def __init__(self, database_url: str, *, size: int = 8, timeout: float = 0.7) -> None:
         self._pool: AsyncConnectionPool[_Connection] = AsyncConnectionPool(
             database_url,
             connection_class=psycopg.AsyncConnection[dict[str, Any]],
