@@ -51,7 +51,7 @@ class Load:
     """Clients of all tenants; everything they were told is kept for the account."""
 
     def __init__(self, world: World, seed: int) -> None:
-        self._world = world
+        self.world = world
         self._random = random.Random(f"load-{seed}")
         self._numbers = itertools.count()
         self._seed = seed
@@ -70,12 +70,12 @@ class Load:
         self.during = "-"
 
     async def __aenter__(self) -> Load:
-        for tenant, key in self._world.keys.items():
+        for tenant, key in self.world.keys.items():
             self._sessions[tenant] = aiohttp.ClientSession(
                 headers={"authorization": f"Bearer {key}"}, timeout=aiohttp.ClientTimeout(total=10, connect=3)
             )
         for tenant in TENANTS:
-            for gateway in range(len(self._world.ports)):
+            for gateway in range(len(self.world.ports)):
                 self.start(self._listen(tenant, gateway))
         return self
 
@@ -121,7 +121,7 @@ class Load:
         during = self.during
         headers = {"Idempotency-Key": wish.key, "Prefer": "respond-async"}
         try:
-            url = self._world.url(gateway) + wish.path
+            url = self.world.url(gateway) + wish.path
             async with self._sessions[wish.tenant].post(url, json=wish.body, headers=headers) as answer:
                 content = await answer.json(content_type=None)
                 status, waits = answer.status, float(answer.headers.get("retry-after", 0))
@@ -143,7 +143,7 @@ class Load:
         """Until accepted, as a patient client does it: the same key again, at whichever gateway answers."""
         rng = self._random
         while True:
-            chosen = gateway if gateway is not None else rng.randrange(len(self._world.ports))
+            chosen = gateway if gateway is not None else rng.randrange(len(self.world.ports))
             status, task, waits = await self.ask(wish, chosen)
             if task is not None:
                 return task
@@ -178,7 +178,7 @@ class Load:
     async def _cancel(self, wish: Wish) -> None:
         for task_id in tuple(wish.ids):
             try:
-                url = f"{self._world.url(self._random.randrange(2))}/tasks/{task_id}"
+                url = f"{self.world.url(self._random.randrange(2))}/tasks/{task_id}"
                 async with self._sessions[wish.tenant].delete(url) as answer:
                     wish.cancelled = wish.cancelled or answer.status == 200
             except _AWAY:
@@ -195,7 +195,7 @@ class Load:
         while not self._stopped.is_set():
             ended: set[str] = set()
             try:
-                url = self._world.url(gateway).replace("http", "ws") + "/results"
+                url = self.world.url(gateway).replace("http", "ws") + "/results"
                 async with self._sessions[tenant].ws_connect(url, heartbeat=5) as socket:
                     self.sockets_opened += 1
                     async for message in socket:
@@ -215,7 +215,7 @@ class Load:
         """A task as the API tells it, None when there is none; tried until a gateway answers."""
         for _ in range(200):
             try:
-                url = f"{self._world.url(self._random.randrange(2))}/tasks/{task_id}"
+                url = f"{self.world.url(self._random.randrange(2))}/tasks/{task_id}"
                 async with self._sessions[tenant].get(url) as answer:
                     if answer.status == 200:
                         return dict(await answer.json())
@@ -228,13 +228,17 @@ class Load:
 
     async def post(self, tenant: str, path: str) -> int:
         """A POST without a body; its status."""
-        async with self._sessions[tenant].post(self._world.url(self._random.randrange(2)) + path) as answer:
+        async with self._sessions[tenant].post(self.world.url(self._random.randrange(2)) + path) as answer:
             return answer.status
 
     async def fetch(self, gateway: int, path: str) -> tuple[int, str]:
+        """A GET to a gateway that may fail: ``(status or 0, text)``."""
+        return await self.get(self.world.url(gateway) + path)
+
+    async def get(self, url: str) -> tuple[int, str]:
         """A GET that may fail: ``(status or 0, text)``."""
         try:
-            async with self._sessions[TENANTS[0]].get(self._world.url(gateway) + path) as answer:
+            async with self._sessions[TENANTS[0]].get(url) as answer:
                 return answer.status, await answer.text()
         except _AWAY:
             return 0, ""

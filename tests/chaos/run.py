@@ -73,14 +73,14 @@ async def _inject(scene: Scene, account: Account, name: str) -> None:
 
 
 async def _ready(load: Load) -> None:
-    """Until both gateways are ready again."""
-    for gateway in range(2):
-        for _ in range(600):
-            if (await load.fetch(gateway, "/readyz"))[0] == 200:
+    """Until all gateways and workers say they are ready."""
+    for url in load.world.readiness:
+        for _ in range(900):
+            if (await load.get(url))[0] == 200:
                 break
             await asyncio.sleep(0.1)
         else:
-            raise AssertionError(f"gateway {gateway} is not ready after a minute")
+            raise AssertionError(f"{url} is not ready after a minute and a half")
 
 
 def run(

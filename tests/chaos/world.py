@@ -44,6 +44,7 @@ class World:
         self._workers, self._concurrency = workers, concurrency
         self._environment = environment or {}
         self.ports = [_free_port(), _free_port()]
+        self.worker_ports = [_free_port() for _ in range(workers)]
         self.keys = {tenant: "chaos-" + secrets.token_hex(16) for tenant in TENANTS}
         #: Ends by role that the supervisor saw and started again, and those that a fault caused.
         self.ended: list[str] = []
@@ -111,7 +112,8 @@ class World:
         work = ["worker", "--queues", "fast,clustering,analysis", "--concurrency", str(self._concurrency)]
         for i in range(self._workers):
             last = i == self._workers - 1
-            roles.append(Role(f"worker-{i}", work, {**common, **(self._moving_clock() if last else {})}, grace=15))
+            own = {"REVERIE_WORKER_PORT": str(self.worker_ports[i]), **(self._moving_clock() if last else {})}
+            roles.append(Role(f"worker-{i}", work, {**common, **own}, grace=15))
         return roles
 
     def _heard(self, line: str) -> None:
@@ -216,6 +218,11 @@ class World:
     def url(self, index: int) -> str:
         """Address of a gateway."""
         return f"http://127.0.0.1:{self.ports[index]}"
+
+    @property
+    def readiness(self) -> list[str]:
+        """Where every gateway and every worker says whether it is ready."""
+        return [f"http://127.0.0.1:{port}/readyz" for port in (*self.ports, *self.worker_ports)]
 
     # -- prepared trouble -------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ with a free child sends it, every two seconds, to look into PostgreSQL for tasks
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -32,11 +33,10 @@ class Pulse:
     """What a worker knows about its own health; written by its main thread, read by the health server's."""
 
     def __init__(self) -> None:
-        now = time.monotonic()
         #: Last turn of Celery's loop, which stops turning while the broker is away.
-        self.turned_at = now
-        #: Last time a child reached the database, or was busy with a task it had got from there.
-        self.worked_at = now
+        self.turned_at = -math.inf
+        #: Last time a child reached the database, or was busy with a task it had got from there; never at the start.
+        self.worked_at = -math.inf
         #: The broker was reached, and the children are up.
         self.consuming = False
         self.draining = False
@@ -103,7 +103,7 @@ def waker(pulse: Pulse, queues: Sequence[str], look: Callable[[list[str]], str |
             now = time.monotonic()
             pulse.turned_at = now
             outstanding = len(consumer.pool._pool._cache)
-            if outstanding > self._looking:
+            if outstanding > self._looking and pulse.worked_at > 0:
                 pulse.worked_at = now
             if now < self._look_at or outstanding >= consumer.pool.num_processes:
                 return
