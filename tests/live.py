@@ -52,7 +52,7 @@ class LiveService:
             "REVERIE_EMBEDDER": "hash",
             **(environment or {}),
         }
-        self._workers = dict(workers or {"worker": ("fast,clustering,analysis", 2)})
+        self._workers = dict(workers if workers is not None else {"worker": ("fast,clustering,analysis", 2)})
         self.ports = [_free_port() for _ in range(gateways)]
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 

@@ -20,7 +20,6 @@ TIGHT = {"REVERIE_LIMIT_PER_MINUTE": "5", "REVERIE_LIMIT_SOCKETS": "3", "REVERIE
 def tight(database_url: str, redis_url: str) -> Iterator[LiveService]:
     """A gateway with small limits and no worker: what is accepted stays queued."""
     with LiveService(database_url, redis_url, environment=TIGHT, workers={}) as live:
-        live._workers.clear()
         yield live
 
 

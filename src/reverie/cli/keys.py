@@ -13,7 +13,7 @@ from reverie.errors import MissingExtra, NotFound, StartupError
 if TYPE_CHECKING:
     from reverie.store.keys import Key, KeyStore
 
-__all__ = ["add_parser", "run"]
+__all__ = ["add_parser", "run", "servers"]
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

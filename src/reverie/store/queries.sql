@@ -449,3 +449,31 @@ WHERE tenant = %(tenant)s AND day = %(day)s;
 -- name: record_cloud
 -- While the task runs: whatever becomes of this attempt, its texts went to the provider.
 UPDATE tasks SET provider = %(provider)s WHERE id = %(id)s AND token = %(token)s AND status = 'running';
+
+-- name: reencrypt_payloads
+SELECT task_id, body FROM payloads WHERE task_id > %(after)s ORDER BY task_id LIMIT %(limit)s;
+
+-- name: reseal_payloads
+UPDATE payloads SET body = %(new)s WHERE task_id = %(place)s AND body = %(old)s;
+
+-- name: reencrypt_results
+SELECT task_id, body FROM results WHERE task_id > %(after)s ORDER BY task_id LIMIT %(limit)s;
+
+-- name: reseal_results
+UPDATE results SET body = %(new)s WHERE task_id = %(place)s AND body = %(old)s;
+
+-- name: reencrypt_themes
+-- A user's themes by one text that orders them, so that the walk can go on where it stopped.
+SELECT place, body FROM (SELECT jsonb_build_array(tenant, user_id, model)::text COLLATE "C" AS place, body FROM themes) AS t
+WHERE place > %(after)s COLLATE "C" ORDER BY place LIMIT %(limit)s;
+
+-- name: reseal_themes
+UPDATE themes SET body = %(new)s
+WHERE tenant = %(place)s::jsonb ->> 0 AND user_id = %(place)s::jsonb ->> 1 AND model = %(place)s::jsonb ->> 2
+  AND body = %(old)s;
+
+-- name: reencrypt_webhook_secrets
+SELECT tenant, secret, previous FROM webhook_secrets WHERE tenant > %(after)s ORDER BY tenant LIMIT %(limit)s;
+
+-- name: reseal_webhook_secrets
+UPDATE webhook_secrets SET secret = %(new)s, previous = %(previous)s WHERE tenant = %(place)s AND secret = %(old)s;
