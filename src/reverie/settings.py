@@ -53,6 +53,10 @@ class EmbeddingSettings(BaseSettings):
     model: str = Field("all-MiniLM-L6-v2", description="Model name or folder")
     precision: str = Field("float32", pattern="^(float32|int8)$", description="float32 or int8")
     embed_threads: int = Field(0, ge=0, le=256, description="Compute threads a worker process embeds with; 0 = cores")
+    embed_shared: str = Field(
+        "auto", pattern="^(auto|on|off)$", description="One process embeds for a worker's children: auto = on a GPU"
+    )
+    embed_host: str | None = Field(None, description="Unix socket of a running embedding process to use")
 
 
 class CloudSettings(BaseSettings):

@@ -10,7 +10,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from reverie.embedding import Embedder, create_embedder
-from reverie.embedding.batching import MAX_WINDOWS, make_batches, windows
+from reverie.embedding.batching import MAX_WINDOWS, excerpts, make_batches, windows
 
 from . import tiny_model
 
@@ -162,3 +162,18 @@ def test_precisions_have_different_keys_and_nearly_the_same_vectors(tmp_path: Pa
     assert 0.97 < cosines.mean() < 0.9999999
     exact.close()
     small.close()
+
+
+def test_only_excerpts_of_an_endless_text_are_read(tiny: Embedder) -> None:
+    ours, theirs = "tea cat " * 1_000_000, "night " * 1_000_000
+    found = tiny.embed([ours, theirs, ours + theirs, "tea"])
+    assert found.truncated == 3
+    assert found.tokens <= 3 * MAX_WINDOWS * tiny_model.WINDOW + 3
+    # From the beginning to the end: what is half this and half that lies between the two.
+    first, second, both, _ = found.vectors
+    assert min(both @ first, both @ second) > first @ second
+    assert len(excerpts("tea", 22)) == 1
+    parts = excerpts(ours, 22)
+    assert len(parts) == MAX_WINDOWS
+    assert ours.startswith(parts[0])
+    assert ours.endswith(parts[-1])

@@ -37,10 +37,12 @@ class ModelSpec:
     provider: str
     precision: str = "float32"
     pooling: str = "mean"
+    #: Whether it was trained so that the first dimensions of a vector stand for the whole (Kusupati et al. 2022).
+    shortens: bool = False
 
     @property
     def key(self) -> str:
-        """16 hexadecimal digits that stand for all fields."""
+        """16 hexadecimal digits that stand for all fields a vector's value depends on."""
         text = "\x1f".join(
             (self.provider, self.name, self.revision, str(self.dimensions), self.precision, self.pooling)
         )

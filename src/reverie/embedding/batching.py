@@ -10,11 +10,15 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["MAX_WINDOWS", "Row", "make_batches", "windows"]
+__all__ = ["MAX_WINDOWS", "Row", "excerpts", "make_batches", "windows"]
 
 MAX_WINDOWS = 32
 """Most windows of one text that are embedded. With 256 tokens a window that is about 30,000 characters of English;
 a longer text is represented by this many windows spread evenly from its beginning to its end."""
+
+
+_CHARS_PER_TOKEN = 16
+"""More than any language's words take on average, so that an excerpt of this many characters fills its window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,20 @@ def windows(length: int, size: int, most: int = MAX_WINDOWS) -> list[tuple[int, 
     if count <= most:
         return cut
     return [cut[index * (count - 1) // (most - 1)] for index in range(most)] if most > 1 else cut[:1]
+
+
+def excerpts(text: str, size: int, most: int = MAX_WINDOWS) -> list[str]:
+    """The parts of ``text`` that a tokenizer has to read: the text itself, or ``most`` excerpts of a very long one.
+
+    Tokenizers take time by the length of a text, and some of them far more than that; what no window of ``size``
+    tokens would show need not be read. The excerpts are spread evenly from the beginning to the end.
+    """
+    span = size * _CHARS_PER_TOKEN
+    if len(text) <= most * span:
+        return [text]
+    last = len(text) - span
+    starts = [last * index // max(1, most - 1) for index in range(most)]
+    return [text[start : start + span] for start in starts]
 
 
 def make_batches(lengths: Sequence[int], budget: int, *, slack: float = 0.25) -> list[list[int]]:

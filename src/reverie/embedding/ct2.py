@@ -6,9 +6,10 @@ product; batches hold some hundred tokens of rows of equal length; identical tex
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from reverie.embedding.base import Embeddings, EmbedKind, ModelSpec, OnProgress, Vectors, silent
-from reverie.embedding.batching import Row, make_batches, windows
+from reverie.embedding.batching import Row, excerpts, make_batches, windows
 from reverie.embedding.convert import import_ctranslate2, prepare
 from reverie.embedding.models import ModelFolder, find_model
 from reverie.errors import MissingExtra
@@ -65,6 +66,7 @@ class CTranslate2Embedder:
             provider="ctranslate2",
             precision=precision,
             pooling=folder.pooling,
+            shortens=folder.shortens,
         )
 
     @classmethod
@@ -110,19 +112,26 @@ class CTranslate2Embedder:
         rows: list[Row] = []
         long: set[int] = set()
         for start in range(0, len(texts), _TEXTS_PER_TOKENIZER_CALL):
-            chunk = [prompt + text for text in texts[start : start + _TEXTS_PER_TOKENIZER_CALL]]
-            for number, encoding in enumerate(
-                self._tokenizer.encode_batch_fast(chunk, add_special_tokens=False), start
-            ):
-                ids: list[int] = encoding.ids
-                if len(ids) <= self._room:
-                    rows.append(Row(number, [*self._before, *ids, *self._after], max(1, len(ids))))
-                    continue
-                long.add(number)
-                for begin, end in windows(len(ids), self._room):
-                    rows.append(Row(number, [*self._before, *ids[begin:end], *self._after], end - begin))
+            chunk = texts[start : start + _TEXTS_PER_TOKENIZER_CALL]
+            for number, tokens in enumerate(self._tokens([prompt + text for text in chunk]), start):
+                cut = windows(len(tokens), self._room)
+                if len(cut) > 1:
+                    long.add(number)
+                for begin, end in cut:
+                    ids = [*self._before, *tokens[begin:end], *self._after]
+                    rows.append(Row(number, ids, max(1, end - begin)))
             on_progress("embedding", 0, total)
         return rows, long
+
+    def _tokens(self, texts: list[str]) -> Iterator[list[int]]:
+        """Token ids of each text, without special tokens; of a very long text the ids of its excerpts."""
+        parts = [excerpts(text, self._room) for text in texts]
+        encode = self._tokenizer.encode_batch_fast
+        found = iter(encode([part for group in parts for part in group], add_special_tokens=False))
+        for group in parts:
+            own: list[list[int]] = [next(found).ids for _ in group]
+            # No excerpt gives more than one window's worth, so that each counts about the same.
+            yield own[0] if len(own) == 1 else list(itertools.chain.from_iterable(ids[: self._room] for ids in own))
 
     def _run(self, rows: list[Row], count: int, on_progress: OnProgress, total: int) -> Vectors:
         """Weighted sums of the windows' pooled vectors, one row a text."""

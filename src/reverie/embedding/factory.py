@@ -12,7 +12,7 @@ from reverie.embedding.base import Embedder
 from reverie.embedding.hashed import HashEmbedder
 from reverie.errors import MissingExtra, ReverieError, UnsupportedModel
 
-__all__ = ["DEFAULT_MODEL", "LOCAL_BACKENDS", "create_embedder", "explain_choice"]
+__all__ = ["DEFAULT_MODEL", "LOCAL_BACKENDS", "create_embedder", "explain_choice", "wants_host"]
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 LOCAL_BACKENDS = ("auto", "ctranslate2", "sentence-transformers", "hash")
@@ -64,6 +64,16 @@ def explain_choice(model: str = DEFAULT_MODEL, *, data_dir: Path) -> str:
     except ReverieError as error:
         return f"none: {error.message}"
     return f"{choice.backend}: {choice.reason}"
+
+
+def wants_host(name: str, model: str, *, data_dir: Path) -> bool:
+    """Whether embedder ``name`` would run on a GPU here, and so in one process for all workers of the machine."""
+    if not _cuda_device():
+        return False
+    try:
+        return (_choose(model, data_dir).backend if name == "auto" else name) == "sentence-transformers"
+    except ReverieError:
+        return False
 
 
 def _choose(model: str, data_dir: Path) -> _Choice:

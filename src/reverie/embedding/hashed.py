@@ -35,7 +35,12 @@ class HashEmbedder:
         if not 1 <= dimensions <= 8192:
             raise ValueError("dimensions must be between 1 and 8192")
         self._model = ModelSpec(
-            name=f"hash-{dimensions}", revision="1", dimensions=dimensions, provider="hash", pooling="sum"
+            name=f"hash-{dimensions}",
+            revision="1",
+            dimensions=dimensions,
+            provider="hash",
+            pooling="sum",
+            shortens=True,  # every dimension is a sum of its own, none depends on another
         )
         self._directions = lru_cache(maxsize=20_000)(self._direction)
         self._lock = threading.Lock()

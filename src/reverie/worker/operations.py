@@ -22,6 +22,7 @@ from reverie.contracts import (
     RecallRequest,
 )
 from reverie.embedding.base import EmbedKind, OnProgress
+from reverie.embedding.shorten import shorten
 from reverie.errors import InvalidInput
 from reverie.store import TaskRow
 from reverie.worker.cloud import vectorize
@@ -134,11 +135,8 @@ def run_embed(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnPr
     done = vectorize(runtime, task, request.cloud, options.model, [(request.texts, kind)], on_progress=on_progress)
     embedder, embedded = done.embedder, done.sets[0]
     vectors = embedded.vectors
-    if options.dimensions is not None and options.dimensions != vectors.shape[1]:
-        if options.dimensions > vectors.shape[1]:
-            raise InvalidInput(f"options.dimensions is {options.dimensions}; the model has {vectors.shape[1]}")
-        vectors = vectors[:, : options.dimensions]
-        vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    if options.dimensions is not None:
+        vectors = shorten(vectors, options.dimensions, embedder.model)
     result = EmbedResult(
         vectors=base64.b64encode(np.ascontiguousarray(vectors, dtype="<f4").tobytes()).decode(),
         count=len(vectors),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reverie.embedding import Embedder, create_embedder
+from reverie.embedding.host import HostedEmbedder
 from reverie.embedding.providers import PROVIDERS, ProviderEmbedder, create_provider
 from reverie.errors import StartupError, UnsupportedModel
 from reverie.queue import EventPublisher
@@ -64,6 +65,8 @@ class Runtime:
         if name != embedding.model:
             raise UnsupportedModel(f"model {name!r} is not served here; this service runs {embedding.model!r}")
         with self._lock:
+            if name not in self._embedders and embedding.embed_host is not None:
+                self._embedders[name] = HostedEmbedder(embedding.embed_host)
             if name not in self._embedders:
                 self._embedders[name] = create_embedder(
                     embedding.embedder,

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reverie.embedding.base import Embeddings, EmbedKind, ModelSpec, OnProgress, silent
+from reverie.embedding.models import shortens
 from reverie.embedding.providers.breaker import PROBE_WAIT, Breaker
 from reverie.embedding.providers.calls import Answer, CallFailed, Limits, Service, estimate_tokens
 from reverie.errors import ProviderError
@@ -209,6 +210,7 @@ class ProviderEmbedder:
             dimensions=self._dimensions,
             provider=self._service.provider,
             pooling="provider",
+            shortens=shortens(self._service.name),
         )
 
     def _embed(self, texts: Sequence[str], kind: EmbedKind, on_progress: OnProgress, budget: Budget) -> Embeddings:

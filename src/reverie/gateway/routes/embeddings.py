@@ -59,16 +59,40 @@ async def create_embedding(request: Request, state: GatewayState, key: Submitter
     if wish.dimensions is not None:
         options["dimensions"] = wish.dimensions
     body = orjson.dumps({"user_id": wish.user or "-", "texts": texts, "options": options})
-    intake = await state.take_in(Operation.EMBED, body)
-    answer = await submit(state, key, intake, wait=_WAIT)
+    try:
+        intake = await state.take_in(Operation.EMBED, body)
+        answer = await submit(state, key, intake, wait=_WAIT)
+    except InvalidInput as error:
+        raise _in_openai_words(error) from None
     if answer.row.status in ("failed", "cancelled"):
-        raise TaskFailed((answer.row.error or {}).get("detail"))
+        raise _why(answer.row.error or {})
     if answer.status != 200:
         raise ServiceUnavailable("The embedding is not ready yet.", retry_after=2.0)
     return Response(
         await asyncio.to_thread(_openai_body, answer.body, wish.model, wish.encoding_format),
         media_type="application/json",
     )
+
+
+def _why(problem: dict[str, Any]) -> Exception:
+    """The exception for a failed task: the caller's mistakes stay the caller's, with the item they name."""
+    detail = problem.get("detail")
+    if problem.get("status") == InvalidInput.status:
+        return _in_openai_words(InvalidInput(detail, errors=problem.get("errors") or []))
+    return TaskFailed(detail)
+
+
+def _in_openai_words(error: InvalidInput) -> InvalidInput:
+    """The same refusal, naming the members of OpenAI's request instead of those of ours."""
+
+    def renamed(text: str) -> str:
+        for ours, theirs in (("options.dimensions", "dimensions"), ("options.model", "model"), ("texts", "input")):
+            if text.startswith(ours):
+                return theirs + text.removeprefix(ours)
+        return text
+
+    items = [{**item, "item": renamed(str(item.get("item", "")))} for item in error.extra.get("errors") or []]
+    return type(error)(renamed(error.message), **{**error.extra, "errors": items})
 
 
 def _openai_body(task: bytes, model: str, encoding: str) -> bytes:
