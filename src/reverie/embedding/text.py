@@ -1,17 +1,5 @@
 """Names for texts: the part of a vector's cache key that the text decides."""
 
-from __future__ import annotations
-
-import hashlib
-
-from reverie.embedding.base import EmbedKind
+from reverie._text_key import text_key
 
 __all__ = ["text_key"]
-
-
-def text_key(text: str, kind: EmbedKind = "document") -> bytes:
-    """16 bytes (BLAKE2b) that stand for a text embedded as ``kind``.
-
-    A query and a document with the same words have different keys, since a model may prefix them differently.
-    """
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, person=kind.encode()).digest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any, cast
 
 import orjson
@@ -112,6 +112,22 @@ class AnswerCache:
             )
         except (RedisError, OSError, TimeoutError) as error:
             self._away(error)
+
+    async def missing_share(self, tenant: str, user_id: str, model: str | None, keys: Sequence[bytes]) -> float:
+        """Share of ``keys`` without a cached vector of ``model``; 1 when nothing is known."""
+        if not self._usable() or not keys or model is None:
+            return 1.0
+        assert self._redis is not None
+        prefix = bytes.fromhex(model)
+        try:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for key in keys:
+                    pipe.hstrlen(vector_key(tenant, user_id), prefix + key)
+                lengths = await pipe.execute()
+        except (RedisError, OSError, TimeoutError) as error:
+            self._away(error)
+            return 1.0
+        return sum(not length for length in lengths) / len(keys)
 
     async def erase(self, tenant: str, user_id: str, at_ms: int) -> int | None:
         """Remove all that is cached of a user and mark the time; the number of keys, None when Redis is away."""

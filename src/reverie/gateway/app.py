@@ -85,7 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
             acceptor=Acceptor(store),
             answers=AnswerCache(redis_url),
             dispatcher=dispatcher,
-            predictor=Predictor(),
+            predictor=Predictor(store),
             policies=policies,
             admission=admission,
             sweeper=Sweeper(database_url, store, hub, dispatcher, admission, celery, settings.queue),
@@ -99,6 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
         state.acceptor.start()
         dispatcher.start()
         state.sweeper.start()
+        state.predictor.start()
         webhooks.start()
         await _warm(app)
         state.loop_watch.start()
@@ -109,6 +110,7 @@ def create_app(settings: Settings) -> FastAPI:
             noting.cancel()
             await webhooks.stop()
             await state.loop_watch.stop()
+            await state.predictor.stop()
             await state.sweeper.stop()
             await state.acceptor.stop()
             await hub.stop()

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from reverie._text_key import text_key
 from reverie.contracts import (
     AnalyzeRequest,
     ClusterRequest,
@@ -38,6 +39,9 @@ REQUESTS: dict[str, type[Request]] = {
 }
 
 _codec = Codec(level=1)
+
+_SAMPLE = 24
+"""Texts looked up to estimate the share that must be embedded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ class Intake:
     model: str | None
     callback_url: str | None
     cloud: dict[str, Any] | None
+    #: Keys of some of the texts, evenly spread: enough to see how many have vectors already.
+    sample: tuple[bytes, ...] = ()
 
 
 def end_with_parent() -> None:
@@ -124,4 +130,5 @@ def take_in(operation: str, body: bytes, limits: IntakeLimits) -> Intake:
         model=request.options.model,
         callback_url=request.callback_url,
         cloud=request.cloud.model_dump() if request.cloud else None,
+        sample=tuple(text_key(texts[i]) for i in range(0, len(texts), -(-len(texts) // _SAMPLE) or 1)),
     )

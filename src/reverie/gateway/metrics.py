@@ -60,7 +60,28 @@ class _Snapshot(Collector):
         )
         worst.add_metric(["own code"], watch.worst_blocked)
         worst.add_metric(["own code or no free core"], watch.worst_lag)
-        return [waiting, oldest, looks, repairs, messages, sockets, delivered, leading, blocked, worst]
+        figures = [waiting, oldest, looks, repairs, messages, sockets, delivered, leading, blocked, worst]
+        return figures + _predictions(state)
+
+
+def _predictions(state: State) -> list[Metric]:
+    cost = GaugeMetricFamily(
+        "reverie_predicted_cost_seconds",
+        "The fit behind estimates, by operation and part",
+        labels=["operation", "part"],
+    )
+    error = GaugeMetricFamily(
+        "reverie_prediction_error_ratio", "Median relative error of the last estimates", labels=["operation"]
+    )
+    learned = GaugeMetricFamily("reverie_prediction_tasks", "Tasks the fit knows", labels=["operation"])
+    for operation, fit in state.predictor.fits.items():
+        once, per_text, per_token = fit.coefficients
+        for part, seconds in (("once", once), ("text", per_text), ("1000 tokens", 1000 * per_token)):
+            cost.add_metric([operation, part], seconds)
+        learned.add_metric([operation], len(fit.seen))
+        if fit.error is not None:
+            error.add_metric([operation], fit.error)
+    return [cost, error, learned]
 
 
 def _cumulated(counts: list[int]) -> list[tuple[str, float]]:

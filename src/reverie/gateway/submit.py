@@ -104,7 +104,12 @@ async def _accept(
             await state.store.remember_idempotency(key.tenant, idempotency_key, body_hash, cached.row.id)
         return cached
     await state.admission.admit(key.tenant)
-    estimate = state.predictor.predict(intake.operation, intake.items, intake.chars)
+    missing = await state.answers.missing_share(
+        key.tenant, intake.user_id, state.predictor.vector_model, () if choice.provider else intake.sample
+    )
+    estimate = state.predictor.predict(
+        intake.operation, intake.items, intake.chars, missing=missing, provider=choice.provider
+    )
     # Waiting for a provider must not hold up those in the fast lane.
     lane = Lane.CLOUD if choice.provider else state.predictor.lane(intake.operation, estimate)
     new = NewTask(

@@ -376,6 +376,10 @@ class GatewayStore:
         row = await self._row("use_ticket", hash=hashed)
         return Key(row["id"], row["tenant"], row["name"], frozenset(row["scopes"])) if row else None
 
+    async def finished_since(self, since: float) -> list[TaskRow]:
+        """First attempts that succeeded after ``since`` (seconds since the epoch), oldest first, at most 1,000."""
+        return [TaskRow.of(row) for row in reversed(await self._rows("finished_since", since=since))]
+
     # -- policy ----------------------------------------------------------------------------------
 
     async def cloud_policy(self, tenant: str) -> TenantPolicy | None:

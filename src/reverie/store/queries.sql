@@ -477,3 +477,10 @@ SELECT tenant, secret, previous FROM webhook_secrets WHERE tenant > %(after)s OR
 
 -- name: reseal_webhook_secrets
 UPDATE webhook_secrets SET secret = %(new)s, previous = %(previous)s WHERE tenant = %(place)s AND secret = %(old)s;
+
+-- name: finished_since
+-- What the predictor learns from: first attempts that succeeded, newest first. A second of overlap, since commits do
+-- not become visible in the order of their times.
+SELECT * FROM tasks
+WHERE finished_at > to_timestamp(%(since)s::double precision - 1) AND status = 'succeeded' AND attempts = 1
+ORDER BY finished_at DESC LIMIT 1000;

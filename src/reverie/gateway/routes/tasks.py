@@ -39,19 +39,24 @@ async def _submit(operation: Operation, request: Request, state: GatewayState, k
     limit, remaining, reset = state.admission.spend(key)
     body = await spool_json_body(request, state.settings.limits.body_bytes)
     intake = await state.take_in(operation, body)
-    wait, asynchronous = parse_prefer(request)
-    if wait is None:
-        # Only the two operations that people wait for in a conversation are waited for unasked.
-        wait = _BRIEF if operation in (Operation.RECALL, Operation.EMBED) else 0.0
+    asked, asynchronous = parse_prefer(request)
+    # Unasked, only the two operations that people wait for in a conversation are waited for.
+    unasked = _BRIEF if operation in (Operation.RECALL, Operation.EMBED) and not asynchronous else 0.0
     answer = await submit(
         state,
         key,
         intake,
         idempotency_key=request.headers.get("idempotency-key"),
-        wait=0.0 if asynchronous else wait,
+        wait=unasked if asked is None else asked,
         deadline=parse_deadline(request),
     )
     headers = rate_headers(limit, remaining, reset)
+    # RFC 7240: say which preferences shaped the answer. Both together mean: wait so long, then go on without me.
+    applied = [f"wait={asked:g}"] if asked is not None else []
+    if asynchronous and answer.status == 202:
+        applied.append("respond-async")
+    if applied:
+        headers["Preference-Applied"] = ", ".join(applied)
     return task_response(request, answer.row, answer.body, status=answer.status, headers=headers)
 
 
