@@ -484,3 +484,7 @@ UPDATE webhook_secrets SET secret = %(new)s, previous = %(previous)s WHERE tenan
 SELECT * FROM tasks
 WHERE finished_at > to_timestamp(%(since)s::double precision - 1) AND status = 'succeeded' AND attempts = 1
 ORDER BY finished_at DESC LIMIT 1000;
+
+-- name: latest_themes
+-- For an endpoint whose model is known only by its last answer.
+SELECT model, body FROM themes WHERE tenant = %(tenant)s AND user_id = %(user_id)s ORDER BY updated_at DESC LIMIT 1;

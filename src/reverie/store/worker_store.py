@@ -256,3 +256,9 @@ class WorkerStore:
         parameters = {"tenant": task.tenant, "user_id": task.user_id, "model": model}
         row = self._try(lambda c: c.execute(sql("get_themes"), parameters).fetchone(), patience=30.0)
         return bytes(row["body"]) if row else None
+
+    def latest_themes(self, task: TaskRow) -> tuple[str, bytes] | None:
+        """``(model key, themes)`` of the user's previous run with any model."""
+        parameters = {"tenant": task.tenant, "user_id": task.user_id}
+        row = self._try(lambda c: c.execute(sql("latest_themes"), parameters).fetchone(), patience=30.0)
+        return (row["model"], bytes(row["body"])) if row else None

@@ -73,7 +73,7 @@ def vectorize(
     models never meet. Raises ``CloudRefused``, or ``ProviderError`` where no fallback is allowed.
     """
     choice = choice_for(runtime, task, wish)
-    if choice.provider is None:
+    if choice.provider is None or choice.provider not in PROVIDERS:  # whole tasks go to an endpoint before this
         return _with(runtime, task, runtime.embedder(model), sets, on_progress)
     try:
         return _in_cloud(runtime, task, choice, model, sets, on_progress)

@@ -26,6 +26,7 @@ from reverie.embedding.shorten import shorten
 from reverie.errors import InvalidInput
 from reverie.store import TaskRow
 from reverie.worker.cloud import vectorize
+from reverie.worker.language import insight_for
 from reverie.worker.llm_labels import labeler_from
 from reverie.worker.runtime import Runtime
 from reverie.worker.vectors import Embedded
@@ -100,6 +101,7 @@ def run_analyze(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
         now=options.now or task.created_at,
         on_progress=on_progress,
         deadline=began + options.time_budget if options.time_budget else None,
+        insight=insight_for(runtime, task, request.cloud),
     )
     result = result.model_copy(update={"model": embedder.model.used(), "stats": {**result.stats, **stats}})
     return Outcome(result.model_dump_json().encode(), done.cost())

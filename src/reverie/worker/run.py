@@ -13,6 +13,7 @@ from reverie.errors import LeaseLost, ReverieError
 from reverie.store import TaskRow, is_outage
 from reverie.worker.attempt import Attempt
 from reverie.worker.operations import OPERATIONS, Outcome
+from reverie.worker.remote import remote_choice, run_remote
 from reverie.worker.runtime import Bill, Runtime
 
 __all__ = ["problem_of", "run_next"]
@@ -72,7 +73,11 @@ def _work(runtime: Runtime, row: TaskRow, attempt: Attempt) -> Outcome:
     stored = runtime.store.payload(row.id)
     if stored is None:
         raise LeaseLost("the task was erased")
-    return OPERATIONS[row.operation](runtime, row, runtime.codec.decode(stored), attempt.progress)
+    payload = runtime.codec.decode(stored)
+    choice = remote_choice(runtime, row, payload)
+    if choice is not None:
+        return run_remote(runtime, row, payload, choice, attempt.progress)
+    return OPERATIONS[row.operation](runtime, row, payload, attempt.progress)
 
 
 def _finish(runtime: Runtime, row: TaskRow, outcome: Outcome, compute_ms: float) -> None:

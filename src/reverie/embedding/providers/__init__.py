@@ -12,9 +12,16 @@ from typing import Any
 from pydantic_settings import BaseSettings
 
 from reverie.embedding.providers.breaker import Breaker
-from reverie.embedding.providers.core import Budget, BudgetExceeded, ProviderEmbedder, Tuning
+from reverie.embedding.providers.core import ProviderEmbedder
 from reverie.embedding.providers.prices import load_prices
-from reverie.embedding.providers.settings import AzureSettings, OpenAISettings
+from reverie.embedding.providers.retrier import Budget, BudgetExceeded, Retrier, Tuning
+from reverie.embedding.providers.settings import (
+    AzureSettings,
+    BedrockSettings,
+    OpenAISettings,
+    SageMakerSettings,
+    VertexSettings,
+)
 from reverie.errors import MissingExtra, UnsupportedModel
 from reverie.settings import CloudSettings
 
@@ -24,9 +31,12 @@ __all__ = [
     "Budget",
     "BudgetExceeded",
     "ProviderEmbedder",
+    "Retrier",
     "Tuning",
+    "breaker_for",
     "create_provider",
     "missing",
+    "tuning_from",
 ]
 
 _LOCAL_DEFAULT = "all-MiniLM-L6-v2"
@@ -55,11 +65,33 @@ def _azure_lacks(settings: AzureSettings) -> str | None:
     return "REVERIE_AZURE_ENDPOINT" if settings.endpoint is None else None
 
 
+def _sagemaker_lacks(settings: SageMakerSettings) -> str | None:
+    return "REVERIE_SAGEMAKER_ENDPOINT" if settings.endpoint is None else _aws_lacks(settings)
+
+
+def _aws_lacks(settings: Any) -> str | None:
+    import botocore.session
+
+    session = botocore.session.Session()
+    if settings.region is None and session.get_config_variable("region") is None:
+        return "a region (AWS_DEFAULT_REGION)"
+    return None
+
+
+def _vertex_lacks(settings: VertexSettings) -> str | None:
+    return (
+        "REVERIE_VERTEX_PROJECT (or GEMINI_API_KEY)" if settings.project is None and settings.api_key is None else None
+    )
+
+
 PROVIDERS: dict[str, _Provider] = {
     "openai": _Provider("openai", "openai", OpenAISettings, "openai:OpenAIService", _openai_lacks),
     "azure": _Provider("azure", "openai", AzureSettings, "azure:AzureService", _azure_lacks),
+    "sagemaker": _Provider("aws", "boto3", SageMakerSettings, "sagemaker:SageMakerService", _sagemaker_lacks),
+    "bedrock": _Provider("aws", "boto3", BedrockSettings, "bedrock:BedrockService", _aws_lacks),
+    "vertex": _Provider("google", "google.genai", VertexSettings, "vertex:VertexService", _vertex_lacks),
 }
-"""Every provider by name."""
+"""Every provider that embeds, by name."""
 
 _breakers: dict[tuple[str, str], Breaker] = {}
 _lock = threading.Lock()
@@ -71,7 +103,7 @@ def missing(name: str) -> str | None:
     Raises ``UnsupportedModel`` for an unknown name.
     """
     provider = _known(name)
-    if importlib.util.find_spec(provider.needs) is None:
+    if not _installed(provider.needs):
         return f"pip install 'reverie[{provider.extra}]'"
     return provider.lacks(provider.settings())
 
@@ -83,7 +115,7 @@ def create_provider(name: str, model: str | None = None, settings: BaseSettings 
     ``UnsupportedModel`` or ``MissingExtra``.
     """
     provider = _known(name)
-    if importlib.util.find_spec(provider.needs) is None:
+    if not _installed(provider.needs):
         raise MissingExtra(provider.extra, what=f"The provider {name}")
     settings = settings or provider.settings()
     lacks = provider.lacks(settings)
@@ -98,18 +130,32 @@ def create_provider(name: str, model: str | None = None, settings: BaseSettings 
     own = getattr(settings, "usd_per_million", None)
     if service.revision or price is None:  # not the provider's own address: its list price does not hold
         price = own
-    with _lock:
-        breaker = _breakers.setdefault(
-            (name, service.revision or service.name), Breaker(cloud.breaker_failures, cloud.breaker_seconds)
-        )
-    tuning = Tuning(
+    breaker = breaker_for(name, service.revision or service.name, cloud)
+    return ProviderEmbedder(service, tuning_from(cloud), breaker=breaker, usd_per_million=price)
+
+
+def tuning_from(cloud: CloudSettings) -> Tuning:
+    """How hard the settings say to try."""
+    return Tuning(
         concurrency=cloud.concurrency,
         batch=cloud.batch,
         timeout=cloud.timeout,
         attempts=cloud.attempts,
         patience=cloud.patience,
     )
-    return ProviderEmbedder(service, tuning, breaker=breaker, usd_per_million=price)
+
+
+def breaker_for(name: str, where: str, cloud: CloudSettings) -> Breaker:
+    """The one breaker of this process for a provider's address or model."""
+    with _lock:
+        return _breakers.setdefault((name, where), Breaker(cloud.breaker_failures, cloud.breaker_seconds))
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # a parent package is missing
+        return False
 
 
 def _known(name: str) -> _Provider:

@@ -15,7 +15,17 @@ from numpy.typing import NDArray
 
 from reverie.embedding.base import EmbedKind
 
-__all__ = ["Answer", "CallFailed", "Limits", "Service", "estimate_tokens", "http_failure", "quieten", "retry_after"]
+__all__ = [
+    "Answer",
+    "CallFailed",
+    "Limits",
+    "Service",
+    "estimate_tokens",
+    "http_failure",
+    "quieten",
+    "retry_after",
+    "unexpected",
+]
 
 FailureKind = Literal["outage", "busy", "too_long", "auth", "refused"]
 
@@ -134,3 +144,15 @@ def quieten(*loggers: str) -> None:
     """Keep a client library from logging requests: at DEBUG they hold the texts and the credentials."""
     for name in loggers:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def unexpected(error: Exception, timeout: float) -> CallFailed:
+    """What any other exception of a client library means. Its text is dropped: it may hold a request."""
+    name = type(error).__name__
+    if "Timeout" in name:
+        return CallFailed("outage", f"no answer within {timeout:.1f} s")
+    if "Credential" in name or "Auth" in name or "Refresh" in name or "Token" in name:
+        return CallFailed("auth", name)
+    if "Validation" in name or (isinstance(error, ValueError | KeyError | TypeError) and "JSON" not in name):
+        return CallFailed("outage", f"an answer that cannot be read ({name})")
+    return CallFailed("outage", f"connection failed ({name})")

@@ -84,7 +84,9 @@ class SageMakerSettings(BaseSettings):
     )
     batch: int = Field(32, ge=1, le=2048, description='Most texts in a request; 1 with "$text"')
     text_tokens: int = Field(512, ge=16, description="Window of the model, tokens")
-    usd_per_hour: float | None = Field(None, ge=0, description="Price of the endpoint's instance, US dollars an hour")
+    usd_per_million: float | None = Field(
+        None, ge=0, description="Price of a million tokens, US dollars; 0 where the instance is paid by the hour"
+    )
 
 
 class BedrockSettings(BaseSettings):
@@ -117,3 +119,4 @@ class VertexSettings(BaseSettings):
     model: str = Field("gemini-embedding-001", description="Model name, as gemini-embedding-001 or text-embedding-005")
     dimensions: int | None = Field(None, ge=1, le=8192, description="Shorter vectors, where the model can")
     url: str | None = Field(None, pattern="^https?://", description="Another address of the service (a proxy, a test)")
+    access_token: SecretStr | None = Field(None, description="A ready OAuth token in place of the machine's identity")

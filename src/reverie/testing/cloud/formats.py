@@ -123,8 +123,128 @@ def _constant(wanted: Wanted, count: int, model: str) -> bytes:
     return _made[key]
 
 
+def _aws_error(status: int, code: str, message: str) -> Reply:
+    return Reply({"message": message, "__type": code}, status, {"x-amzn-errortype": code})
+
+
+def _unsigned(wanted: Wanted) -> Reply | None:
+    if not wanted.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256"):
+        return _aws_error(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
+    return None
+
+
+def sagemaker(wanted: Wanted) -> Reply:
+    """``POST /endpoints/{name}/invocations``: docs.aws.amazon.com/sagemaker/latest/APIReference InvokeEndpoint.
+
+    The container behind it answers as Hugging Face's embedding container does: a list of vectors.
+    """
+    if refused := _unsigned(wanted):
+        return refused
+    texts = wanted.body["inputs"]
+    if any(words(text) > wanted.cloud.window for text in texts):
+        body = {
+            "ErrorCode": "CLIENT_ERROR_FROM_MODEL",
+            "Message": "Received client error (413) from primary.",
+            "OriginalMessage": "inputs must have less than 512 tokens",
+            "OriginalStatusCode": 413,
+        }
+        return Reply(body, 424, {"x-amzn-errortype": "ModelError"})
+    rows = vectors(wanted, texts).tolist()
+    return Reply(rows[:-1] if wanted.fault.one_short else rows)
+
+
+def bedrock(wanted: Wanted) -> Reply:
+    """``POST /model/{id}/invoke``: docs.aws.amazon.com/bedrock/latest/userguide, Titan and Cohere embeddings."""
+    if refused := _unsigned(wanted):
+        return refused
+    body = wanted.body
+    if "inputText" in body:
+        if words(body["inputText"]) > wanted.cloud.window:
+            return _aws_error(400, "ValidationException", "400 Bad Request: Too many input tokens.")
+        row = vectors(wanted, [body["inputText"]], body.get("dimensions"))[0].tolist()
+        return Reply({"embedding": row, "inputTextTokenCount": words(body["inputText"])})
+    rows = vectors(wanted, body["texts"]).tolist()
+    counted = {"x-amzn-bedrock-input-token-count": str(sum(map(words, body["texts"])))}
+    return Reply(
+        {"id": "1", "texts": body["texts"], "embeddings": rows, "response_type": "embeddings_floats"}, 200, counted
+    )
+
+
+def _google_error(status: int, kind: str, message: str) -> Reply:
+    return Reply({"error": {"code": status, "message": message, "status": kind}}, status)
+
+
+def vertex(wanted: Wanted) -> Reply:
+    """``:predict`` of a publisher's model: cloud.google.com/vertex-ai/generative-ai/docs/model-reference."""
+    if wanted.cloud.key is not None and wanted.headers.get("Authorization") != f"Bearer {wanted.cloud.key}":
+        return _google_error(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.")
+    texts = [instance["content"] for instance in wanted.body["instances"]]
+    rows = vectors(wanted, texts, (wanted.body.get("parameters") or {}).get("outputDimensionality"))
+    predictions = [
+        {"embeddings": {"values": row.tolist(), "statistics": {"token_count": words(text), "truncated": False}}}
+        for row, text in zip(rows, texts, strict=True)
+    ]
+    return Reply({"predictions": predictions[:-1] if wanted.fault.one_short else predictions})
+
+
+def gemini(wanted: Wanted) -> Reply:
+    """``:batchEmbedContents``: ai.google.dev/api/embeddings."""
+    if wanted.cloud.key is not None and wanted.headers.get("x-goog-api-key") != wanted.cloud.key:
+        return _google_error(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.")
+    requests = wanted.body["requests"]
+    texts = ["".join(part["text"] for part in request["content"]["parts"]) for request in requests]
+    rows = vectors(wanted, texts, requests[0].get("outputDimensionality"))
+    return Reply({"embeddings": [{"values": row.tolist()} for row in rows]})
+
+
+_GLAD = frozenset("love loved happy great wonderful joy".split())  # noqa: SIM905
+_SAD = frozenset("hate hated sad terrible awful lost".split())  # noqa: SIM905
+
+
+def language(wanted: Wanted) -> Reply:
+    """Azure AI Language: ``/text/analytics/v3.1/{feature}``, learn.microsoft.com/rest/api/language."""
+    given = wanted.headers.get("Ocp-Apim-Subscription-Key")
+    if wanted.cloud.key is not None and given != wanted.cloud.key:
+        return Reply({"error": {"code": "401", "message": "Access denied due to invalid subscription key."}}, 401)
+    documents, errors = [], []
+    for document in wanted.body["documents"]:
+        text, id_ = document["text"], document["id"]
+        if document.get("language") not in (None, "en", "de", "fr", "es"):
+            inner = {"code": "UnsupportedLanguageCode", "message": "Invalid language code."}
+            errors.append({"id": id_, "error": {"code": "InvalidArgument", "message": "Invalid.", "innererror": inner}})
+            continue
+        found = set(text.lower().split())
+        glad, sad = len(found & _GLAD), len(found & _SAD)
+        scores = {"positive": 0.0, "neutral": 1.0, "negative": 0.0}
+        if glad or sad:
+            scores = {"positive": glad / (glad + sad), "neutral": 0.0, "negative": sad / (glad + sad)}
+        label = max(scores, key=lambda name: scores[name])
+        named = [w.strip(".,") for w in text.split()[1:] if w[:1].isupper()]
+        shared = {"id": id_, "warnings": []}
+        if wanted.path.endswith("/sentiment"):
+            sentence = {"sentiment": label, "confidenceScores": scores, "offset": 0, "length": len(text), "text": text}
+            documents.append({**shared, "sentiment": label, "confidenceScores": scores, "sentences": [sentence]})
+        elif wanted.path.endswith("/keyPhrases"):
+            documents.append({**shared, "keyPhrases": [w for w in text.split() if len(w) > 6]})
+        else:
+            entities = [
+                {"text": w, "category": "Person", "offset": text.index(w), "length": len(w), "confidenceScore": 0.9}
+                for w in named
+            ]
+            documents.append({**shared, "entities": entities})
+    return Reply({"documents": documents, "errors": errors, "modelVersion": "2022-06-01"})
+
+
+_VERTEX = "/{version}/projects/{project}/locations/{location}/publishers/google/models/{call}"
+
 ROUTES: list[tuple[str, str, Callable[[Wanted], Reply]]] = [
     ("POST", "/v1/embeddings", openai),
     ("POST", "/openai/deployments/{deployment}/embeddings", azure),
+    ("POST", "/endpoints/{name}/invocations", sagemaker),
+    ("POST", "/model/{id}/invoke", bedrock),
+    ("POST", _VERTEX, vertex),
+    ("POST", "/{version}/models/{call}", gemini),
+    ("POST", "/text/analytics/v3.1/{feature}", language),
+    ("POST", "/text/analytics/v3.1/entities/recognition/general", language),
 ]
 """Method, path and answer of everything the fake serves."""

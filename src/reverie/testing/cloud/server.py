@@ -151,12 +151,21 @@ class FakeCloud:
         )
 
     def texts(self) -> Iterable[str]:
-        """Every text that has arrived, of requests in any of the embedding formats."""
+        """Every text that has arrived, of requests in any of the formats."""
         for seen in self.seen:
-            body = seen.body if isinstance(seen.body, dict) else {}
-            for name in ("input", "inputs", "texts"):
-                value = body.get(name)
-                yield from [value] if isinstance(value, str) else value or []
+            yield from _texts(seen.body)
+
+
+def _texts(body: Any) -> Iterable[str]:
+    if isinstance(body, dict):
+        for name, value in body.items():
+            if name in ("input", "inputs", "texts", "inputText", "content", "text"):
+                yield from [value] if isinstance(value, str) else _texts(value)
+            elif isinstance(value, dict | list):
+                yield from _texts(value)
+    elif isinstance(body, list):
+        for value in body:
+            yield from [value] if isinstance(value, str) else _texts(value)
 
 
 def _cut(request: web.Request) -> None:

@@ -1,0 +1,210 @@
+"""``reverie compare``: local and cloud embedders side by side: speed, cost, and whether the themes agree."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reverie.errors import InvalidInput, MissingExtra, ReverieError
+
+if TYPE_CHECKING:
+    from reverie.cli._comparison import Measured
+    from reverie.contracts import Memory
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser("compare", help="local and cloud embedders: speed, cost, agreement of the themes")
+    parser.add_argument("--file", help="memories, as for reverie cluster (default: the demo's 300)")
+    parser.add_argument(
+        "--providers", default="local,openai,azure,sagemaker,bedrock,vertex", help="(default: %(default)s)"
+    )
+    parser.add_argument("--limit", type=int, default=1000, help="most memories to embed (default: %(default)s)")
+    parser.add_argument("--singles", type=int, default=30, help="texts timed one by one (default: %(default)s)")
+    parser.add_argument("--usd-per-hour", type=float, help="what your own machine costs an hour, US dollars")
+    parser.add_argument("--max-usd", type=float, default=1.0, help="ceiling of fees for each provider (%(default)s)")
+    parser.add_argument("--label", default="label", help="name in a memory's metadata that holds its true theme")
+    parser.add_argument("--chart", type=Path, metavar="PNG", help="draw the figures")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    parser.add_argument("--data-dir", type=Path, help="folder of models (REVERIE_DATA_DIR)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure each embedder that can be used here, and say what is missing for the others."""
+    try:
+        from reverie.cli import _comparison as comparison
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("reverie"):
+            raise
+        raise MissingExtra("worker", what="reverie compare") from error
+    if arguments.usd_per_hour is not None and not 0 < arguments.usd_per_hour < 1e6:
+        raise InvalidInput("--usd-per-hour: an amount of US dollars")
+    memories = _memories(arguments.file, arguments.limit)
+    names = list(dict.fromkeys(name.strip() for name in arguments.providers.split(",") if name.strip()))
+    rows = [_measured(name, memories, arguments) for name in names]
+    labels = [str((memory.metadata or {}).get(arguments.label, "")) for memory in memories]
+    comparison.agreement(rows, labels if all(labels) else None)
+    advice = comparison.recommendation(rows, arguments.usd_per_hour)
+    from reverie.embedding.providers.prices import load_prices
+    from reverie.settings import CloudSettings
+
+    head = {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "measured_on": f"{platform.node()}, {os.cpu_count()} cores, {platform.machine()}, Python "
+        f"{platform.python_version()}",
+        "memories": len(memories),
+        "prices_as_of": load_prices(CloudSettings().prices).as_of,  # type: ignore[call-arg]
+        "usd_per_hour": arguments.usd_per_hour,
+    }
+    if arguments.chart is not None:
+        _draw(arguments.chart, rows, f"{head['memories']} memories, {head['measured_at']}")
+    if arguments.json:
+        print(json.dumps({**head, "rows": [row.plain() for row in rows], "recommendation": advice}, indent=2))
+        return 0
+    print(f"{len(memories)} memories, measured {head['measured_at']} on {head['measured_on']}")
+    print(f"prices of {head['prices_as_of']}, US dollars\n")
+    print(_table(rows))
+    print()
+    for row in rows:
+        if row.missing is None:
+            print(f"{row.name}: {row.model}, {row.dimensions} dimensions, {row.where}")
+    print("\n" + "\n".join(advice))
+    return 0
+
+
+def _memories(file: str | None, limit: int) -> list[Memory]:
+    from reverie.demo import PEOPLE, load
+    from reverie.readers import read_file
+
+    if file is None:
+        found = [m for person in PEOPLE for m in load(person.id)]
+        # Three people number their memories alike, and who told a memory is no theme.
+        found = [m.model_copy(update={"id": str(i)}) for i, m in enumerate(found)]
+    else:
+        found = list(read_file(file).memories)
+    if len(found) < 2:
+        raise InvalidInput("at least two memories are needed to compare anything")
+    found = found[: max(2, limit)]
+    return [m if m.id is not None else m.model_copy(update={"id": str(i)}) for i, m in enumerate(found)]
+
+
+def _measured(name: str, memories: Sequence[Memory], arguments: argparse.Namespace) -> Measured:
+    from reverie.cli import _comparison as comparison
+    from reverie.embedding import create_embedder
+    from reverie.embedding.providers import PROVIDERS, Budget, create_provider, missing
+    from reverie.settings import Settings
+
+    def say(what: str) -> None:
+        print(what, file=sys.stderr)
+
+    settings = Settings.load()
+    try:
+        if name == "local":
+            chosen = settings.embedding.embedder
+            local = create_embedder(
+                "auto" if chosen in PROVIDERS else chosen,
+                settings.embedding.model,
+                precision=settings.embedding.precision,
+                threads=settings.embedding.embed_threads,
+                data_dir=arguments.data_dir or settings.server.data_dir,
+            )
+            try:
+                return comparison.measure(
+                    name,
+                    local,
+                    memories,
+                    singles=arguments.singles,
+                    usd_per_token=None,
+                    usd_per_hour=arguments.usd_per_hour,
+                    where="this machine",
+                    say=say,
+                )
+            finally:
+                local.close()
+        if (lacks := missing(name)) is not None:
+            return comparison.unmeasured(name, f"not configured: {lacks}")
+        provider = create_provider(name)
+        where = comparison.where_of(name, PROVIDERS[name].settings().model_dump(exclude_none=True))
+        say(f"{name}: these memories go to {where}")
+        price = provider.usd_per_million
+        try:
+            return comparison.measure(
+                name,
+                provider.within(Budget(usd=arguments.max_usd)) if price is not None else provider,
+                memories,
+                singles=arguments.singles,
+                usd_per_token=None if price is None else price / 1e6,
+                usd_per_hour=None,
+                where=where,
+                say=say,
+            )
+        finally:
+            provider.close()
+    except ReverieError as error:
+        return comparison.unmeasured(name, f"failed: {error.message}")
+
+
+def _table(rows: Sequence[Measured]) -> str:
+    head = ("", "texts/s", "p50", "p95", "$ a million", "themes", "AMI", "AMI labels")
+    cells: list[tuple[str, ...]] = [head]
+    notes = []
+    for row in rows:
+        if row.missing is not None:
+            notes.append(f"{row.name}: {row.missing}")
+            continue
+        cells.append(
+            (
+                row.name,
+                f"{row.texts_per_second:,.0f}",
+                f"{row.p50 * 1000:.1f} ms",
+                f"{row.p95 * 1000:.1f} ms",
+                "?" if row.usd_per_million is None else f"{row.usd_per_million:,.2f}",
+                str(row.themes),
+                "" if row.ami is None else f"{row.ami:.2f}",
+                "" if row.ami_labels is None else f"{row.ami_labels:.2f}",
+            )
+        )
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    lines = [
+        "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(r, widths, strict=True)))
+        for r in cells
+    ]
+    return "\n".join(lines + notes)
+
+
+def _draw(path: Path, rows: Sequence[Measured], caption: str) -> None:
+    """Three bar charts side by side; a provider that was not measured has no bar, and is named."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels: tuple[tuple[str, Callable[[Measured], float | None], str], ...] = (
+        ("texts per second", lambda r: r.texts_per_second, "{:,.0f}"),
+        ("US dollars a million memories", lambda r: r.usd_per_million, "{:,.2f}"),
+        ("agreement of themes (AMI)", lambda r: r.ami if r.ami_labels is None else r.ami_labels, "{:.2f}"),
+    )
+    for axis, (title, value, form) in zip(figure.subplots(1, 3), panels, strict=True):
+        values = [None if row.missing is not None else value(row) for row in rows]
+        names = [
+            row.name if v is not None else f"{row.name}\n(not measured)" for row, v in zip(rows, values, strict=True)
+        ]
+        bars = axis.barh(names, [v or 0.0 for v in values], color="#5b6ee1")
+        axis.bar_label(bars, [form.format(v) if v is not None else "" for v in values], padding=3, fontsize=8)
+        axis.invert_yaxis()
+        axis.margins(x=0.25)
+        axis.set_title(title, fontsize=10, loc="left")
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.tick_params(labelsize=8)
+    figure.suptitle(caption, fontsize=8, x=0.01, ha="left")
+    figure.savefig(path, dpi=140)

@@ -1,0 +1,261 @@
+"""Whole tasks at a cloud endpoint that runs ``reverie serve-endpoint``: SageMaker, Vertex AI, Azure ML."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any
+
+import orjson
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from reverie.contracts import CLOUD_PROVIDERS, CloudPolicy, Lane
+from reverie.embedding.base import OnProgress
+from reverie.embedding.providers import Retrier, breaker_for, tuning_from
+from reverie.embedding.providers.calls import CallFailed, http_failure, unexpected
+from reverie.embedding.providers.retrier import BudgetExceeded
+from reverie.errors import InvalidInput, MissingExtra, ProviderError, UnsupportedModel
+from reverie.store import CloudChoice, TaskRow
+from reverie.worker.cloud import budget_for, choice_for, metered
+from reverie.worker.operations import OPERATIONS, Outcome
+from reverie.worker.runtime import Runtime
+
+__all__ = ["REMOTE", "RemoteSettings", "remote_choice", "run_remote"]
+
+log = logging.getLogger(__name__)
+
+REMOTE = tuple(name for name in CLOUD_PROVIDERS if name.endswith("-endpoint"))
+_POLL = 0.2
+_MOST_BYTES = 256 * 2**20
+
+
+class RemoteSettings(BaseSettings):
+    """Endpoints that run whole tasks."""
+
+    model_config = SettingsConfigDict(env_prefix="REVERIE_REMOTE_", extra="ignore", env_ignore_empty=True)
+
+    sagemaker_endpoint: str | None = Field(None, description="Name of the SageMaker endpoint")
+    sagemaker_region: str | None = Field(None, description="AWS region; boto3's default without one")
+    sagemaker_url: str | None = Field(None, pattern="^https?://", description="Another address of SageMaker's runtime")
+    vertex_url: str | None = Field(
+        None, pattern="^https?://", description="Address of the Vertex AI endpoint, up to and including :rawPredict"
+    )
+    vertex_token: SecretStr | None = Field(None, description="A ready OAuth token in place of the machine's identity")
+    azureml_url: str | None = Field(None, pattern="^https?://", description="Scoring address of the Azure ML endpoint")
+    azureml_key: SecretStr | None = Field(None, description="Key of the Azure ML endpoint")
+    timeout: float = Field(120.0, gt=0, description="Longest wait for one answer, seconds")
+    usd_per_hour: float | None = Field(None, ge=0, description="Price of an endpoint's instance, US dollars an hour")
+
+
+def remote_choice(runtime: Runtime, task: TaskRow, payload: bytes) -> CloudChoice | None:
+    """The choice of a task that is to run at an endpoint; None for all others. Raises ``CloudRefused``."""
+    if task.lane != Lane.CLOUD:  # the gateway has decided; a policy that has become stricter is seen below
+        return None
+    wish = orjson.loads(payload).get("cloud")
+    choice = choice_for(runtime, task, CloudPolicy.model_validate(wish) if wish else None)
+    return choice if choice.provider in REMOTE else None
+
+
+def run_remote(
+    runtime: Runtime, task: TaskRow, payload: bytes, choice: CloudChoice, on_progress: OnProgress
+) -> Outcome:
+    """Run the task at the chosen endpoint, or here when it fails and policy allows that.
+
+    Raises ``ProviderError`` where no fallback is allowed, ``InvalidInput`` when the endpoint finds the task invalid.
+    """
+    request = orjson.loads(payload)
+    request.pop("cloud", None)
+    try:
+        return _run(runtime, task, request, choice, on_progress)
+    except (ProviderError, UnsupportedModel, MissingExtra) as error:
+        if not choice.fallback:
+            raise
+        log.warning("task %s: %s; it runs here", task.id, error.message)
+        reason = error.message
+    outcome = OPERATIONS[task.operation](runtime, task, orjson.dumps(request), on_progress)
+    note = {"provider": choice.provider, "fallback": "local", "reason": reason}
+    return Outcome(_noted(outcome.body, note), outcome.cost, outcome.themes)
+
+
+def _run(
+    runtime: Runtime, task: TaskRow, request: dict[str, Any], choice: CloudChoice, on_progress: OnProgress
+) -> Outcome:
+    assert choice.provider is not None
+    settings = RemoteSettings()  # type: ignore[call-arg]
+    invoke = _transport(choice.provider, settings)
+    states = runtime.store.latest_themes(task) if task.operation == "cluster" else None
+    body = orjson.dumps(
+        {
+            "operation": task.operation,
+            "request": _dated(task, request),
+            "states": base64.b64encode(states[1]).decode() if states else None,
+            "states_model": states[0] if states else None,
+        }
+    )
+    budget = budget_for(runtime, task, choice)
+    cloud = runtime.settings.cloud
+    retrier = Retrier(choice.provider, "endpoint", tuning_from(cloud), breaker_for(choice.provider, "endpoint", cloud))
+    stop = threading.Event()
+    rate = None if settings.usd_per_hour is None else settings.usd_per_hour / 3600
+    if rate is None and (choice.max_usd is not None or choice.max_usd_day is not None):
+        raise BudgetExceeded("No price is known for the endpoint (REVERIE_REMOTE_USD_PER_HOUR), so no ceiling is kept.")
+    expected = (rate or 0.0) * max(task.estimate_seconds or 0.0, 1.0)
+
+    def call(timeout: float) -> bytes:
+        budget.hold(expected)
+        began = time.monotonic()
+        try:
+            # An endpoint runs the whole task, so its time limit is its own, not that of a batch of embeddings.
+            left = settings.timeout if budget.until is None else max(0.1, budget.until - time.monotonic())
+            return invoke(body, min(settings.timeout, left))
+        finally:
+            budget.settle(expected, (rate or 0.0) * (time.monotonic() - began), 0)
+
+    with metered(runtime, task, choice, choice.provider, budget, expected):
+        future: Future[bytes] = Future()
+        threading.Thread(target=_into, args=(future, lambda: retrier.run(call, budget, stop)), daemon=True).start()
+        on_progress("embedding", 0, 1)
+        try:
+            while True:
+                try:
+                    raw = future.result(timeout=_POLL)
+                    break
+                except TimeoutError:
+                    on_progress("embedding", 0, 1)
+                    if budget.until is not None and time.monotonic() > budget.until + 1:
+                        raise ProviderError(f"{choice.provider} did not answer before the task's deadline.") from None
+                except CallFailed as failure:
+                    raise retrier.final(failure) from None
+        finally:
+            stop.set()
+    return _outcome(choice.provider, raw)
+
+
+def _into(future: Future[bytes], work: Callable[[], bytes]) -> None:
+    try:
+        future.set_result(work())
+    except BaseException as error:
+        future.set_exception(error)
+
+
+def _dated(task: TaskRow, request: dict[str, Any]) -> dict[str, Any]:
+    # What depends on the day is counted from the submission, wherever it runs.
+    if task.operation in ("analyze", "recall") and not (request.get("options") or {}).get("now"):
+        return {**request, "options": {**(request.get("options") or {}), "now": task.created_at.isoformat()}}
+    return request
+
+
+def _outcome(provider: str, raw: bytes) -> Outcome:
+    try:
+        answer = orjson.loads(raw)
+        if "predictions" in answer:
+            answer = answer["predictions"][0]
+        if answer["status"] != "succeeded":
+            problem = answer["error"]
+            if 400 <= int(problem.get("status", 500)) < 500:
+                raise InvalidInput(str(problem.get("detail")), errors=problem.get("errors"))
+            raise ProviderError(f"{provider} could not finish the task: {problem.get('title')}")
+        result = answer["result"]
+        model = answer["vector_model"]
+        states = base64.b64decode(answer["states"]) if answer.get("states") else None
+        if not isinstance(result, dict) or not isinstance(model, str) or len(bytes.fromhex(model)) != 8:
+            raise ValueError("not a result")
+        cost = {"tokens": int(answer["cost"]["tokens"]), "cached_tokens": 0, "vector_model": model}
+        themes = (model, states, int(answer["states_count"])) if states else None
+        return Outcome(_noted(orjson.dumps(result), {"provider": provider}), cost, themes)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ProviderError(f"{provider} gave an answer that cannot be read ({type(error).__name__}).") from None
+
+
+def _noted(body: bytes, note: Mapping[str, Any]) -> bytes:
+    result = orjson.loads(body)
+    result["stats"] = {**(result.get("stats") or {}), "cloud": dict(note)}
+    return orjson.dumps(result)
+
+
+# -- how each cloud is reached -------------------------------------------------------------------------
+
+Invoke = Callable[[bytes, float], bytes]
+
+
+def _transport(provider: str, settings: RemoteSettings) -> Invoke:
+    if provider == "sagemaker-endpoint":
+        return _sagemaker(settings)
+    if provider == "vertex-endpoint":
+        if settings.vertex_url is None:
+            raise UnsupportedModel("vertex-endpoint is not configured: set REVERIE_REMOTE_VERTEX_URL")
+        return _http(settings.vertex_url, lambda: _google_token(settings))
+    if settings.azureml_url is None:
+        raise UnsupportedModel("azureml-endpoint is not configured: set REVERIE_REMOTE_AZUREML_URL")
+    key = settings.azureml_key.get_secret_value() if settings.azureml_key else ""
+    return _http(settings.azureml_url, lambda: key)
+
+
+def _sagemaker(settings: RemoteSettings) -> Invoke:
+    if settings.sagemaker_endpoint is None:
+        raise UnsupportedModel("sagemaker-endpoint is not configured: set REVERIE_REMOTE_SAGEMAKER_ENDPOINT")
+    try:
+        from reverie.embedding.providers import aws
+
+        client = aws.client("sagemaker-runtime", settings.sagemaker_region, settings.sagemaker_url)
+    except ModuleNotFoundError as error:
+        raise MissingExtra("aws", what="sagemaker-endpoint") from error
+
+    def invoke(body: bytes, timeout: float) -> bytes:
+        try:
+            answer = client.invoke_endpoint(
+                EndpointName=settings.sagemaker_endpoint, ContentType="application/json", Body=body
+            )
+            return bytes(answer["Body"].read())
+        except Exception as error:  # boto3 makes its classes at run time, and the stream raises urllib3's
+            original = getattr(error, "response", {}).get("OriginalMessage")
+            if original and '"status"' in original:
+                return str(original).encode()  # the container's own problem document
+            raise aws.failure(error, timeout) from None
+
+    return invoke
+
+
+def _http(url: str, token: Callable[[], str]) -> Invoke:
+    def invoke(body: bytes, timeout: float) -> bytes:
+        headers = {"Content-Type": "application/json"}
+        try:
+            if bearer := token():
+                headers["Authorization"] = f"Bearer {bearer}"
+            request = urllib.request.Request(url, body, headers, method="POST")
+            with urllib.request.urlopen(request, timeout=timeout) as response:
+                raw: bytes = response.read(_MOST_BYTES)
+                if (length := response.headers.get("content-length")) and len(raw) < int(length):
+                    raise CallFailed("outage", "an answer that broke off")
+                return raw
+        except urllib.error.HTTPError as error:
+            raw = error.read(1_000_000)
+            if error.code == 422 and b'"error"' in raw:
+                return raw  # the container's own problem document
+            raise http_failure(error.code, dict(error.headers), raw.decode("utf-8", "replace")) from None
+        except CallFailed:
+            raise
+        except Exception as error:  # sockets, protocol and credentials
+            raise unexpected(error, timeout) from None
+
+    return invoke
+
+
+def _google_token(settings: RemoteSettings) -> str:
+    if settings.vertex_token is not None:
+        return settings.vertex_token.get_secret_value()
+    try:
+        import google.auth
+        from google.auth.transport.requests import Request
+    except ModuleNotFoundError as error:
+        raise MissingExtra("google", what="vertex-endpoint") from error
+    credentials: Any = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])[0]
+    credentials.refresh(Request())
+    return str(credentials.token)
