@@ -95,7 +95,7 @@ def _run(
         {
             "operation": task.operation,
             "request": _dated(task, request),
-            "states": base64.b64encode(states[1]).decode() if states else None,
+            "states": base64.b64encode(runtime.codec.open(states[1])).decode() if states else None,
             "states_model": states[0] if states else None,
         }
     )
@@ -135,7 +135,11 @@ def _run(
                     raise retrier.final(failure) from None
         finally:
             stop.set()
-    return _outcome(choice.provider, raw)
+    outcome = _outcome(choice.provider, raw)
+    if outcome.themes is not None:  # encrypted at rest with this service's key, which an endpoint never has
+        model, states_body, count = outcome.themes
+        outcome.themes = (model, runtime.codec.seal(states_body), count)
+    return outcome
 
 
 def _into(future: Future[bytes], work: Callable[[], bytes]) -> None:
