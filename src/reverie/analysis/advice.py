@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from reverie.analysis.duplicates import is_junk
 from reverie.analysis.importance import is_pinned
+from reverie.analysis.junk import is_junk
 from reverie.contracts import DuplicateGroup, ForgetAdvice, Importance, Memory
 
 __all__ = ["advise"]

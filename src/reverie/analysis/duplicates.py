@@ -13,36 +13,29 @@ from rapidfuzz.distance import Levenshtein
 from reverie.analysis.budget import Budget
 from reverie.analysis.contradictions import find_contradictions
 from reverie.analysis.importance import is_pinned
+from reverie.analysis.junk import is_junk
 from reverie.analysis.neighbours import Neighbours
 from reverie.analysis.texts import NEGATIONS, STOPWORDS, normalized, words
 from reverie.contracts import DuplicateGroup, Memory
 
-__all__ = ["find_duplicates", "is_junk", "says_the_same"]
+__all__ = ["find_duplicates", "says_the_same"]
 
-_CLOSE = 0.80
-_VERY_CLOSE = 0.95
+_CLOSE = 0.72
 _EDIT = 0.75
 _SPELLING = 0.72
 _TEMPLATE = 3
 """So many memories that differ in their numbers, links and mentions alone are a template."""
 _EVERY = 512
 
-_COMMAND = re.compile(r"^[!/.$?;>~+\-]{1,2}[a-z][\w-]*(?:\s+\S+){0,4}$", re.IGNORECASE)
 _VARIABLE = re.compile(r"https?://\S+|<[@#:][^>]*>|@\w+|\d+(?:[.,:/\-]\d+)*")
-_STOCK = frozenset(
-    """ok okay k kk yes yeah yep yup no nope nah hi hey hello hiya yo bye goodbye cya gn gm lol lmao rofl haha hahaha
-    hehe xd thanks thx ty thank you np welcome please pls sure cool nice great wow omg hmm hm uh um brb gtg afk idk idc
-    test testing ping pong good morning night evening same true right alright fine gg wp rip oof bruh huh
-    what""".split()  # noqa: SIM905
-)
 
 
 def find_duplicates(memories: Sequence[Memory], near: Neighbours, *, budget: Budget) -> list[DuplicateGroup]:
     """Groups of two and more memories: exact, normalised, near, boilerplate; last, pairs that may contradict.
 
-    Near: cosine at least .80 and verified on the words: edit similarity at least .75 (Levenshtein 1966), no other
-    number, no other negation, every changed content word a spelling of its counterpart. Cosine alone calls "I love
-    cats" and "I love dogs" the same. A memory is in one group at most, contradictions apart.
+    Near: cosine at least .72 and verified on the words: edit similarity at least .75 (Levenshtein 1966), no other
+    number, negation, direction or person, every changed content word a spelling of its counterpart. Cosine alone calls
+    "I love cats" and "I love dogs" the same. A memory is in one group at most, contradictions apart.
     """
     keys = [normalized(m.text) for m in memories]
     junk = [i for i, (m, key) in enumerate(zip(memories, keys, strict=True)) if is_junk(m.text, key)]
@@ -80,21 +73,12 @@ def find_duplicates(memories: Sequence[Memory], near: Neighbours, *, budget: Bud
     return groups + find_contradictions(memories, near, {i for g in merged for i in g[0][1:]}, budget=budget)
 
 
-def is_junk(text: str, key: str | None = None) -> bool:
-    """Whether a memory is a bot command or a stock phrase such as "lol ok"."""
-    stripped = text.strip()
-    if _COMMAND.match(stripped) and not stripped.startswith("."):
-        return True
-    parts = (normalized(text) if key is None else key).split()
-    return 0 < len(parts) <= 4 and all(p in _STOCK for p in parts)
-
-
 def says_the_same(first: str, second: str, cosine: float) -> bool:
     """Whether two normalised texts say the same, given the cosine of their vectors."""
     if cosine < _CLOSE:
         return False
-    a, b = words(first), words(second)
-    if _numbers(a) != _numbers(b) or _polarity(a) != _polarity(b):
+    a, b = _expanded(first), _expanded(second)
+    if _numbers(a) != _numbers(b) or _polarity(a) != _polarity(b) or _turned(a, b) or not _same_people(a, b):
         return False
     left, right = Counter(a), Counter(b)
     only_a = [w for w in (left - right).elements() if w not in STOPWORDS]
@@ -102,14 +86,69 @@ def says_the_same(first: str, second: str, cosine: float) -> bool:
     if not only_a and not only_b:
         # The same content words in one order: little words and punctuation differ.
         content_a, content_b = ([w for w in t if w not in STOPWORDS] for t in (a, b))
-        return content_a == content_b or (sorted(content_a) == sorted(content_b) and cosine >= _VERY_CLOSE)
-    if len(only_a) != len(only_b) or Levenshtein.normalized_similarity(first, second) < _EDIT:
+        # "My dog bit the postman" has an order, "tea and coffee" has none.
+        listed = any(w in _AND for w in a) and any(w in _AND for w in b)
+        return content_a == content_b or (listed and sorted(content_a) == sorted(content_b))
+    if Levenshtein.normalized_similarity(first, second) < _EDIT:
         return False
-    return all(any(_spelling(w, other) for other in only_b) for w in only_a)
+    # A stop word may be the counterpart: "I ahve" for "I have".
+    more_a, more_b = list((left - right).elements()), list((right - left).elements())
+    return all(any(_spelling(w, other) for other in more_b) for w in only_a) and all(
+        any(_spelling(w, other) for other in more_a) for w in only_b
+    )
+
+
+_AND = frozenset("and or & und oder et ou y e".split())  # noqa: SIM905
+_NOT = "do does did is are was were have has had would could should must need".split()  # noqa: SIM905
+_SHORT: dict[str, tuple[str, ...]] = {
+    **{f"{verb}nt": (verb, "not") for verb in _NOT},
+    **{f"{who}ve": (who, "have") for who in ("i", "you", "we", "they")},
+    **{f"{who}re": (who, "are") for who in ("you", "they")},
+    **{f"{who}s": (who, "is") for who in ("he", "she", "that", "there")},
+    "cant": ("can", "not"),
+    "cannot": ("can", "not"),
+    "wont": ("will", "not"),
+    "im": ("i", "am"),
+}
+"""Short forms as ``normalized`` leaves them, without their apostrophe."""
+_TURNS = tuple(
+    frozenset(pair.split())
+    for pair in ("to from", "in out", "on off", "up down", "before after", "with without", "over under", "for against")
+)
+_PEOPLE = {
+    word: person
+    for person, forms in enumerate(
+        ("i me my mine myself", "you your yours", "he him his", "she her hers", "we us our ours", "they them their")
+    )
+    for word in forms.split()
+}
+_CALENDAR = frozenset(
+    """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
+    september october november december""".split()  # noqa: SIM905
+)
+
+
+def _expanded(text: str) -> list[str]:
+    return [part for word in words(text) for part in _SHORT.get(word, (word,))]
+
+
+def _turned(a: list[str], b: list[str]) -> bool:
+    """Whether one says "to" where the other says "from"."""
+    only_a, only_b = set(a) - set(b), set(b) - set(a)
+    return any(pair & only_a and pair & only_b for pair in _TURNS)
+
+
+def _same_people(a: list[str], b: list[str]) -> bool:
+    """Whether the persons are named in one order; one text may leave some out."""
+    short, long = sorted(([_PEOPLE[w] for w in t if w in _PEOPLE] for t in (a, b)), key=len)
+    rest = iter(long)
+    return all(person in rest for person in short)
 
 
 def _spelling(a: str, b: str) -> bool:
-    """A typing error or another form of a word; three letters and fewer must be equal."""
+    """A typing error or another form of a word; three letters and fewer, and days and months, must be equal."""
+    if a in _CALENDAR and b in _CALENDAR:
+        return a == b
     if min(len(a), len(b)) <= 3 or a[0] != b[0]:
         # Letters swapped at the start ("ahve") are the one error that moves the first letter.
         return len(a) == len(b) > 3 and sorted(a) == sorted(b)

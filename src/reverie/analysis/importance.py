@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from reverie.analysis.insight import Insight
+from reverie.analysis.junk import is_junk
 from reverie.analysis.neighbours import Neighbours
 from reverie.contracts import Factor, Importance, Memory
 from reverie.embedding.base import Vectors
@@ -62,18 +63,20 @@ def importance(
     - ``access``: c / (c + 5) for c accesses. ``recurrence``: the same for repeats on other days.
     - ``emotion``: strength of sentiment. ``pinned``: kind or metadata says so.
 
-    A factor without any evidence in the whole set (no dates, no sentiment, nothing pinned) has no part. Raises
-    ``InvalidInput`` for the name of an unknown factor.
+    Commands and stock phrases ("!play", "lol ok") are unlike everything else and yet specific of nothing: their first
+    three values are 0. A factor without any evidence in the whole set (no dates, no sentiment, nothing pinned) has no
+    part. Raises ``InvalidInput`` for the name of an unknown factor.
     """
     if unknown := sorted(set(weights or ()) - set(DEFAULT_WEIGHTS)):
         raise InvalidInput(f"options.weights has no factor {unknown[0]!r}; factors are {', '.join(DEFAULT_WEIGHTS)}")
     n = len(memories)
     if n == 0:
         return []
+    says = np.array([not is_junk(m.text) for m in memories], dtype=np.float64)
     values: dict[str, Values] = {
-        "specificity": specificity(vectors),
-        "novelty": _novelty(near, n),
-        "information": _information(tokens, insights),
+        "specificity": specificity(vectors) * says,
+        "novelty": _novelty(near, n) * says,
+        "information": _information(tokens, insights) * says,
         "access": np.array([m.access_count / (m.access_count + _HALF_ACCESSES) for m in memories]),
         "recurrence": _recurrence(memories, near),
     }

@@ -1,0 +1,116 @@
+"""Recall: relevance first, importance and recency part what is near, diversity spreads what says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reverie.analysis import recall
+from reverie.contracts import Memory, RecallOptions, RecallResult
+from reverie.embedding import HashEmbedder
+from reverie.errors import InvalidInput
+from tests.analysis.people import NOW, embed, memories, themed
+
+
+def _recall(query: str, found: Sequence[Memory], options: RecallOptions | None = None) -> RecallResult:
+    vector = HashEmbedder(128).embed([query], kind="query").vectors[0]
+    return recall(query, vector, found, embed([m.text for m in found]), options, now=NOW)
+
+
+def _ids(result: RecallResult) -> list[str]:
+    return [m.memory_id for m in result.memories]
+
+
+def test_what_the_question_is_about_comes_first() -> None:
+    found = memories([*themed(50), "my sister Paula plays the cello in Vienna"])
+    result = _recall("who plays the cello?", found)
+    assert result.memories[0].memory_id == "m50"
+    assert [m.rank for m in result.memories] == list(range(1, 11))
+    assert all(a.score >= b.score for a, b in zip(result.memories, result.memories[1:], strict=False))
+
+
+def test_rare_words_of_the_question_count_more_than_common_ones() -> None:
+    found = memories(["the concert was loud"] * 3 + ["the concert in Vienna", "the museum in Vienna was closed"])
+    assert _recall("concert Vienna", found).memories[0].memory_id == "m3"
+
+
+def test_inflections_do_not_hide_a_match() -> None:
+    found = memories(["rain all day", "we hiked to the lakes", "a new keyboard"])
+    assert _recall("hiking lake", found).memories[0].memory_id == "m1"
+
+
+def test_of_equally_relevant_memories_the_newer_and_the_used_come_first() -> None:
+    texts = ["I drink green tea"] * 3
+    old, new, used = memories(texts, [0.0, 100.0, 0.0])
+    used = used.model_copy(update={"access_count": 50})
+    assert _ids(_recall("green tea", [old, new, used])) == ["m2", "m1", "m0"]
+    recent = RecallOptions(weights={"recency": 1.0, "importance": 0.0})
+    assert _ids(_recall("green tea", [old, new, used], recent))[0] == "m1"
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.fixed_dictionaries({name: st.floats(0, 10) for name in ("relevance", "importance", "recency")}),
+    st.integers(1, 40),
+    st.sampled_from(["guitar band", "tea", "🎉", "¿qué?", "我喜欢"]),
+)
+def test_scores_are_the_weighted_mean_of_their_terms(weights: dict[str, float], top: int, query: str) -> None:
+    found = memories(themed(30), np.linspace(0, 100, 30).tolist())
+    result = _recall(query, found, RecallOptions(weights=weights, top=top))
+    assert len(result.memories) == min(top, 30)
+    total = sum(weights.values())
+    for hit in result.memories:
+        terms = hit.terms.model_dump()
+        assert all(0 <= value <= 1 for value in terms.values())
+        if total > 0:
+            assert hit.score == pytest.approx(sum(weights[n] / total * terms[n] for n in terms), abs=1e-9)
+
+
+def test_diversity_spreads_what_says_the_same() -> None:
+    repeats = [f"I drink green tea every morning {w}" for w in ("again", "always", "now", "too", "still", "so")]
+    found = memories([*repeats, "green tea grows in Uji", "tea was late today", *themed(20)])
+    plain = _ids(_recall("green tea", found, RecallOptions(top=3)))
+    spread = _ids(_recall("green tea", found, RecallOptions(top=3, diversity=0.7)))
+    vectors = embed([m.text for m in found])
+
+    def likeness(ids: list[str]) -> float:
+        chosen = vectors[[int(i[1:]) for i in ids]]
+        return float((chosen @ chosen.T)[np.triu_indices(len(ids), 1)].mean())
+
+    assert likeness(spread) < likeness(plain) - 0.2
+    assert len(set(spread)) == 3
+    assert _recall("green tea", found, RecallOptions(top=3, diversity=0.7)).memories[0].terms.relevance > 0.3
+
+
+def test_full_diversity_of_identical_memories_still_answers() -> None:
+    result = _recall("tea", memories(["green tea"] * 20), RecallOptions(top=5, diversity=1.0))
+    assert len(set(_ids(result))) == 5
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_few_memories_are_no_error(count: int) -> None:
+    result = _recall("anything", memories(["one", "two"][:count]))
+    assert sorted(_ids(result)) == [f"m{i}" for i in range(count)]
+
+
+def test_the_future_counts_as_now_and_an_undated_memory_as_half() -> None:
+    future = Memory(id="f", text="tea", created_at=NOW + timedelta(days=9))
+    undated = Memory(id="u", text="tea")
+    recency = {m.memory_id: m.terms.recency for m in _recall("tea", [future, undated]).memories}
+    assert recency == {"f": 1.0, "u": 0.5}
+
+
+def test_shapes_and_weights_that_do_not_match_are_refused() -> None:
+    found = memories(["one", "two"])
+    vectors = embed(["one", "two"])
+    with pytest.raises(InvalidInput, match="1 vectors for 2 memories"):
+        recall("one", vectors[0], found, vectors[:1], now=NOW)
+    with pytest.raises(InvalidInput, match="the query has 4 dimensions, the memories 128"):
+        recall("one", np.ones(4), found, vectors, now=NOW)
+    with pytest.raises(InvalidInput, match="no term 'centrality'; terms are relevance, importance, recency"):
+        recall("one", vectors[0], found, vectors, RecallOptions(weights={"centrality": 1.0}), now=NOW)
