@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from reverie.contracts import Memory
 from reverie.demo import PEOPLE, load
 
-__all__ = ["DAYS", "PLANTED", "START", "demo_texts", "invented", "moments", "reworded", "with_dates"]
+__all__ = ["DAYS", "PLANTED", "START", "demo_texts", "invented", "moments", "reworded", "reworded_later", "with_dates"]
 
 START = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
 DAYS = 120
@@ -139,3 +139,55 @@ _OTHER = [
 def reworded() -> list[tuple[str, str, bool]]:
     """Pairs of texts that say the same or, though close, do not."""
     return [(a, b, True) for a, b in _SAME] + [(a, b, False) for a, b in _OTHER]
+
+
+# Written after the rules, and never used to change them.
+_LATER_SAME = [
+    ("My daughter started kindergarten in September", "My daughter has started kindergarten in September"),
+    ("I'm allergic to cats", "I am allergic to cats"),
+    ("We adopted a puppy last weekend", "we adopted a pupy last weekend"),
+    ("He works night shifts at the bakery", "He works the night shifts at the bakery"),
+    ("I've never been to Iceland", "I have never been to Iceland"),
+    ("The rent went up again this year", "the rent went up again, this year!"),
+    ("My favorite band is Radiohead", "My favourite band is Radiohead"),
+    ("I usually run five kilometres before work", "I usually run five kilometers before work"),
+    ("She doesn't drink milk", "She does not drink milk"),
+    ("I broke my ankle skiing in Austria", "I broke my ankle while skiing in Austria"),
+    ("My parents are divorced", "my parents are divorced :("),
+    ("I would like to learn Korean", "I'd like to learn Korean"),
+    ("We're moving into a bigger flat", "We are moving into a bigger flat"),
+    ("I speak Dutch and French", "I speak French and Dutch"),
+    ("The exam is on Friday morning", "The exam's on Friday morning"),
+    ("My best friend is called Noor", "My best friend is named Noor"),
+    ("I hate getting up early", "I really hate getting up early"),
+    ("I sleep badly when it is hot", "I sleep badly when it's hot"),
+    ("Our neighbour plays the drums", "Our neighbor plays drums"),
+    ("I quit smoking two years ago", "I quitted smoking two years ago"),
+]
+_LATER_OTHER = [
+    ("My daughter started kindergarten", "My daughter started university"),
+    ("I am allergic to cats", "I am not allergic to cats"),
+    ("We adopted a puppy last weekend", "We adopted a puppy last winter"),
+    ("He works night shifts", "He works day shifts"),
+    ("I have never been to Iceland", "I have never been to Ireland"),
+    ("The rent went up this year", "The rent went down this year"),
+    ("I run five kilometres", "I run nine kilometres"),
+    ("She gave me her bike", "I gave her my bike"),
+    ("I flew from Oslo to Rome", "I flew from Rome to Oslo"),
+    ("My parents are divorced", "My parents are deceased"),
+    ("I would like to learn Korean", "I would like to teach Korean"),
+    ("The exam is on Friday morning", "The exam is on Friday evening"),
+    ("I like tea with milk", "I like tea without milk"),
+    ("My best friend is Noor", "My best friend is Nora"),
+    ("I gained weight this year", "I lost weight this year"),
+    ("Mia is older than Max", "Max is older than Mia"),
+    ("I turned the heating on", "I turned the heating off"),
+    ("My alarm rings at 6:30", "My alarm rings at 6:45"),
+    ("I work for a bank", "I walk to a bank"),
+    ("I trust my doctor", "I trust my daughter"),
+]
+
+
+def reworded_later() -> list[tuple[str, str, bool]]:
+    """Like ``reworded``, held back from the making of the rules."""
+    return [(a, b, True) for a, b in _LATER_SAME] + [(a, b, False) for a, b in _LATER_OTHER]

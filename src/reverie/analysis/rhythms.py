@@ -99,7 +99,7 @@ def _weekly(
     return Finding(
         kind="weekly_rhythm",
         p_value=best.p_value,
-        weight=0.32,
+        weight=0.44,
         strength=excess(found, usual, total),
         description=f"Mostly on {names}: {found} of {total} times, where an even week would give {usual:.0f}.",
         memory_indices=evidence(sittings, hit),
@@ -163,7 +163,7 @@ def _daily(sittings: Sittings, rng: np.random.Generator, keep: NDArray[np.bool_]
     return Finding(
         kind="daily_rhythm",
         p_value=p,
-        weight=0.10,
+        weight=0.085,
         strength=excess(found, usual, total),
         description=f"Mostly between {start:02d}:00 and {end:02d}:00: {found} of {total} times, "
         f"where an even day would give {usual:.0f}.",
@@ -257,7 +257,7 @@ def _burst_finding(
     return Finding(
         kind="burst",
         p_value=p_value,
-        weight=0.34,
+        weight=0.25,
         strength=excess(found, usual, total),
         description=f"A burst on {when}: {found} times in {counted(round(end - start), 'day')}, "
         f"where {usual:.1f} would be usual.",
@@ -292,7 +292,7 @@ def _change_finding(sittings: Sittings, pace: _Pace, before: NDArray[np.bool_], 
     return Finding(
         kind="rate_change",
         p_value=p_value,
-        weight=0.20,
+        weight=0.18,
         strength=float(1 - ratio),
         description=f"{'More' if faster else 'Less'} often since {date_text(cut)}: {rate_after:.1f} times a week, "
         f"{rate_before:.1f} before.",

@@ -1,0 +1,75 @@
+"""One measurement in a process of its own, so that its peak memory is its own. Prints one line of JSON."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import networkx as nx
+
+from benchmarks._analysis_people import START, invented
+from reverie.analysis import analyze, recall, to_networkx
+from reverie.contracts import AnalyzeOptions, RecallOptions
+
+NOW: datetime = START + timedelta(days=740)
+
+
+def _peak() -> float:
+    """MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 2**20)
+
+
+def _timed(work: Callable[[], Any], rounds: int) -> tuple[list[float], Any]:
+    seconds, found = [], None
+    for _ in range(rounds):
+        began = time.perf_counter()
+        found = work()
+        seconds.append(time.perf_counter() - began)
+    return seconds, found
+
+
+def ours(n: int) -> dict[str, Any]:
+    """The whole analysis of ``n`` memories from cached vectors, all sections."""
+    memories, vectors = invented(n)
+    analyze(memories[:60], vectors[:60], now=NOW)  # libraries are loaded, as in a worker that has run before
+    seconds, found = _timed(lambda: analyze(memories, vectors, now=NOW), 7 if n <= 1000 else 3 if n <= 10_000 else 1)
+    stages = {name.removesuffix("_seconds"): value for name, value in found.stats.items() if name.endswith("_seconds")}
+    return {"seconds": seconds, "stages": stages, "peak": _peak(), "edges": found.graph.metrics["edges"]}
+
+
+def theirs(n: int, name: str) -> dict[str, Any]:
+    """One of networkx's own functions on the same graph, as exported (at most 50,000 edges)."""
+    memories, vectors = invented(n)
+    found = analyze(memories, vectors, AnalyzeOptions(sections=["graph"]), now=NOW)
+    assert found.graph is not None
+    graph = to_networkx(found.graph)
+    work: dict[str, Callable[[], Any]] = {
+        "pagerank": lambda: nx.pagerank(graph),
+        "louvain": lambda: nx.community.louvain_communities(graph, seed=0),
+        "betweenness": lambda: nx.betweenness_centrality(graph, weight=None),
+        "components": lambda: list(nx.connected_components(graph)),
+    }
+    print("ready", flush=True)  # the limit of time is the function's alone
+    seconds, _ = _timed(work[name], 1)
+    return {"seconds": seconds, "peak": _peak()}
+
+
+def ask(n: int) -> dict[str, Any]:
+    """``recall`` over ``n`` memories from cached vectors, as the fast lane's worker calls it."""
+    memories, vectors = invented(n)
+    query = vectors[17] + 0.5 * vectors[99]
+    out: dict[str, Any] = {}
+    for name, options in (("plain", RecallOptions()), ("diverse", RecallOptions(diversity=0.5))):
+        seconds, _ = _timed(lambda o=options: recall(memories[17].text, query, memories, vectors, o, now=NOW), 40)
+        out[name] = seconds[5:]
+    return out
+
+
+if __name__ == "__main__":
+    what, size, *rest = sys.argv[1:]
+    print(json.dumps({"ours": ours, "theirs": theirs, "ask": ask}[what](int(size), *rest)))

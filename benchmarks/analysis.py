@@ -1,0 +1,181 @@
+"""The memory analysis: what it finds and what it must not, how good its ranking is, what it costs.
+
+Parts: patterns, near, importance, recall, repeats, scale (all by default). Sets that are not in this repository are
+left out with a line that says so. Nothing is trained or tuned here; the vectors are of the bundled model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import _analysis_public as public
+from benchmarks._analysis_people import PLANTED, demo_texts, moments, with_dates
+from benchmarks._report import machine, percentile, table
+from reverie.analysis import analyze
+from reverie.contracts import AnalyzeOptions
+from reverie.embedding import HashEmbedder
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGETS = {1_000: "0.3 s", 10_000: "4 s", 100_000: "120 s, 3 GB"}
+KIND = {
+    "weekday": "weekly_rhythm",
+    "weekday60": "weekly_rhythm",
+    "hour": "daily_rhythm",
+    "burst": "burst",
+    "shift": "rate_change",
+}
+
+
+def patterns(users: int, planted: int) -> None:
+    """Power and false discoveries, through ``analyze`` itself: themes and all tests are in the report."""
+    texts = demo_texts()
+    vectors = HashEmbedder(128).embed(texts).vectors
+    options = AnalyzeOptions(sections=["patterns"])
+    rows = []
+    for kind, count in [("random", 50), *((k, n) for k in KIND for n in (50, 80))]:
+        found_any = right = 0
+        wrong: list[float] = []
+        kinds: Counter[str] = Counter()
+        total = users if kind == "random" else planted
+        for user in range(total):
+            rng = np.random.default_rng([2026, count, user, sum(map(ord, kind))])
+            days = moments(kind, count, rng)
+            chosen = rng.choice(len(texts), len(days))
+            memories = with_dates(days, [texts[i] for i in chosen])
+            result = analyze(memories, vectors[chosen], options, now=memories[-1].created_at or _never())
+            kinds.update(p.kind for p in result.patterns)
+            found_any += bool(result.patterns)
+            right += any(p.kind == KIND.get(kind) for p in result.patterns)
+            wrong.append(sum(p.kind != KIND.get(kind) for p in result.patterns) / max(1, len(result.patterns)))
+        power = "-" if kind == "random" else f"{right / total:.3f}"
+        what = PLANTED[kind]
+        rows.append([what, count, total, power, f"{np.mean(wrong):.3f}", f"{found_any / total:.3f}"])
+        print(f"  {kind} {count}: {dict(kinds)}", file=sys.stderr, flush=True)
+    print("\n## Patterns: planted in 120 days, and random dates\n")
+    print(table(["planted", "N", "users", "power", "false discoveries", "any pattern"], rows))
+
+
+def _never() -> Any:
+    raise AssertionError("invented memories have dates")
+
+
+def near(_: Path) -> None:
+    """Near-duplicates on constructed pairs."""
+    print("\n## Near-duplicates: constructed pairs, half of them the same claim\n")
+    print(table(["pairs: method", "precision", "recall"], public.near_duplicates()))
+
+
+def importance(folder: Path) -> None:
+    """LoCoMo: is what scores high what people later ask about?"""
+    if public.have(folder, "locomo"):
+        print("\n## Importance: AUC of “asked about later” on LoCoMo observations, per conversation\n")
+        print(table(["", "mean", "least", "most"], public.importance(folder)))
+
+
+def recall(folder: Path) -> None:
+    """LoCoMo: is the evidence among the first?"""
+    if public.have(folder, "locomo"):
+        rows, questions = public.recalls(folder)
+        print(f"\n## Recall of the evidence on LoCoMo observations, {questions} questions\n")
+        print(table(["", "@5", "@10", "@25"], rows))
+
+
+def repeats(folder: Path) -> None:
+    """Personas of Multi-Session Chat: are all exact repeats found?"""
+    if public.have(folder, "msc_personas"):
+        print("\n## Repeats among the first 12,000 personas of Multi-Session Chat\n")
+        print(table(["groups", "there", "found whole"], public.repeats(folder)))
+
+
+def scale(largest: int, limit: float) -> None:
+    """Time and memory from cached vectors, beside networkx's own functions on the same graph."""
+    rows = []
+    for n in (1_000, 10_000, 100_000):
+        if n > largest:
+            continue
+        found = _child(["ours", str(n)], 3600.0)
+        stages = ", ".join(f"{k} {v:.2f}" for k, v in found["stages"].items() if k != "analysis")
+        print(f"  {n:,} by section, seconds: {stages}", file=sys.stderr, flush=True)
+        rows.append([f"**analyze, all sections, {n:,}**", _seconds(found), f"{found['peak']:,.0f} MiB", TARGETS[n]])
+        for name in ("components", "pagerank", "louvain", "betweenness"):
+            theirs = _child(["theirs", str(n), name], limit)
+            rows.append([f"networkx {name}, {n:,}", _seconds(theirs), _peak(theirs), f"{min(found['edges'], 50_000):,} edges"])
+    print(f"\n## Time and memory of a process, from cached vectors; networkx was stopped at {limit:.0f} s\n")
+    print(table(["", "median", "peak memory", "target or size"], rows))
+    asked = _child(["ask", "5000"], 600.0)
+    rows = [
+        [name, f"{1e3 * percentile(s, 50):.1f} ms", f"{1e3 * percentile(s, 95):.1f} ms"] for name, s in asked.items()
+    ]
+    print("\n## recall over 5,000 memories from cached vectors (target: 30 ms)\n")
+    print(table(["", "median", "95th %"], rows))
+
+
+def _child(arguments: list[str], limit: float) -> dict[str, Any]:
+    """Run ``_analysis_scale``; the limit counts from "ready" on."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    command = [sys.executable, "-m", "benchmarks._analysis_scale", *arguments]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        if arguments[0] == "theirs":
+            child.stdout.readline()
+        try:
+            out, _ = child.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            return {"seconds": [], "limit": limit}
+    if child.returncode:
+        raise SystemExit(f"{' '.join(command)} failed")
+    found: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return found
+
+
+def _seconds(found: dict[str, Any]) -> str:
+    if not found["seconds"]:
+        return f"> {found['limit']:.0f} s"
+    value = percentile(found["seconds"], 50)
+    return f"{value:.2f} s" if value >= 0.01 else f"{1e3 * value:.1f} ms"
+
+
+def _peak(found: dict[str, Any]) -> str:
+    return f"{found['peak']:,.0f} MiB" if "peak" in found else "-"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = ("patterns", "near", "importance", "recall", "repeats", "scale")
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(names)}; all when none is given")
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder of public sets")
+    parser.add_argument("--users", type=int, default=1000, help="users of random dates")
+    parser.add_argument("--planted", type=int, default=300, help="users for each planted pattern")
+    parser.add_argument("--largest", type=int, default=100_000, help="most memories of the part scale")
+    parser.add_argument("--limit", type=float, default=120.0, help="seconds after which a networkx function is stopped")
+    arguments = parser.parse_args()
+    if unknown := sorted(set(arguments.parts) - set(names)):
+        parser.error(f"no part {unknown[0]!r}; parts are {', '.join(names)}")
+    run: dict[str, Callable[[], None]] = {
+        "patterns": lambda: patterns(arguments.users, arguments.planted),
+        "near": lambda: near(arguments.data),
+        "importance": lambda: importance(arguments.data),
+        "recall": lambda: recall(arguments.data),
+        "repeats": lambda: repeats(arguments.data),
+        "scale": lambda: scale(arguments.largest, arguments.limit),
+    }
+    print(machine())
+    for name in arguments.parts or names:
+        run[name]()
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
