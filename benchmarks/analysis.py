@@ -109,7 +109,8 @@ def scale(largest: int, limit: float) -> None:
         rows.append([f"**analyze, all sections, {n:,}**", _seconds(found), f"{found['peak']:,.0f} MiB", TARGETS[n]])
         for name in ("components", "pagerank", "louvain", "betweenness"):
             theirs = _child(["theirs", str(n), name], limit)
-            rows.append([f"networkx {name}, {n:,}", _seconds(theirs), _peak(theirs), f"{min(found['edges'], 50_000):,} edges"])
+            size = f"{min(found['edges'], 50_000):,} edges"
+            rows.append([f"networkx {name}, {n:,}", _seconds(theirs), _peak(theirs), size])
     print(f"\n## Time and memory of a process, from cached vectors; networkx was stopped at {limit:.0f} s\n")
     print(table(["", "median", "peak memory", "target or size"], rows))
     asked = _child(["ask", "5000"], 600.0)
