@@ -12,6 +12,7 @@ import pytest
 from reverie.analysis.budget import Budget
 from reverie.analysis.contradictions import find_contradictions
 from reverie.analysis.duplicates import says_the_same
+from reverie.analysis.junk import is_junk
 from reverie.analysis.texts import normalized
 from reverie.contracts import AnalyzeOptions, DuplicateGroup, Memory
 from tests.analysis.people import START, memories, run
@@ -138,6 +139,25 @@ def test_commands_and_stock_phrases_are_boilerplate_with_nothing_to_keep() -> No
     group = _only(groups, "boilerplate")
     assert group.memory_ids == ["m0", "m1", "m2", "m3"]
     assert group.keep is None
+
+
+@pytest.mark.parametrize(
+    ("text", "junk"),
+    [
+        ("!play never gonna give you up", True),
+        ("/roll 2d6", True),
+        ("?rank", True),
+        ("LOL ok!!", True),
+        ("-buy milk and eggs", False),  # a list
+        ("$SPY is my favourite", False),
+        ("> she said yes", False),  # a quotation
+        ("/home/me/notes is full", False),  # a path
+        ("ok I will buy it", False),
+        ("!!!", False),
+    ],
+)
+def test_only_commands_and_stock_phrases_are_junk(text: str, junk: bool) -> None:
+    assert is_junk(text) is junk
 
 
 def test_a_sentence_with_other_numbers_is_a_template() -> None:

@@ -8,7 +8,8 @@ from reverie.analysis.texts import normalized
 
 __all__ = ["is_junk"]
 
-_COMMAND = re.compile(r"^(?:[!/$][a-z][\w-]*(?:\s+\S+){0,12}|[?;>~+\-]{1,2}[a-z][\w-]*(?:\s+\S+){0,4})$", re.IGNORECASE)
+# Not "-", ">" or "$": "-buy milk" and "$SPY is up" are what people write down.
+_COMMAND = re.compile(r"^(?:[!/][a-z][\w-]*(?:\s+\S+){0,12}|[?;][a-z][\w-]*(?:\s+\S+){0,4})$", re.IGNORECASE)
 _STOCK = frozenset(
     """ok okay k kk yes yeah yep yup no nope nah hi hey hello hiya yo bye goodbye cya gn gm lol lmao rofl haha hahaha
     hehe xd thanks thx ty thank you np welcome please pls sure cool nice great wow omg hmm hm uh um brb gtg afk idk idc
