@@ -6,15 +6,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from reverie._paths import data_dir
+from reverie._secrets import read_secret
 
 __all__ = [
     "CloudSettings",
     "EmbeddingSettings",
+    "Group",
     "LabelSettings",
     "Limits",
     "QueueSettings",
@@ -25,7 +30,37 @@ __all__ = [
 ]
 
 
-class ServerSettings(BaseSettings):
+class _SecretFiles(PydanticBaseSettingsSource):
+    """``NAME_FILE`` for every secret field that has no ``NAME``: how Docker and Kubernetes hand secrets over."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Content of the secret's file, or None."""
+        prefix = self.config.get("env_prefix", "")
+        return read_secret((prefix + field_name).upper()) if "SecretStr" in str(field.annotation) else None, "", False
+
+    def __call__(self) -> dict[str, Any]:
+        """All secrets that a file holds."""
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Group(BaseSettings):
+    """What all groups share: variables first, then files for secrets."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """See pydantic-settings."""
+        return init_settings, env_settings, _SecretFiles(settings_cls)
+
+
+class ServerSettings(Group):
     """Addresses and servers."""
 
     model_config = SettingsConfigDict(env_prefix="REVERIE_", extra="ignore", env_ignore_empty=True)
@@ -36,6 +71,9 @@ class ServerSettings(BaseSettings):
     database_url: SecretStr | None = Field(None, description="PostgreSQL, as postgresql://user:password@host/db")
     redis_url: SecretStr | None = Field(None, description="Redis or Valkey, as redis://host:6379/0 or unix:///path")
     broker_url: SecretStr | None = Field(None, description="Celery broker when it is not the Redis above (amqp://...)")
+    database_password: SecretStr | None = Field(None, description="Password for a database_url that has none")
+    redis_password: SecretStr | None = Field(None, description="Password for a redis_url that has none")
+    broker_password: SecretStr | None = Field(None, description="Password for a broker_url that has none")
     api_key: SecretStr | None = Field(None, description="Becomes the first key (all scopes) at the first start")
     encryption_key: SecretStr | None = Field(
         None,
@@ -43,8 +81,26 @@ class ServerSettings(BaseSettings):
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
+    @model_validator(mode="after")
+    def _join_passwords(self) -> ServerSettings:
+        for name in ("database", "redis", "broker"):
+            url, password = getattr(self, f"{name}_url"), getattr(self, f"{name}_password")
+            if url is not None and password is not None:
+                joined = _with_password(url.get_secret_value(), password.get_secret_value())
+                setattr(self, f"{name}_url", SecretStr(joined))
+        return self
 
-class EmbeddingSettings(BaseSettings):
+
+def _with_password(url: str, password: str) -> str:
+    """The URL with a password, unless it has one already; user names stay."""
+    parts = urlsplit(url)
+    if parts.password is not None or not parts.netloc:
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
+
+
+class EmbeddingSettings(Group):
     """Which model turns texts into vectors."""
 
     model_config = SettingsConfigDict(env_prefix="REVERIE_", extra="ignore", env_ignore_empty=True)
@@ -59,7 +115,7 @@ class EmbeddingSettings(BaseSettings):
     embed_host: str | None = Field(None, description="Unix socket of a running embedding process to use")
 
 
-class CloudSettings(BaseSettings):
+class CloudSettings(Group):
     """Cloud providers: which one by default, how hard it is tried, where prices are read."""
 
     model_config = SettingsConfigDict(env_prefix="REVERIE_CLOUD_", extra="ignore", env_ignore_empty=True)
@@ -76,7 +132,7 @@ class CloudSettings(BaseSettings):
     prices: Path | None = Field(None, description="JSON file of prices that replaces the dated table in the package")
 
 
-class LabelSettings(BaseSettings):
+class LabelSettings(Group):
     """A language model that names themes. Without a URL the keyword labels stand and no text leaves for it."""
 
     model_config = SettingsConfigDict(env_prefix="REVERIE_", extra="ignore", env_ignore_empty=True)
@@ -89,7 +145,7 @@ class LabelSettings(BaseSettings):
     label_timeout: float = Field(10.0, gt=0, description="Longest wait for its answer, seconds")
 
 
-class Limits(BaseSettings):
+class Limits(Group):
     """What one request or key may use."""
 
     model_config = SettingsConfigDict(env_prefix="REVERIE_LIMIT_", extra="ignore", env_ignore_empty=True)
@@ -103,7 +159,7 @@ class Limits(BaseSettings):
     sockets: int = Field(4_000, description="Most open WebSockets and event streams of a key")
 
 
-class QueueSettings(BaseSettings):
+class QueueSettings(Group):
     """Leases, retries and time limits of tasks."""
 
     model_config = SettingsConfigDict(env_prefix="REVERIE_", extra="ignore", env_ignore_empty=True)
@@ -120,7 +176,7 @@ class QueueSettings(BaseSettings):
     retention_days: float = Field(30.0, gt=0, description="Age at which finished tasks are removed, days")
 
 
-class WebhookSettings(BaseSettings):
+class WebhookSettings(Group):
     """Webhooks: where they may go and how often they are tried."""
 
     model_config = SettingsConfigDict(env_prefix="REVERIE_", extra="ignore", env_ignore_empty=True)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from reverie._secrets import read_secret
 from reverie.errors import StartupError
+from reverie.settings import Group
 
 __all__ = ["BotSettings", "read_token"]
 
 _TOKEN_NAMES = ("DISCORD_TOKEN", "REVERIE_DISCORD_TOKEN")
 
 
-class BotSettings(BaseSettings):
+class BotSettings(Group):
     """How the bot behaves."""
 
     model_config = SettingsConfigDict(env_prefix="REVERIE_BOT_", extra="ignore", env_ignore_empty=True)
@@ -47,16 +48,8 @@ def read_token(environment: Mapping[str, str] = os.environ) -> str:
     Raises ``StartupError`` when there is none, or its file cannot be read.
     """
     for name in _TOKEN_NAMES:
-        if environment.get(name, "").strip():
-            return environment[name].strip()
-        path = environment.get(f"{name}_FILE")
-        if path:
-            try:
-                token = Path(path).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                raise StartupError(f"{name}_FILE: {path} cannot be read ({error.strerror}).") from error
-            if token:
-                return token
+        if token := read_secret(name, environment):
+            return token
     raise StartupError(
         "The bot needs its token: set DISCORD_TOKEN (or DISCORD_TOKEN_FILE) to the one from the developer portal, "
         "https://discord.com/developers/applications"

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from reverie import errors
 from reverie._paths import data_dir
+from reverie._secrets import read_secret
 from reverie.contracts import (
     TERMINAL,
     AnalyzeResult,
@@ -71,8 +72,9 @@ def _running_url() -> str | None:
 
 
 def default_key(url: str) -> str | None:
-    """``REVERIE_API_KEY``, else the key that ``reverie up`` wrote for this user, for services on this machine alone."""
-    given = os.environ.get("REVERIE_API_KEY")
+    """``REVERIE_API_KEY`` or the file that ``REVERIE_API_KEY_FILE`` names, else the key that ``reverie up`` wrote for
+    this user, for services on this machine alone. Raises ``StartupError`` when that file cannot be read."""
+    given = read_secret("REVERIE_API_KEY")
     if given:
         return given
     # The local service's key opens the local service: it is not for whatever address somebody configured.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from reverie._secrets import read_secret
 from reverie.embedded.servers import RunningServers, start_servers
 from reverie.embedded.supervisor import Role, Supervisor, write_run_file
 from reverie.errors import StartupError
@@ -76,7 +77,7 @@ class Service:
         self.stop()
 
     def _start(self) -> None:
-        database, redis = os.environ.get("REVERIE_DATABASE_URL"), os.environ.get("REVERIE_REDIS_URL")
+        database, redis = read_secret("REVERIE_DATABASE_URL"), read_secret("REVERIE_REDIS_URL")
         if not _can_bind(self._address):
             raise StartupError(
                 f"Port {self._address.port} on {self._address.host} is taken; choose another with --port."
@@ -100,7 +101,7 @@ class Service:
         self.supervisor = Supervisor(roles, self.data_dir / "logs", say=self._say)
         self.supervisor.start()
         self._wait_ready()
-        self.api_key = os.environ.get("REVERIE_API_KEY") or _read_key(self.data_dir)
+        self.api_key = read_secret("REVERIE_API_KEY") or _read_key(self.data_dir)
         # Addresses that were given may hold passwords and are in the environment anyway.
         own = {} if database else {"database_url": self._servers.database_url}
         own |= {} if redis else {"redis_url": self._servers.redis_url}
