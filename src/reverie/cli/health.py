@@ -27,7 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise MissingExtra(arguments.role, what=f"The {arguments.role}") from error
     port = arguments.port
     if port is None:
-        port = ServerSettings().port if arguments.role == "gateway" else QueueSettings().worker_port
+        server, queue = ServerSettings(), QueueSettings()  # type: ignore[call-arg]
+        port = server.port if arguments.role == "gateway" else queue.worker_port
     if not port:
         raise InvalidInput("a worker answers only when REVERIE_WORKER_PORT names a port")
     url = f"http://127.0.0.1:{port}/readyz"

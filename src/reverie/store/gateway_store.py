@@ -17,7 +17,7 @@ from reverie.errors import ServiceUnavailable
 from reverie.store.cloud import TenantPolicy
 from reverie.store.keys import Key
 from reverie.store.reach import Reach
-from reverie.store.rows import TaskRow
+from reverie.store.rows import TASK_CONTRACT, TaskRow
 from reverie.store.sql import sql
 from reverie.store.within import within
 
@@ -195,6 +195,7 @@ class GatewayStore:
                     "callbacks": [n.callback for n in fresh],
                     "deadlines": [n.deadline for n in fresh],
                     "bodies": [n.body for n in fresh],
+                    "contract": TASK_CONTRACT,
                 },
             )
             rows = {row["id"]: TaskRow.of(row) for row in await cursor.fetchall()}

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from importlib.resources import files
 
 import psycopg
 
 __all__ = ["migrate", "schema_version"]
 
+log = logging.getLogger(__name__)
+
 # Any fixed number: it only has to differ from other advisory locks of the product.
 _LOCK = 0x52455645_0001
+
+_PATIENCE = 300.0
+"""Seconds that a migration waits, in all, for a table that others use."""
 
 
 def _migrations() -> list[tuple[int, str]]:
@@ -27,6 +34,27 @@ def schema_version(connection: psycopg.Connection) -> int:
         return 0
     row = connection.execute("SELECT coalesce(max(version), 0) FROM reverie_migrations").fetchone()
     return int(row[0]) if row else 0
+
+
+def _apply(connection: psycopg.Connection, version: int, script: str) -> None:
+    """Run one migration while others serve.
+
+    A change of a table waits for every transaction that reads it, and everybody else then waits behind it. So it
+    gives up after two seconds, lets the others pass, and tries again.
+    """
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            with connection.transaction():
+                connection.execute("SET LOCAL lock_timeout = '2s'")
+                connection.execute(script.encode())
+                connection.execute("INSERT INTO reverie_migrations (version) VALUES (%s)", (version,))
+            return
+        except psycopg.errors.LockNotAvailable:
+            if time.monotonic() > end:
+                raise
+            log.warning("migration %d waits for a table that is in use", version)
+            time.sleep(0.5)
 
 
 def migrate(database_url: str) -> list[int]:
@@ -47,9 +75,7 @@ def migrate(database_url: str) -> list[int]:
             for version, script in _migrations():
                 if version <= present:
                     continue
-                with connection.transaction():
-                    connection.execute(script.encode())
-                    connection.execute("INSERT INTO reverie_migrations (version) VALUES (%s)", (version,))
+                _apply(connection, version, script)
                 ran.append(version)
         finally:
             connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))

@@ -18,9 +18,9 @@ UPDATE idempotency SET task_id = %(task_id)s WHERE tenant = %(tenant)s AND key =
 -- One statement for a group of submissions: rows and payloads together, identical work in flight left out.
 WITH new AS (
     INSERT INTO tasks (id, tenant, user_id, operation, lane, queue, content_hash, items, chars, estimate_seconds,
-                       callback_url, deadline_at)
+                       callback_url, deadline_at, contract)
     SELECT id, tenant, user_id, operation, lane, queue, content_hash, items, chars, estimate, callback,
-           clock_timestamp() + deadline * interval '1 second'
+           clock_timestamp() + deadline * interval '1 second', %(contract)s
     FROM unnest(%(ids)s::text[], %(tenants)s::text[], %(users)s::text[], %(operations)s::text[], %(lanes)s::text[],
                 %(queues)s::text[], %(content)s::bytea[], %(items)s::int[], %(chars)s::bigint[],
                 %(estimates)s::real[], %(callbacks)s::text[], %(deadlines)s::double precision[])
@@ -112,9 +112,10 @@ ORDER BY greatest(coalesce(u.ends, 0), (SELECT coalesce(max(starts), 0) FROM tur
 
 -- name: claim_task
 -- Compare-and-set from queued to running: attempt and token grow, the lease starts on this server's clock.
+-- A task of a newer contract than the worker's stays for a newer worker.
 WITH next AS (
     SELECT id, greatest(coalesce(estimate_seconds, 1), 0.01) AS cost FROM tasks
-    WHERE queue = %(queue)s AND status = 'queued' AND tenant = %(tenant)s
+    WHERE queue = %(queue)s AND status = 'queued' AND tenant = %(tenant)s AND contract <= %(contract)s
       AND (deadline_at IS NULL OR deadline_at > clock_timestamp())
       AND (%(overdue)s::float8 = 0 OR published_at < clock_timestamp() - %(overdue)s::float8 * interval '1 second')
     ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from reverie.errors import LeaseLost
 from reverie.store.cloud import TenantPolicy
-from reverie.store.rows import TaskRow
+from reverie.store.rows import TASK_CONTRACT, TaskRow
 from reverie.store.sql import sql
 
 __all__ = ["WorkerStore", "is_outage"]
@@ -85,7 +85,7 @@ class WorkerStore:
         def work(connection: _Connection) -> TaskRow | None:
             for turn in connection.execute(sql("waiting_tenants"), {"queue": queue}).fetchall():
                 who = {"queue": queue, "tenant": turn["tenant"], "worker": worker, "lease": lease, "overdue": overdue}
-                row = connection.execute(sql("claim_task"), who).fetchone()
+                row = connection.execute(sql("claim_task"), {**who, "contract": TASK_CONTRACT}).fetchone()
                 if row is not None:
                     return TaskRow.of(row)
             return None
