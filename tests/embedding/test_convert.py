@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -140,3 +141,14 @@ def test_prefixes_follow_the_model_cards(model: str, query: str | None, document
 
 def test_a_models_own_prompts_come_before_the_table() -> None:
     assert prompts_for("my-e5", {"prompts": {"query": "Q: "}}) == {"query": "Q: "}
+
+
+def test_a_slim_image_keeps_the_conversion_and_only_the_hash_of_the_weights(tmp_path: Path) -> None:
+    tiny_model.build(tmp_path / "tiny")
+    expected = _vector(tmp_path / "tiny", tmp_path / "data")
+    weights = tmp_path / "tiny" / "model.safetensors"
+    weights.with_name("model.safetensors.sha256").write_text(hashlib.sha256(weights.read_bytes()).hexdigest() + "\n")
+    weights.unlink()
+    np.testing.assert_array_equal(_vector(tmp_path / "tiny", tmp_path / "data"), expected)
+    with pytest.raises(UnsupportedModel, match="without its weights, and not converted to int8"):
+        create_embedder("ctranslate2", str(tmp_path / "tiny"), precision="int8", data_dir=tmp_path / "data")

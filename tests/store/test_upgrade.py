@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import threading
 from collections.abc import Iterator
@@ -70,7 +71,9 @@ def test_a_migration_waits_for_a_table_in_use_without_making_everybody_wait(
 ) -> None:
     newest = max(number for number, _ in _migrations())
     script = "ALTER TABLE tasks ADD COLUMN newer integer"
-    monkeypatch.setattr("reverie.store.migrate._migrations", lambda: [(newest + 1, script)])
+    # The package exports a function by the module's name.
+    module = importlib.import_module("reverie.store.migrate")
+    monkeypatch.setattr(module, "_migrations", lambda: [(newest + 1, script)])
     ran: list[list[int]] = []
     with psycopg.connect(database_url) as long_reader, psycopg.connect(database_url, autocommit=True) as other:
         long_reader.execute("SELECT count(*) FROM tasks")  # an open transaction that has read the table

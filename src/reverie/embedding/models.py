@@ -127,7 +127,8 @@ class ModelFolder:
         if unknown := set(extra) - {"Transformer", "Pooling", "Normalize"}:
             return f"{self.name} has a {', '.join(sorted(unknown))} layer"
         for needed in ("model.safetensors", "tokenizer.json"):
-            if not (self.path / needed).is_file():
+            # A slim image keeps the weights' hash in their place, and their conversion.
+            if not (self.path / needed).is_file() and not (self.path / f"{needed}.sha256").is_file():
                 return f"{self.name} has no {needed}"
         return None
 

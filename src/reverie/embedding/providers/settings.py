@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from reverie.settings import Group
 
 __all__ = [
     "AzureSettings",
@@ -20,7 +22,7 @@ def _config(prefix: str) -> SettingsConfigDict:
     )
 
 
-class OpenAISettings(BaseSettings):
+class OpenAISettings(Group):
     """OpenAI, and every server that speaks its embeddings API."""
 
     model_config = _config("REVERIE_OPENAI_")
@@ -40,7 +42,7 @@ class OpenAISettings(BaseSettings):
     )
 
 
-class AzureSettings(BaseSettings):
+class AzureSettings(Group):
     """Azure OpenAI. Without a key, the identity of the machine is used (azure-identity)."""
 
     model_config = _config("REVERIE_AZURE_")
@@ -62,7 +64,7 @@ class AzureSettings(BaseSettings):
     dimensions: int | None = Field(None, ge=1, le=8192, description="Shorter vectors, where the model can")
 
 
-class SageMakerSettings(BaseSettings):
+class SageMakerSettings(Group):
     """A SageMaker endpoint that embeds. Credentials are boto3's (environment, profile, role)."""
 
     model_config = _config("REVERIE_SAGEMAKER_")
@@ -89,7 +91,7 @@ class SageMakerSettings(BaseSettings):
     )
 
 
-class BedrockSettings(BaseSettings):
+class BedrockSettings(Group):
     """Amazon Bedrock: Titan or Cohere. Credentials are boto3's."""
 
     model_config = _config("REVERIE_BEDROCK_")
@@ -100,7 +102,7 @@ class BedrockSettings(BaseSettings):
     dimensions: int | None = Field(None, ge=1, le=8192, description="256, 512 or 1024 for Titan v2")
 
 
-class VertexSettings(BaseSettings):
+class VertexSettings(Group):
     """Google Vertex AI (with a project) or the Gemini API (with a key)."""
 
     model_config = _config("REVERIE_VERTEX_")
