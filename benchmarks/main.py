@@ -112,10 +112,10 @@ async def push(ai: AsyncReverie, key: str, count: int) -> list[float]:
 
 
 @contextlib.contextmanager
-def service(folder: Path) -> Iterator[Service]:
+def service(folder: Path, **options: Any) -> Iterator[Service]:
     for name in [name for name in os.environ if name.startswith("REVERIE_")]:
         del os.environ[name]
-    with Service(folder, say=lambda _: None) as running:
+    with Service(folder, say=lambda _: None, **options) as running:
         yield running
 
 

@@ -43,9 +43,11 @@ def prepare(folder: ModelFolder, precision: str, data_dir: Path) -> tuple[Path, 
     root = data_dir / "models"
     root.mkdir(parents=True, exist_ok=True)
     target = root / f"{folder.name}-{digest}-{precision}"
-    with _locked(root / f".{target.name}.lock"):
-        if not _intact(target, digest):
-            _make(folder, precision, target, digest)
+    # First without the lock: an image's model may lie where nothing can be written, and conversions appear whole.
+    if not _intact(target, digest):
+        with _locked(root / f".{target.name}.lock"):
+            if not _intact(target, digest):
+                _make(folder, precision, target, digest)
     return target, digest
 
 
