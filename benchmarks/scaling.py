@@ -91,7 +91,7 @@ def measure(workers: int, gaps: Sequence[float], memories: int, label: str) -> R
 def simulate(
     gaps: Sequence[float], service_times: Sequence[float], workers: int, seed: int = 0
 ) -> tuple[float, list[float]]:
-    """First come, first served on ``workers``: ``(makespan, waits)``; service times are drawn from the measured ones."""
+    """First come, first served on ``workers``: ``(makespan, waits)``; service times are drawn from those given."""
     world = simpy.Environment()
     crew = simpy.Resource(world, capacity=workers)
     rng = random.Random(seed)
@@ -128,7 +128,7 @@ def workers_for(rate: float, service_times: Sequence[float], wanted: float, task
 
 
 def postgres_rate(tasks: int) -> float:
-    """Tasks a second that one connection can claim, renew once and finish, with a result of 4 kB and no work between."""
+    """Tasks a second that one connection can claim, renew once and finish, each with a result of 4 kB."""
     from reverie.embedded import start_servers
 
     folder = Path(tempfile.mkdtemp(prefix="reverie-scaling-"))
@@ -199,8 +199,10 @@ def main() -> None:
     print(table(["wait before work begins", "real", "simulated", "of 200 simulations, 90 % within"], rows))
 
     one = statistics.mean(runs[1].service)
-    print(f"\n{options.a_day:g} clustering of {options.memories} new memories a user and day, busiest hour {options.peak:g} x, "
-          f"95 % wait below {WANTED_WAIT:g} s, one core a worker at ${options.usd:g} an hour:\n")  # fmt: skip
+    print(
+        f"\n{options.a_day:g} clustering of {options.memories} new memories a user and day, busiest hour "
+        f"{options.peak:g} x, 95 % wait below {WANTED_WAIT:g} s, one core a worker at ${options.usd:g} an hour:\n"
+    )
     rows = []
     for users in (1_000, 100_000, 10_000_000):
         mean = users * options.a_day / 86_400
