@@ -16,7 +16,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "serve-endpoint", help="run whole tasks for a cloud endpoint: /ping and /invocations, no database"
     )
     parser.add_argument("--host", default="0.0.0.0", help="(default: %(default)s, as containers need)")
-    parser.add_argument("--port", type=int, default=int(os.environ.get("AIP_HTTP_PORT", "8080")))
+    port = int(os.environ.get("AIP_HTTP_PORT", "8080"))
+    parser.add_argument("--port", type=int, default=port, help="port to listen on (AIP_HTTP_PORT, 8080)")
     parser.set_defaults(run=run)
 
 
