@@ -14,6 +14,7 @@ import redis
 
 from reverie.embedded import RunningServers, start_servers
 from reverie.store import migrate
+from tests.invariants import broken_rules
 from tests.live import LiveService
 
 _numbers = itertools.count()
@@ -43,6 +44,16 @@ def database_url(servers: RunningServers) -> Iterator[str]:
     yield servers.database_url.replace("/postgres?", f"/{name}?")
     with psycopg.connect(servers.database_url, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture(autouse=True)
+def invariants(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After every test with a database: the rules of ``tests.invariants`` hold, whatever is still running."""
+    url = request.getfixturevalue("database_url") if "database_url" in request.fixturenames else None
+    yield
+    if url is not None:
+        broken = broken_rules(url)
+        assert not broken, broken
 
 
 @pytest.fixture(scope="module")

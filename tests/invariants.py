@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["INVARIANTS"]
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+__all__ = ["INVARIANTS", "broken_rules"]
 
 INVARIANTS = {
     "a succeeded task has a result": (
@@ -32,3 +37,11 @@ INVARIANTS = {
     ),
     "no task has ended before it was made": "SELECT id FROM tasks WHERE finished_at < created_at",
 }
+
+
+def broken_rules(database_url: str) -> dict[str, list[dict[str, Any]]]:
+    """The rules that do not hold, with the rows that break them."""
+    with psycopg.connect(database_url, row_factory=dict_row) as connection:
+        # One snapshot for all of them.
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        return {rule: rows for rule, query in INVARIANTS.items() if (rows := connection.execute(query).fetchall())}

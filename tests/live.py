@@ -23,7 +23,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from reverie.embedded.children import spawn
-from tests.invariants import INVARIANTS
+from tests.invariants import INVARIANTS, broken_rules
 
 __all__ = ["INVARIANTS", "LiveService"]
 
@@ -165,7 +165,7 @@ class LiveService:
 
     def check_invariants(self) -> None:
         """Fail on any row that breaks a rule which must always hold."""
-        broken = {rule: rows for rule, query in INVARIANTS.items() if (rows := self.rows(query))}
+        broken = broken_rules(self.database_url)
         assert not broken, broken
 
 

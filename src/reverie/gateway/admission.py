@@ -49,6 +49,8 @@ class Admission:
         self._queued = 0
         #: By tenant: when it was measured, and how many tasks a second ended: of all tenants, of this one.
         self._rates: dict[str, tuple[float, float, float]] = {}
+        #: By tenant (empty: all): until when the places that become free are promised to those refused before.
+        self._promised: dict[str, float] = {}
 
     async def drain_rate(self, tenant: str) -> tuple[float, float]:
         """Tasks that ended per second over the last half minute: ``(of all tenants, of this one)``.
@@ -98,13 +100,23 @@ class Admission:
             _, own = await self.drain_rate(tenant)
             raise TooManyRequests(
                 f"{load.in_flight} tasks are in flight; at most {self._limits.in_flight} may be.",
-                retry_after=min(_LONGEST, max(1.0, over / own)),
+                retry_after=self._next_place(tenant, over / own, own),
             )
         if self._queued >= self._limits.queued_total:
             everybody, _ = await self.drain_rate(tenant)
-            # Many ask at once: not the very next place is promised, but one in the hundredth part that empties first.
+            over = self._queued - self._limits.queued_total + 1
             raise ServiceUnavailable(
-                "The queue is full.", retry_after=min(_LONGEST, max(1.0, self._queued * 0.01 / everybody))
+                "The queue is full.", retry_after=self._next_place("", over / everybody, everybody)
             )
         self._queued += 1
         load.in_flight += 1
+
+    def _next_place(self, whose: str, soonest: float, rate: float) -> float:
+        """Seconds until the next free place that nobody else was told of: a crowd must not come back all at once."""
+        now = time.monotonic()
+        at = max(now + soonest, self._promised.get(whose, 0.0) + 1 / rate)
+        at = min(at, now + _LONGEST)
+        self._promised[whose] = at
+        if len(self._promised) > 10_000:
+            self._promised.pop(next(iter(self._promised)))
+        return max(1.0, at - now)

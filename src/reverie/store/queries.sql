@@ -97,7 +97,8 @@ RETURNING *;
 
 -- name: waiting_tenants
 -- Tenants with queued work, the one that got least first (a loose index scan, so a flood costs nothing). Start-time
--- fair queueing, Goyal et al. 1996: who was idle starts at the present virtual time and has saved nothing up.
+-- fair queueing, Goyal et al. 1996, with some credit: who asks seldom has saved up to ten seconds of predicted work and
+-- goes before a flood by that much; in the long run shares are equal.
 WITH RECURSIVE t AS (
     (SELECT tenant FROM tasks WHERE queue = %(queue)s AND status = 'queued' ORDER BY tenant LIMIT 1)
     UNION ALL
@@ -107,7 +108,8 @@ WITH RECURSIVE t AS (
 )
 SELECT t.tenant FROM t LEFT JOIN turns u ON u.queue = %(queue)s AND u.tenant = t.tenant
 WHERE t.tenant IS NOT NULL
-ORDER BY greatest(coalesce(u.ends, 0), (SELECT coalesce(max(starts), 0) FROM turns WHERE queue = %(queue)s)),
+ORDER BY greatest(coalesce(u.ends, '-infinity'),
+                  (SELECT coalesce(max(starts), 0) - 10 FROM turns WHERE queue = %(queue)s)),
          u.claimed_at NULLS FIRST, t.tenant;
 
 -- name: claim_task
@@ -122,7 +124,7 @@ WITH next AS (
 ), turn AS (
     INSERT INTO turns (queue, tenant, claimed_at, starts, ends)
     SELECT %(queue)s, %(tenant)s, clock_timestamp(), v.now, v.now + next.cost
-    FROM next, (SELECT coalesce(max(starts), 0) AS now FROM turns WHERE queue = %(queue)s) AS v
+    FROM next, (SELECT coalesce(max(starts), 0) - 10 AS now FROM turns WHERE queue = %(queue)s) AS v
     ON CONFLICT (queue, tenant) DO UPDATE
     SET claimed_at = excluded.claimed_at, starts = greatest(excluded.starts, turns.ends),
         ends = greatest(excluded.starts, turns.ends) + (excluded.ends - excluded.starts)
