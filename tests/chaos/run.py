@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import random
 import shutil
 import sys
@@ -92,12 +93,13 @@ def run(
     quick: bool = False,
     concurrency: int = 2,
     logs: Path | None = None,
+    environment: dict[str, str] | None = None,
 ) -> tuple[Account, str]:
-    """Play a schedule. Everything is stopped when this returns."""
+    """Play a schedule, with further settings for all roles. Everything is stopped when this returns."""
     account = Account()
     text: list[str] = []
     failure: list[BaseException] = []
-    with World(concurrency=concurrency) as world:
+    with World(concurrency=concurrency, environment=environment) as world:
 
         def play() -> None:
             try:
@@ -138,6 +140,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--soak", action="store_true", help="no faults: 20,000 tasks over 10 minutes, and what they leave"
     )
     parser.add_argument("--overload", action="store_true", help="no faults: three times what the workers can do")
+    parser.add_argument(
+        "--broker",
+        choices=("redis", "amqp"),
+        default="redis",
+        help="amqp: a RabbitMQ with quorum queues carries the ids",
+    )
     parser.add_argument("--tasks", type=int, default=20_000, help="tasks of the soak (20000)")
     arguments = parser.parse_args(argv)
     if arguments.soak:
@@ -149,8 +157,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return overload()
     names = arguments.only or tuple(FAULTS)
-    account, text = run(
-        seed=arguments.seed, seconds=arguments.minutes * 60, rate=arguments.rate, names=names, logs=arguments.logs
-    )
+    with contextlib.ExitStack() as stack:
+        environment = {}
+        if arguments.broker == "amqp":
+            from tests.chaos.rabbit import Rabbit
+
+            rabbit = stack.enter_context(Rabbit())
+            environment["REVERIE_BROKER_URL"] = rabbit.url
+        account, text = run(
+            seed=arguments.seed,
+            seconds=arguments.minutes * 60,
+            rate=arguments.rate,
+            names=names,
+            logs=arguments.logs,
+            environment=environment,
+        )
+        if arguments.broker == "amqp":
+            text += f"\nRabbitMQ: quorum queues, {rabbit.depth('reverie.clustering')[0]} messages left in clustering"
     print("\n" + text)
     return 1 if account.broken else 0
