@@ -59,7 +59,11 @@ class Rabbit:
         return f"amqp://guest:guest@127.0.0.1:{self.port}//"
 
     def __enter__(self) -> Rabbit:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -71,7 +75,7 @@ class Rabbit:
         """Start the node and wait until it takes connections."""
         with open(self.folder / "out", "ab") as log:
             self._child = spawn([str(self._binary)], log=log, env=self._environment, death_signal=signal.SIGKILL)
-        end = time.monotonic() + 120
+        end = time.monotonic() + 300
         while True:
             with contextlib.suppress(OSError, amqp.AMQPError):
                 with amqp.Connection(f"127.0.0.1:{self.port}", connect_timeout=5):
