@@ -1,0 +1,95 @@
+"""The bot of ``benchmarks/bot.py`` in a process of its own: the real one, and one whose clustering stays at home.
+
+Both are ``MemoryBot`` to the last line; what differs is who answers ``submit_clustering_task``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from pydantic import SecretStr
+
+from reverie import AsyncReverie
+from reverie.bot import BotSettings, MemoryBot
+from reverie.contracts import ClusterOptions, ClusterResult, Event, EventType, Memory
+from reverie.errors import ServiceUnavailable
+from reverie.testing.discord import redirected
+
+Engine = Callable[[list[Memory]], ClusterResult]
+
+
+def own_engine(data_dir: Path) -> Engine:
+    """Reverie's own model and clustering, called as a library."""
+    from reverie.clustering import cluster
+    from reverie.embedding import create_embedder
+
+    embedder = create_embedder(data_dir=data_dir)
+    embedder.embed(["warm"])
+
+    def run(memories: list[Memory]) -> ClusterResult:
+        vectors = embedder.embed([memory.text for memory in memories]).vectors
+        return cluster(memories, vectors, ClusterOptions()).result
+
+    return run
+
+
+class AtHome:
+    """Answers as the service does, from this very process: on its event loop, or in one of its threads."""
+
+    def __init__(self, engine: Engine, *, thread: bool) -> None:
+        self._engine = engine
+        self._thread = thread
+
+    async def submit_clustering_task(self, user_id: str, memories: list[dict[str, Any]]) -> Any:
+        """Cluster now; the task that comes back has ended."""
+        told = [Memory.model_validate(memory) for memory in memories]
+        result = await asyncio.to_thread(self._engine, told) if self._thread else self._engine(told)
+
+        async def events() -> AsyncIterator[Event]:
+            yield Event(seq=1, type=EventType.SUCCEEDED, task_id="here", at=datetime.now(UTC))
+
+        async def answer(timeout: float | None = None) -> ClusterResult:
+            return result
+
+        return SimpleNamespace(id="here", events=events, result=answer)
+
+    async def chart(self, task_id: str, kind: str, *, dark: bool = False) -> bytes:
+        """No picture: drawing it here would block for another second."""
+        raise ServiceUnavailable
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+async def run(arguments: argparse.Namespace) -> None:
+    ai: Any
+    if arguments.where == "service":
+        ai = AsyncReverie(arguments.service, arguments.key)
+    else:
+        ai = AtHome(own_engine(arguments.data_dir), thread=arguments.where == "thread")
+    settings = BotSettings(store=SecretStr(f"sqlite:///{arguments.store}"))  # type: ignore[call-arg]
+    bot = MemoryBot(settings, ai=ai, guild_ready_timeout=0.05)
+    with redirected(SimpleNamespace(base=arguments.discord, socket_url=arguments.socket)):
+        await bot.start(sys.stdin.readline().strip())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("where", choices=["loop", "thread", "service"])
+    for name in ("--discord", "--socket", "--service", "--key", "--store"):
+        parser.add_argument(name)
+    parser.add_argument("--data-dir", type=Path)
+    logging.basicConfig(level=logging.WARNING)
+    asyncio.run(run(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()
