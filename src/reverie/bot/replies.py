@@ -41,6 +41,8 @@ __all__ = ["Replies", "acknowledged"]
 _log = logging.getLogger(__name__)
 
 _DIRECT_LIMIT = 10 * 2**20
+_CHART_WIDTH = 480
+"""Discord shows a picture 300 to 400 pixels wide: few, large words, drawn with twice the pixels for sharp screens."""
 _UNKNOWN_INTERACTION, _ALREADY_ACKNOWLEDGED = 10062, 40060
 _EXPIRED = (401, 404)
 
@@ -185,7 +187,7 @@ class Replies:
             await self._store.put_answer(pending.user_id, kind.keep, {"task_id": task_id, "result": kept})
         if kind.chart is not None:
             try:
-                png = await self._ai.chart(task_id, kind.chart, dark=True)
+                png = await self._ai.chart(task_id, kind.chart, dark=True, width=_CHART_WIDTH, scale=2.0)
             except ReverieError as error:
                 _log.warning("the %s chart is missing: %s", kind.chart, error)
             else:

@@ -22,10 +22,16 @@ _MOST_COMMUNITIES = 60
 
 
 def draw_graph(
-    result: Mapping[str, Any], texts: Mapping[str, str], *, dark: bool, width: int, title: str | None
+    result: Mapping[str, Any],
+    texts: Mapping[str, str],
+    *,
+    dark: bool,
+    width: int,
+    scale: float = 1.0,
+    title: str | None,
 ) -> bytes:
     """PNG of an analyze result's graph."""
-    sheet = Sheet(width, round(width * (1.2 if width < 480 else 0.78)), dark=dark)
+    sheet = Sheet(width, round(width * (1.2 if width < 480 else 0.78)), dark=dark, scale=scale)
     graph = result.get("graph") or {}
     communities = sorted(graph.get("communities") or [], key=lambda c: (-len(c["memory_ids"]), c["id"]))
     nodes = sum(len(c["memory_ids"]) for c in communities)

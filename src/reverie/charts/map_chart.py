@@ -20,9 +20,9 @@ def theme_order(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return sorted(result.get("themes") or [], key=lambda theme: (-len(theme["memory_ids"]), theme["id"]))
 
 
-def draw_map(result: Mapping[str, Any], *, dark: bool, width: int, title: str | None) -> bytes:
+def draw_map(result: Mapping[str, Any], *, dark: bool, width: int, scale: float = 1.0, title: str | None) -> bytes:
     """PNG of a cluster result's map, 4:3 (taller on a narrow sheet)."""
-    sheet = Sheet(width, round(width * (1.15 if width < 480 else 0.75)), dark=dark)
+    sheet = Sheet(width, round(width * (1.15 if width < 480 else 0.75)), dark=dark, scale=scale)
     themes = theme_order(result)
     points = result.get("map") or []
     top = sheet.heading(title or _title(len(points), len(themes)), _detail(result, len(points)))

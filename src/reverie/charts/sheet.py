@@ -31,11 +31,11 @@ Box = tuple[float, float, float, float]
 class Sheet:
     """One chart. Uses matplotlib's objects alone, no global state, so that charts can be drawn in threads."""
 
-    def __init__(self, width: int, height: int, *, dark: bool) -> None:
-        self.width, self.height = width, height
+    def __init__(self, width: int, height: int, *, dark: bool, scale: float = 1.0) -> None:
+        self.width, self.height, self._scale = width, height, scale
         self.paper = DARK if dark else LIGHT
         #: Size of body text, pixels: legible when a wide chart is shown at half its width, and on a phone.
-        self.body = min(30.0, max(11.0, 6.0 + width * 0.0105))
+        self.body = min(30.0, max(11.0, 9.0 + width * 0.0075))
         self.margin = round(max(12.0, width * 0.032))
         self.figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor=self.paper.background)
         self._canvas = FigureCanvasAgg(self.figure)
@@ -164,7 +164,9 @@ class Sheet:
     def png(self) -> bytes:
         """The picture, without a time or a version in it: the same input gives the same bytes."""
         out = io.BytesIO()
-        self.figure.savefig(out, format="png", dpi=_DPI, facecolor=self.paper.background, metadata={"Software": None})
+        self.figure.savefig(
+            out, format="png", dpi=_DPI * self._scale, facecolor=self.paper.background, metadata={"Software": None}
+        )
         return out.getvalue()
 
 

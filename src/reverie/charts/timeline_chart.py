@@ -36,10 +36,11 @@ def draw_timeline(
     *,
     dark: bool,
     width: int,
+    scale: float = 1.0,
     title: str | None,
 ) -> bytes:
     """PNG of a cluster or analyze result over time; ``dates`` maps memory ids to ISO 8601 moments."""
-    sheet = Sheet(width, round(width * (0.95 if width < 480 else 0.52)), dark=dark)
+    sheet = Sheet(width, round(width * (0.95 if width < 480 else 0.52)), dark=dark, scale=scale)
     days = {memory: day for memory, moment in dates.items() if (day := day_of(moment)) is not None}
     counted = {day: n for text, n in (result.get("timeline") or {}).items() if (day := day_of(text)) is not None}
     heading = title or "Over time"

@@ -251,9 +251,14 @@ class AsyncReverie:
             if cursor is None:
                 return
 
-    async def chart(self, task_id: str, kind: str = "map", *, dark: bool = False, width: int = 1000) -> bytes:
-        """A PNG of a finished task: ``map``, ``timeline`` or ``graph``."""
-        query = {"theme": "dark" if dark else "light", "width": str(width)}
+    async def chart(
+        self, task_id: str, kind: str = "map", *, dark: bool = False, width: int = 1000, scale: float = 1.0
+    ) -> bytes:
+        """A PNG of a finished task: ``map``, ``timeline`` or ``graph``.
+
+        It is laid out for ``width`` pixels and drawn with ``scale`` times as many: 480 and 2 suit chats and phones.
+        """
+        query = {"theme": "dark" if dark else "light", "width": str(width), "scale": f"{scale:g}"}
         return await self._call("GET", f"/tasks/{quote(task_id, safe='')}/{kind}.png", params=query, patience=25.0)
 
     async def forget_user(self, user_id: str | int) -> Receipt:

@@ -120,9 +120,11 @@ class Reverie:
         events = self._client.events(user_id=user_id, operation=operation)
         return self._iterate(cast("AsyncGenerator[Event, None]", events))
 
-    def chart(self, task_id: str, kind: str = "map", *, dark: bool = False, width: int = 1000) -> bytes:
+    def chart(
+        self, task_id: str, kind: str = "map", *, dark: bool = False, width: int = 1000, scale: float = 1.0
+    ) -> bytes:
         """See ``AsyncReverie.chart``."""
-        return self._run(self._client.chart(task_id, kind, dark=dark, width=width))
+        return self._run(self._client.chart(task_id, kind, dark=dark, width=width, scale=scale))
 
     def forget_user(self, user_id: str | int) -> Receipt:
         """See ``AsyncReverie.forget_user``."""

@@ -171,7 +171,14 @@ def run_chart(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnPr
         if isinstance(m, dict) and m.get("created_at")
     }
     png = render(
-        wish["kind"], result, texts, dark=wish["dark"], width=wish["width"], title=wish.get("title"), dates=dates
+        wish["kind"],
+        result,
+        texts,
+        dark=wish["dark"],
+        width=wish["width"],
+        scale=wish.get("scale", 1.0),
+        title=wish.get("title"),
+        dates=dates,
     )
     return Outcome(png)
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from reverie.contracts import Lane
-from reverie.errors import Conflict, ServiceUnavailable
+from reverie.errors import Conflict, InvalidInput, ServiceUnavailable
 from reverie.gateway.replies import unpack
 from reverie.gateway.routes.deps import GatewayState, Reader
 from reverie.gateway.routes.tasks import present
@@ -34,19 +34,22 @@ async def chart(
     key: Reader,
     theme: Literal["light", "dark"] = "light",
     width: Annotated[int, Query(ge=200, le=3000)] = 1000,
+    scale: Annotated[float, Query(ge=1, le=3)] = 1.0,
 ) -> Response:
     """A chart of a finished task: the map of themes, the timeline, or the graph."""
+    if width * scale > 3000:
+        raise InvalidInput("width times scale is at most 3000 pixels")
     source, _ = await present(state, key, task_id)
     if source.status != "succeeded":
         raise Conflict(f"There is nothing to draw: the task is {source.status}.")
     needed = _NEEDS[kind]
     if (needed and source.operation != needed) or source.operation not in ("cluster", "analyze"):
         raise Conflict(f"A {source.operation} task has no {kind} chart.")
-    etag = '"' + hashlib.blake2b(f"{task_id}{kind}{theme}{width}".encode(), digest_size=9).hexdigest() + '"'
+    etag = '"' + hashlib.blake2b(f"{task_id}{kind}{theme}{width}x{scale}".encode(), digest_size=9).hexdigest() + '"'
     headers = {"ETag": etag, "Cache-Control": "private, max-age=3600"}
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
-    wish = {"task_id": task_id, "kind": kind, "dark": theme == "dark", "width": width}
+    wish = {"task_id": task_id, "kind": kind, "dark": theme == "dark", "width": width, "scale": scale}
     content = hashlib.blake2b(orjson.dumps(wish), digest_size=32, person=b"chart").digest()
     known = await state.store.cached(key.tenant, content)
     if known is None:
