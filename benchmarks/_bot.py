@@ -87,7 +87,7 @@ def main() -> None:
     for name in ("--discord", "--socket", "--service", "--key", "--store"):
         parser.add_argument(name)
     parser.add_argument("--data-dir", type=Path)
-    logging.basicConfig(level=logging.WARNING)
+    logging.basicConfig(level=logging.ERROR)
     asyncio.run(run(parser.parse_args()))
 
 

@@ -190,6 +190,7 @@ def main() -> None:
             for name in arguments.only or list(NAMES):
                 found = asyncio.run(measure(name, arguments.rounds, arguments.heartbeat, texts(COUNT), folder, running))
                 rows.append(row(name, found, arguments.heartbeat))
+                print("measured:", " | ".join(rows[-1]), file=sys.stderr)
                 if found.closes:
                     print(f"{NAMES[name]}: Discord closed the connection {found.closes} times (4009, no heartbeat)")
     finally:

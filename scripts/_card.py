@@ -40,7 +40,7 @@ body { background: var(--paper); color: var(--text) }
 .fields { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 9px 8px; margin-top: 8px }
 .fields div { grid-column: 1 / -1 } .fields .inline { grid-column: auto }
 .fields b { display: block; color: var(--strong); font-size: 14px; font-weight: 600 }
-.fields span { white-space: pre-wrap; display: block }
+.fields > div > span { white-space: pre-wrap; display: block }
 .embed img { width: 100%; border-radius: 4px; margin-top: 12px; display: block }
 .embed footer { font-size: 12px; margin-top: 9px; color: var(--muted) }
 small { font-size: 12px; color: var(--muted) }
@@ -80,6 +80,8 @@ def _moment(seconds: int, style: str) -> str:
     moment = datetime.fromtimestamp(seconds, UTC)
     if style == "f":
         return f"{moment.day} {moment:%B %Y %H:%M}"
+    if style == "d":
+        return f"{moment:%d/%m/%Y}"
     days = (datetime.now(UTC) - moment).days
     for length, unit in ((365, "year"), (30, "month"), (1, "day")):
         if days >= length:

@@ -51,7 +51,7 @@ async def test_important_ranks_with_reasons_and_keeps_typical_apart(live: Stage)
     message = await live.discord.reply_with(await live.slash("important"), "worth keeping")
     fields = message["embeds"][0]["fields"]
     assert "guitar lesson on monday" in fields[0]["value"]
-    assert "because of length" in fields[0]["value"]
+    assert "because length" in fields[0]["value"]
     assert fields[-1]["name"] == "Typical for you"
 
 

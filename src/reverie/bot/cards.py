@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import discord
 
+from reverie.bot.patterns import factor_name, told
 from reverie.bot.safe import clip, one_line, when
 from reverie.bot.store import Remembered
 from reverie.bot.texts import Texts
@@ -33,7 +34,7 @@ __all__ = [
 _COLOUR = 0x5865F2
 _TOTAL = 5_900
 _FIELD, _NAME = 1_024, 256
-_SHOWN_THEMES, _EXAMPLES, _SHOWN_PATTERNS, _SHOWN_MEMORIES = 8, 3, 8, 8
+_SHOWN_THEMES, _EXAMPLES, _SHOWN_PATTERNS, _SHOWN_MEMORIES = 8, 2, 8, 8
 _SKETCH = "▏▎▍▌▋▊▉█"
 
 Memories = Mapping[str, Remembered]
@@ -120,15 +121,16 @@ def insights_card(result: AnalyzeResult, texts: Texts) -> Card:
     for pattern in sorted(result.patterns, key=lambda p: p.p_value)[:_SHOWN_PATTERNS]:
         title = texts.get(f"pattern.{pattern.kind}", pattern.kind.replace("_", " ").capitalize())
         certainty = texts("insights.certainty", percent=_chance(pattern))
-        _add(embed, clip(title, 200), f"{clip(one_line(pattern.description), 600)}\n-# {certainty}")
+        _add(embed, clip(title, 200), f"{told(pattern, texts)}\n-# {certainty}")
     if not embed.fields:
         embed.description = texts("insights.none")
     if result.duplicates:
         duplicates = texts.count("insights.duplicates", len(result.duplicates))
         embed.description = f"{embed.description or ''}\n{duplicates}".strip()
-    if result.notes:
-        notes = "\n".join(f"• {clip(one_line(note), 200)}" for note in result.notes[:4])
-        _add(embed, texts("insights.notes"), notes)
+    # Moods are not shown here, and so neither is what could not be said about them.
+    notes = [note for note in result.notes if not note.startswith("sentiment")]
+    if notes:
+        _add(embed, texts("insights.notes"), "\n".join(f"• {clip(one_line(note), 200)}" for note in notes[:4]))
     return Card(embed)
 
 
@@ -145,8 +147,8 @@ def important_card(result: AnalyzeResult, memories: Memories, texts: Texts) -> C
     embed = _embed(texts("important.title"))
     for place, entry in enumerate(ranked, 1):
         factors = sorted(entry.factors.items(), key=lambda item: -item[1].contribution)
-        reasons = ", ".join(name.replace("_", " ") for name, factor in factors[:2] if factor.contribution > 0)
-        why = f"\n-# {texts('important.why', factors=clip(reasons, 80))}" if reasons else ""
+        reasons = ", ".join(factor_name(name, texts) for name, factor in factors[:2] if factor.contribution > 0)
+        why = f"\n-# {texts('important.why', factors=clip(reasons, 160))}" if reasons else ""
         _add(embed, f"{place} · {_bar(entry.score)}", _quote(memories[entry.memory_id], 350) + why)
     central = [i for i in (result.graph.central if result.graph else []) if i in memories][:2]
     if central:

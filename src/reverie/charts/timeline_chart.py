@@ -19,8 +19,8 @@ from reverie.charts.sheet import Box, Sheet
 
 __all__ = ["draw_timeline"]
 
-_MOST_GROUPS = 11
-"""Themes with a colour of their own; smaller ones share one."""
+_MOST_GROUPS, _MOST_GROUPS_NARROW = 11, 7
+"""Themes with a colour of their own; smaller ones share one. A narrow sheet has room for fewer names."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ def draw_timeline(
     title: str | None,
 ) -> bytes:
     """PNG of a cluster or analyze result over time; ``dates`` maps memory ids to ISO 8601 moments."""
-    sheet = Sheet(width, round(width * (0.95 if width < 480 else 0.52)), dark=dark, scale=scale)
+    sheet = Sheet(width, round(width * (0.95 if width < 480 else 0.8 if width < 640 else 0.52)), dark=dark, scale=scale)
     days = {memory: day for memory, moment in dates.items() if (day := day_of(moment)) is not None}
     counted = {day: n for text, n in (result.get("timeline") or {}).items() if (day := day_of(text)) is not None}
     heading = title or "Over time"
@@ -89,12 +89,13 @@ def _stacked(sheet: Sheet, result: Mapping[str, Any], days: Mapping[str, date], 
         left.difference_update(memories)
         return np.bincount(mine, minlength=len(buckets.starts)).astype(np.int64)
 
-    shown = groups if len(groups) <= _MOST_GROUPS + 1 else groups[:_MOST_GROUPS]
+    most = _MOST_GROUPS if sheet.width >= 640 else _MOST_GROUPS_NARROW
+    shown = groups if len(groups) <= most + 1 else groups[:most]
     for index, (name, memories) in enumerate(shown):
         layers.append(_Layer(name, theme_colour(index, sheet.paper), count(memories)))
     if len(shown) < len(groups):
-        rest = [memory for _, memories in groups[_MOST_GROUPS:] for memory in memories]
-        layers.append(_Layer(f"{len(groups) - _MOST_GROUPS} smaller themes", sheet.paper.none, count(rest)))
+        rest = [memory for _, memories in groups[most:] for memory in memories]
+        layers.append(_Layer(f"{len(groups) - most} smaller themes", sheet.paper.none, count(rest)))
     if left:
         alone = _Layer("in no theme", sheet.paper.faint, count(sorted(left)))
         layers.append(alone if groups else _Layer("memories", sheet.paper.accent, alone.counts))
