@@ -25,7 +25,8 @@ class Stage:
     def __init__(self, folder: Path, stack: AsyncExitStack) -> None:
         self.folder = folder
         self.stack = stack
-        self.discord = FakeDiscord()
+        # Discord waits 3 s; a machine that does other work as well may take longer to get around to the bot.
+        self.discord = FakeDiscord(ack_deadline=60.0)
         self.service = FakeGateway()
         self.alice = self.discord.add_user("alice")
         self.bob = self.discord.add_user("bob")
@@ -46,7 +47,7 @@ class Stage:
             "store": SecretStr(f"sqlite:///{self.folder / 'bot.sqlite3'}"),
             "progress_seconds": 0.0,
         }
-        ai = AsyncReverie(self.service.url, self.service.key, tries=1)
+        ai = AsyncReverie(self.service.url, self.service.key, tries=1, connect_timeout=20.0)
         # The library waits this long for guilds that are slow to come; here all are there at once.
         return MemoryBot(BotSettings(**(chosen | settings)), ai=ai, guild_ready_timeout=0.05)
 
@@ -100,7 +101,7 @@ class Stage:
 
     async def bot_owes(self, count: int) -> None:
         """Wait until that many replies are owed."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(await self.bot.store.pending()) != count:
                 # Each look at the store lets the bot's own work go on.
                 await asyncio.sleep(0)

@@ -25,7 +25,7 @@ async def test_the_example_bot_answers_with_the_real_library() -> None:
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
     assert len(_EXAMPLE.read_text().splitlines()) <= 40
-    async with FakeDiscord() as discord_server, FakeGateway() as service:
+    async with FakeDiscord(ack_deadline=60.0) as discord_server, FakeGateway() as service:
         alice = discord_server.add_user("alice")
         guild = discord_server.add_guild(users=[alice])
         example.ai = AsyncReverie(service.url, service.key, tries=1)
@@ -142,7 +142,7 @@ async def test_a_timeout_of_the_caller_leaves_the_task_alone() -> None:
         with pytest.raises(ResultTimeout):
             await Reply(_nowhere).follow(task, timeout=0.05)
         service.release()
-        assert (await task.result(timeout=5)).themes == []
+        assert (await task.result(timeout=60)).themes == []
 
 
 async def test_other_errors_are_not_swallowed() -> None:

@@ -145,16 +145,16 @@ class FakeDiscord(World):
         await self.gateway.dispatch("GUILD_MEMBER_REMOVE", data, guild_id=guild["id"])
 
     # -- waiting for the bot ------------------------------------------------------------------------------------------
-    async def acknowledged(self, interaction: Interaction, timeout: float = 10.0) -> Interaction:
+    async def acknowledged(self, interaction: Interaction, timeout: float = 60.0) -> Interaction:
         """Wait for the acknowledgement."""
         await self.until(interaction.acknowledged.is_set, timeout)
         return interaction
 
-    async def reply(self, interaction: Interaction, timeout: float = 10.0) -> Json:
+    async def reply(self, interaction: Interaction, timeout: float = 60.0) -> Json:
         """The reply once it is no longer "thinking"."""
         return await self.until(lambda: self._settled(interaction), timeout)
 
-    async def reply_with(self, interaction: Interaction, text: str, timeout: float = 10.0) -> Json:
+    async def reply_with(self, interaction: Interaction, text: str, timeout: float = 60.0) -> Json:
         """The reply once ``text`` stands in its content or embeds."""
 
         def found() -> Json | None:

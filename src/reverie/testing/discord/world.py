@@ -92,7 +92,7 @@ class World:
         self._change.set()
         self._change = asyncio.Event()
 
-    async def until(self, predicate: Callable[[], T | None], timeout: float = 10.0) -> T:
+    async def until(self, predicate: Callable[[], T | None], timeout: float = 60.0) -> T:
         """The first true value of ``predicate``, looked at after every change. Raises ``TimeoutError``."""
         async with asyncio.timeout(timeout):
             while not (value := predicate()):
