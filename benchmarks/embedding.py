@@ -108,9 +108,8 @@ class Peer:
 
     def close(self) -> None:
         if not self.error:
-            assert self._process.stdin is not None
-            self._process.stdin.close()
-            self._process.wait(30)
+            self._process.kill()  # some engines' threads would keep it alive
+            self._process.wait()
 
 
 def fma_limit(work: Path) -> tuple[float, str]:
@@ -215,6 +214,7 @@ def compare(arguments: argparse.Namespace, work: Path) -> None:
         )
         pairs = [(percentile(late[peer.name, size], 50), percentile(late[peer.name, size], 99)) for size in SIZES]
         waits.append([peer.label, *[f"{1000 * middle:.1f} / {1000 * slow:.0f}" for middle, slow in pairs]])
+    for peer in running:
         peer.close()
     print(table(["", *[f"{kind}{what}" for kind in SETS for what in ("", " tokens/s", " of limit")]], rows))
     goals = "; ".join(f"{ENGINES[name][0]} {' / '.join(map(str, goal))}" for name, goal in TARGETS.items())
