@@ -29,7 +29,7 @@ GONE_TTL = 7 * 24 * 3600
 PUT_SCRIPT = """
 local gone = redis.call('GET', KEYS[2])
 if gone and tonumber(gone) >= tonumber(ARGV[1]) then return 0 end
-for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+redis.call('HSET', KEYS[1], unpack(ARGV, 3))
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1
 """
