@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import argparse
-import io
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.main import service
-from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 from tests.browser.conftest import FLAGS, find_chromium, view, wait_for_map
 
@@ -74,8 +72,7 @@ def main() -> None:
                 page = opened(browser, running.url, running.api_key or "", dark=dark, width=width)
                 act(page)
                 page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-                shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-                shot.quantize(256, dither=Image.Dither.NONE).save(arguments.out / f"{name}.png", optimize=True)
+                page.screenshot(path=arguments.out / f"{name}.png")
                 page.context.close()
             browser.close()
     finally:
