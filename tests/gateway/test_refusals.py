@@ -188,6 +188,17 @@ def test_an_idempotency_key_replays_its_answer_and_refuses_another_body(service:
     assert other.json()["type"].endswith("/idempotency-mismatch")
 
 
+def test_an_idempotency_key_holds_for_an_answer_from_the_cache_too(service: LiveService) -> None:
+    body = {"user_id": "tied", "memories": ["known", "already"]}
+    with service.client(prefer="wait=30") as client:
+        first = client.post("/cluster/submit", json=body).json()
+        tied = {"idempotency-key": "order-2"}
+        again = client.post("/cluster/submit", json=body, headers=tied).json()
+        assert (again["id"], again["cached"]) == (first["id"], True)
+        assert client.post("/cluster/submit", json=body, headers=tied).json()["id"] == first["id"]
+        assert client.post("/cluster/submit", json={**body, "user_id": "other"}, headers=tied).status_code == 422
+
+
 def test_pages_of_tasks_are_complete_and_in_order(service: LiveService) -> None:
     with service.client() as client:
         made = [

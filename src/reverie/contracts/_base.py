@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
@@ -11,6 +12,7 @@ __all__ = ["AwareDatetime", "Identifier", "Request", "Response"]
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+_CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class Request(BaseModel):
@@ -64,7 +66,7 @@ def _text_id(value: Any) -> Any:
 
 
 def _clean_id(value: str) -> str:
-    if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in value):
+    if _CONTROL.search(value):
         raise ValueError("must not contain control characters")
     return value
 

@@ -257,7 +257,7 @@ class GatewayStore:
 
     async def remember_idempotency(self, tenant: str, key: str, body_hash: bytes, task_id: str) -> None:
         """Tie a key to a task that was already there (an answer from the cache)."""
-        await self._rows("insert_idempotency", tenants=[tenant], keys=[key], hashes=[body_hash], ids=[task_id])
+        await self._rows("tie_idempotency", tenant=tenant, key=key, hash=body_hash, id=task_id)
 
     async def cached(self, tenant: str, content_hash: bytes) -> tuple[TaskRow, bytes] | None:
         """The newest success with the same content and its stored result."""

@@ -7,6 +7,13 @@ SELECT * FROM unnest(%(tenants)s::text[], %(keys)s::text[], %(hashes)s::bytea[],
 ON CONFLICT DO NOTHING
 RETURNING tenant, key;
 
+-- name: tie_idempotency
+-- For an answer from the cache. Not waited for on disk: were it lost, the same body would get the same answer again.
+INSERT INTO idempotency (tenant, key, body_hash, task_id)
+SELECT %(tenant)s, %(key)s, %(hash)s, %(id)s WHERE set_config('synchronous_commit', 'off', true) = 'off'
+ON CONFLICT DO NOTHING
+RETURNING task_id;
+
 -- name: get_idempotency
 SELECT task_id, body_hash FROM idempotency WHERE tenant = %(tenant)s AND key = %(key)s;
 
