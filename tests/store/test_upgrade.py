@@ -39,6 +39,7 @@ def test_a_worker_leaves_tasks_of_a_newer_contract_to_newer_workers(database_url
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(_INSERT, ("newer", "a", "1", TASK_CONTRACT + 1))
         connection.execute(_INSERT, ("known", "b", "2", TASK_CONTRACT))
+        connection.execute("INSERT INTO payloads SELECT id, '' FROM tasks")
         claimed = store.claim("clustering", "old:1", 5.0)
         assert claimed is not None
         assert claimed.id == "known"

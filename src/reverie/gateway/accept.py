@@ -9,6 +9,7 @@ import psycopg
 
 from reverie.errors import ServiceUnavailable
 from reverie.store import GatewayStore, NewTask, Submitted
+from reverie.store.within import ends_within
 
 __all__ = ["Acceptor"]
 
@@ -51,11 +52,10 @@ class Acceptor:
             self._waiting.put_nowait((new, future))
         except asyncio.QueueFull:
             raise ServiceUnavailable("Too many submissions at this moment.", retry_after=1.0) from None
-        try:
-            async with asyncio.timeout(_DEADLINE):
-                return await future
-        except TimeoutError:
-            raise ServiceUnavailable("The database did not confirm in time.", retry_after=2.0) from None
+        if not await ends_within(_DEADLINE, future):
+            future.cancel()
+            raise ServiceUnavailable("The database did not confirm in time.", retry_after=2.0)
+        return future.result()
 
     async def _write(self) -> None:
         while True:
