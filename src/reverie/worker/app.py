@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1
 
+HEAVY_NICE = 5
+"""What a worker without the fast queue adds to its niceness."""
+
 _current: list[Callable[[], Any]] = []
 """The maker of this process's runtime. Children are sent functions by name, and find it here after the fork."""
 
@@ -104,6 +107,9 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
     # One thread per replica: BLAS and OpenMP pools on top of that only fight over the cores.
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
+    if "fast" not in queues and hasattr(os, "nice"):
+        # On a machine that runs both, whoever waits for an answer goes first.
+        os.nice(HEAVY_NICE)
     settings = Settings.load()
     logging.basicConfig(level=settings.server.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("celery.utils.functional").setLevel(logging.WARNING)
