@@ -43,28 +43,27 @@ def main() -> None:
     url = here.recv()
     print(f"{machine()}; {len(texts):,} texts, {arguments.dimensions} dimensions, {DELAY * 1000:.0f} ms an answer\n")
     rows = []
-    for batch, concurrency in ((16, 8), (32, 8), (64, 8), (128, 8), (32, 1), (32, 16)):
+    for batch, concurrency in ((16, 8), (32, 8), (128, 8), (32, 1)):
         settings = OpenAISettings(base_url=f"{url}/v1", dimensions=arguments.dimensions)
         embedder = ProviderEmbedder(OpenAIService(settings), Tuning(batch=batch, concurrency=concurrency))
         embedder.embed(texts[: batch * concurrency])  # connections
-        best = math.inf
+        best = cpu = math.inf
         for _ in range(arguments.rounds):
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.process_time()
             done = embedder.embed(texts)
-            best = min(best, time.perf_counter() - began)
+            best, cpu = min(best, time.perf_counter() - began), min(cpu, time.process_time() - used)
             assert done.vectors.shape == (len(texts), arguments.dimensions)
         embedder.close()
         ideal = math.ceil(len(texts) / batch) / concurrency * DELAY
-        rows.append(
-            [
-                f"{batch} x {concurrency}",
-                f"{best:.2f} s",
-                f"{ideal:.2f} s",
-                f"{len(texts) / best:,.0f}",
-                f"{ideal / best:.0%}",
-            ]
+        figures = (
+            f"{best:.2f} s",
+            f"{cpu:.2f} s",
+            f"{ideal:.2f} s",
+            f"{len(texts) / best:,.0f}",
+            f"{ideal / best:.0%}",
         )
-    print(table(["texts a request x requests at once", "took", "ideal", "texts/s", "of the ideal"], rows))
+        rows.append([f"{batch} x {concurrency}", *figures])
+    print(table(["texts a request x requests at once", "took", "CPU", "ideal", "texts/s", "of the ideal"], rows))
     here.send(None)
     server.join(10)
 

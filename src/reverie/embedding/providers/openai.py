@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 from collections.abc import Sequence
@@ -99,5 +98,5 @@ def parse_embeddings(body: bytes, count: int) -> Answer:
 
 def _vector(value: Any) -> Any:
     if isinstance(value, str):
-        return np.frombuffer(base64.b64decode(value, validate=True), dtype="<f4")
+        return np.frombuffer(binascii.a2b_base64(value, strict_mode=True), dtype="<f4")
     return np.asarray(value, dtype=np.float32)
