@@ -6,44 +6,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reverie.clustering.geometry import centres_of
-from reverie.clustering.grouping import Labels, Neighbourhood
+from reverie.clustering.grouping import SMALL, Labels, Neighbourhood
+from reverie.embedding.base import Vectors
 
 __all__ = ["settle", "strangeness"]
 
-_STRANGE = 1.7
-"""Robust standard deviations below the middle at which a memory counts as a stranger in a very large set."""
-_DOUBT = 8.0
-"""What is added for small sets, divided by the square root of their size."""
+_APART = {True: 0.42, False: 0.55}
+"""Part of the usual similarity to the nearest others below which a memory is a stranger, in small and large sets."""
+_CROWD = {True: 2, False: 5}
+"""Nearest others that are looked at: in small sets a theme may have no more."""
+_UNRELATED = 0.2
+"""Cosine similarity to the nearest other below which a memory is a stranger in any set."""
+_ALL_UNRELATED = 0.25
+"""Median of these below which the set has no themes at all. Models whose vectors are all alike never get there."""
 
 
-def strangeness(near: Neighbourhood, labels: Labels) -> NDArray[np.float64]:
-    """How little each memory belongs, in robust standard deviations above the middle.
+def strangeness(near: Neighbourhood) -> NDArray[np.float64]:
+    """How little each memory belongs: 0 for the usual similarity to its nearest others, 1 for none.
 
-    The mean of two views: thinness of its surroundings (mean similarity to its nearest neighbours, Ramaswamy et al.
-    2000) and distance from its group's centre. Each is put on the scale of its own median and median absolute
-    deviation over the set, so that no threshold depends on the model.
+    The mean similarity to the nearest few (Ramaswamy et al. 2000), as a part of the set's median, so that no threshold
+    depends on the model. Distance from the centre of its theme was measured too, and only added noise: a broad theme's
+    rim is far from its centre.
     """
-    n = len(labels)
+    n = len(near.value)
     if n < 2:
         return np.zeros(n)
-    counted = np.maximum((near.value != 0).sum(axis=1), 1)
-    crowd = near.value.sum(axis=1, dtype=np.float64) / counted
-    centre = centres_of(near.centred, labels, int(labels.max()) + 1)
-    closeness = np.einsum("nd,nd->n", near.centred, centre[labels]).astype(np.float64)
-    return -np.round((_robust(crowd) + _robust(closeness)) / 2, 4)
+    few = near.value[:, : _CROWD[n <= SMALL]]
+    # Neighbours that are copies of one another count once and leave zeros.
+    crowd = few.sum(axis=1, dtype=np.float64) / np.maximum((few != 0).sum(axis=1), 1)
+    return np.round(1.0 - crowd / max(float(np.median(crowd)), 1e-3), 4)
 
 
-def _robust(value: NDArray[np.float64]) -> NDArray[np.float64]:
-    middle = np.median(value)
-    spread = 1.4826 * np.median(np.abs(value - middle))
-    return np.asarray((value - middle) / max(float(spread), 0.02), dtype=np.float64)
-
-
-def settle(near: Neighbourhood, labels: Labels, weights: NDArray[np.int64], least: int) -> Labels:
+def settle(x: Vectors, near: Neighbourhood, labels: Labels, weights: NDArray[np.int64], least: int) -> Labels:
     """Final labels 0.., -1 for none: groups that are too small dissolve into the nearest ones, strangers leave.
 
-    ``weights``: memories each row stands for. A group needs ``least`` memories and two distinct ones, so that copies
-    of one text are no theme.
+    ``x``: (n, d) unit vectors, not centred. ``weights``: memories each row stands for. A group needs ``least`` memories
+    and two distinct ones, so that copies of one text are no theme.
     """
     n = len(labels)
     count = int(labels.max()) + 1 if n else 0
@@ -55,9 +53,10 @@ def settle(near: Neighbourhood, labels: Labels, weights: NDArray[np.int64], leas
     if loose.any():
         closeness = np.round(near.centred[loose] @ centres_of(near.centred, labels, count).T, 5)
         out[loose] = np.where(small[None, :], -2.0, closeness).argmax(axis=1)
-    # The fewer memories, the less is known of what is usual among them.
-    limit = _STRANGE + _DOUBT / np.sqrt(n)
-    out[strangeness(near, out) > limit] = -1
+    nearest = np.round(np.einsum("nd,nd->n", x, x[near.index[:, 0]]), 5)
+    if float(np.median(nearest)) < _ALL_UNRELATED:
+        return np.full(n, -1, dtype=np.int64)
+    out[(strangeness(near) > 1.0 - _APART[n <= SMALL]) | (nearest < _UNRELATED)] = -1
     return _renumber(out, weights, least)
 
 

@@ -131,7 +131,7 @@ def _labels_of(
     else:
         labels = group_large(x, near, at, options.seed, on_progress)
     least = options.min_cluster_size or (2 if count < 200 else 3 if count < 2000 else 5)
-    return settle(near, labels, np.array([len(c) for c in copies], dtype=np.int64), least)
+    return settle(x, near, labels, np.array([len(c) for c in copies], dtype=np.int64), least)
 
 
 def _members(labels: Labels, copies: Copies) -> list[NDArray[np.int64]]:
