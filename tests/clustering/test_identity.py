@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -104,3 +106,46 @@ def test_ids_do_not_depend_on_the_run_that_made_them() -> None:
     told = [Memory(id=str(i), text=f"text {i} cats") for i in range(12)]
     x, _ = blobs(1, 12)
     assert [t.id for t in cluster(told, x).result.themes] == [t.id for t in cluster(told, x).result.themes]
+
+
+def test_the_same_memories_again_change_nothing_even_among_cuts_of_equal_merit() -> None:
+    x, labels = blobs(9, 14, spread=1.6)
+    told = memories(len(x), labels)
+    old = cluster(told, x, ClusterOptions(map=False))
+    new = cluster(told, x, ClusterOptions(map=False), previous=old.states)
+    assert new.result.assignments == old.result.assignments
+    assert (new.result.born, new.result.gone, new.result.merged, new.result.split) == ([], [], [], [])
+
+
+@pytest.mark.parametrize("size", [20, 100])
+def test_a_new_subject_is_born_beside_themes_that_stay(size: int) -> None:
+    x, labels = blobs(6, size, spread=0.7)
+    told = memories(len(x), labels)
+    known = np.flatnonzero(labels != 5)
+    old = cluster([told[i] for i in known], x[known], ClusterOptions(map=False))
+    order = np.concatenate([known, np.flatnonzero(labels == 5)])
+    new = cluster([told[i] for i in order], x[order], ClusterOptions(map=False), previous=old.states).result
+    assert len(new.born) == 1
+    born = next(t for t in new.themes if t.id == new.born[0])
+    assert sum(labels[int(i[1:])] == 5 for i in born.memory_ids) >= 0.9 * size
+    stayed = [old.result.assignments[told[i].id] == new.assignments[told[i].id] for i in known]
+    assert np.mean(stayed) >= 0.97
+
+
+def test_an_old_grouping_gives_way_to_one_that_is_clearly_better_or_wanted_otherwise() -> None:
+    x, labels = blobs(6, 20, spread=0.7)
+    told = memories(len(x), labels)
+    options = ClusterOptions(map=False)
+    fresh = cluster(told, x, options)
+    wrong = np.arange(len(x)) % 2
+    centre = x.mean(axis=0)
+    poor = [
+        replace(fresh.states[j], id=f"old{j}", memory_ids=tuple(told[i].id for i in np.flatnonzero(wrong == j)))
+        for j in range(2)
+    ]
+    poor = [replace(state, centroid=(centre / np.linalg.norm(centre)).astype(np.float32)) for state in poor]
+    assert len(cluster(told, x, options, previous=poor).result.themes) == len(fresh.result.themes)
+    finer = ClusterOptions(map=False, granularity=1.0)
+    assert len(cluster(told, x, finer, previous=fresh.states).result.themes) == len(
+        cluster(told, x, finer).result.themes
+    )

@@ -19,7 +19,17 @@ from reverie.clustering.geometry import centred, centres_of, smoothed
 from reverie.clustering.nearest import Indices, neighbours
 from reverie.embedding.base import OnProgress, Vectors, silent
 
-__all__ = ["NEIGHBOURS", "SMALL", "Labels", "Neighbourhood", "divide", "group_large", "group_small", "neighbourhood"]
+__all__ = [
+    "NEIGHBOURS",
+    "SMALL",
+    "Labels",
+    "Neighbourhood",
+    "divide",
+    "group_large",
+    "group_small",
+    "neighbourhood",
+    "score",
+]
 
 Labels = NDArray[np.int64]
 
@@ -75,11 +85,10 @@ def group_small(x: Vectors, granularity: float = 0.5, on_progress: OnProgress = 
     n = len(x)
     if n < 3:
         return np.zeros(n, dtype=np.int64)
-    raw = _distances(x)
     c = centred(x)
     k = int(np.clip(round(n**0.5 / 2) + 2, 2, min(10, n - 1)))
     tree = linkage(squareform(_distances(smoothed(c, k)), checks=False), "average")
-    graph = _dense_graph(c, min(n - 1, max(4, round(n**0.5 / 1.5))))
+    raw, graph = _distances(x), _dense_graph(c)
     best, best_score = 1, _MODULARITY * (1.0 - _EXPECTED)
     for count in sorted({round(float(v)) for v in np.geomspace(2, max(3, n // 2), _CUTS)}):
         labels = fcluster(tree, count, "maxclust") - 1
@@ -87,13 +96,9 @@ def group_small(x: Vectors, granularity: float = 0.5, on_progress: OnProgress = 
         on_progress("clustering", count, n)
         if not 1 < found < n:
             continue
-        member = np.zeros((n, found))
-        member[np.arange(n), labels] = 1.0
-        inside = float(np.trace(member.T @ graph @ member)) / graph.sum()
-        expected = float(((member.T @ graph.sum(axis=1)) ** 2).sum()) / graph.sum() ** 2
-        score = round(_silhouette(raw, labels, member) + _MODULARITY * (inside - _EXPECTED * expected), 6)
-        if score > best_score:
-            best, best_score = found, score
+        reached = _score_small(raw, graph, labels)
+        if reached > best_score:
+            best, best_score = found, reached
     count = best if granularity == 0.5 else int(np.clip(round(best * _scale(granularity)), 1, max(2, n // 2)))
     return np.asarray(fcluster(tree, count, "maxclust") - 1, dtype=np.int64)
 
@@ -111,6 +116,13 @@ def group_large(
         labels = _communities(graph, resolution * _scale(granularity) ** 2, seed)
         on_progress("clustering", len(x), len(x))
     return labels
+
+
+def score(x: Vectors, near: Neighbourhood, labels: Labels) -> float:
+    """The score by which groups 0.. of ``x`` (n, d) are chosen; higher is better."""
+    if len(x) <= SMALL:
+        return _score_small(_distances(x), _dense_graph(near.centred), labels)
+    return _score_large(x, near.graph(), labels)
 
 
 def divide(x: Vectors, graph: sparse.csr_matrix, members: Indices, seed: int = 0) -> Labels:
@@ -144,9 +156,23 @@ def _distances(x: Vectors) -> NDArray[np.float64]:
     return d
 
 
-def _dense_graph(c: Vectors, k: int) -> NDArray[np.float64]:
+def _score_small(raw: NDArray[np.float64], graph: NDArray[np.float64], labels: Labels) -> float:
+    member = np.zeros((len(labels), int(labels.max()) + 1))
+    member[np.arange(len(labels)), labels] = 1.0
+    silhouette = _silhouette(raw, labels, member) if member.shape[1] > 1 else 0.0
+    inside = float(np.trace(member.T @ graph @ member)) / graph.sum()
+    expected = float(((member.T @ graph.sum(axis=1)) ** 2).sum()) / graph.sum() ** 2
+    return round(float(silhouette + _MODULARITY * (inside - _EXPECTED * expected)), 6)
+
+
+def _score_large(x: Vectors, graph: sparse.csr_matrix, labels: Labels) -> float:
+    silhouette = _centre_silhouette(x, labels) if labels.max() > 0 else 0.0
+    return round(silhouette + _MODULARITY * _modularity(graph, labels), 6)
+
+
+def _dense_graph(c: Vectors) -> NDArray[np.float64]:
     n = len(c)
-    index, value = neighbours(c, k)
+    index, value = neighbours(c, min(n - 1, max(4, round(n**0.5 / 1.5))))
     graph = np.zeros((n, n))
     # The floor keeps the graph from being empty when all vectors are alike.
     graph[np.arange(n)[:, None], index] = np.maximum(value, 1e-6)
@@ -177,9 +203,9 @@ def _best_communities(
         on_progress("clustering", len(x) * (done + 1) // len(resolutions), len(x))
         if labels.max() < 1:
             continue
-        score = round(_centre_silhouette(x, labels) + _MODULARITY * _modularity(graph, labels), 6)
-        if score > best_score:
-            best, best_score, best_resolution = labels, score, float(resolution)
+        reached = _score_large(x, graph, labels)
+        if reached > best_score:
+            best, best_score, best_resolution = labels, reached, float(resolution)
     return best, best_resolution
 
 

@@ -33,12 +33,17 @@ class ThemeState:
     centroid: NDArray[np.float32]
     #: Similarity to the centre that all but a fiftieth of the members have.
     reach: float = 0.0
+    #: The options that made it: themes are only kept as they are under the same ones.
+    made_by: str = ""
 
 
 def dump_states(states: Sequence[ThemeState]) -> bytes:
     """States as bytes: a JSON line, then the centroids as little-endian float32."""
     head = {
-        "themes": [{"id": s.id, "label": s.label, "memory_ids": s.memory_ids, "reach": s.reach} for s in states],
+        "themes": [
+            {"id": s.id, "label": s.label, "memory_ids": s.memory_ids, "reach": s.reach, "made_by": s.made_by}
+            for s in states
+        ],
         "dimensions": len(states[0].centroid) if states else 0,
     }
     body = b"".join(np.ascontiguousarray(s.centroid, dtype="<f4").tobytes() for s in states)
@@ -54,7 +59,14 @@ def load_states(data: bytes) -> list[ThemeState]:
     if len(centroids) != len(head["themes"]):
         raise ValueError("theme states are damaged")
     return [
-        ThemeState(t["id"], t["label"], tuple(t["memory_ids"]), np.array(c, dtype=np.float32), t.get("reach", 0.0))
+        ThemeState(
+            t["id"],
+            t["label"],
+            tuple(t["memory_ids"]),
+            np.array(c, dtype=np.float32),
+            t.get("reach", 0.0),
+            t.get("made_by", ""),
+        )
         for t, c in zip(head["themes"], centroids, strict=True)
     ]
 

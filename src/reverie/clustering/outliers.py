@@ -34,14 +34,21 @@ def strangeness(near: Neighbourhood) -> NDArray[np.float64]:
     few = near.value[:, : _CROWD[n <= SMALL]]
     # Neighbours that are copies of one another count once and leave zeros.
     crowd = few.sum(axis=1, dtype=np.float64) / np.maximum((few != 0).sum(axis=1), 1)
-    return np.round(1.0 - crowd / max(float(np.median(crowd)), 1e-3), 4)
+    return np.asarray(np.round(1.0 - crowd / max(float(np.median(crowd)), 1e-3), 4), dtype=np.float64)
 
 
-def settle(x: Vectors, near: Neighbourhood, labels: Labels, weights: NDArray[np.int64], least: int) -> Labels:
+def settle(
+    x: Vectors,
+    near: Neighbourhood,
+    labels: Labels,
+    weights: NDArray[np.int64],
+    least: int,
+    loyal: NDArray[np.bool_] | None = None,
+) -> Labels:
     """Final labels 0.., -1 for none: groups that are too small dissolve into the nearest ones, strangers leave.
 
     ``x``: (n, d) unit vectors, not centred. ``weights``: memories each row stands for. A group needs ``least`` memories
-    and two distinct ones, so that copies of one text are no theme.
+    and two distinct ones, so that copies of one text are no theme. ``loyal``: rows that are never strangers.
     """
     n = len(labels)
     count = int(labels.max()) + 1 if n else 0
@@ -54,9 +61,10 @@ def settle(x: Vectors, near: Neighbourhood, labels: Labels, weights: NDArray[np.
         closeness = np.round(near.centred[loose] @ centres_of(near.centred, labels, count).T, 5)
         out[loose] = np.where(small[None, :], -2.0, closeness).argmax(axis=1)
     nearest = np.round(np.einsum("nd,nd->n", x, x[near.index[:, 0]]), 5)
-    if float(np.median(nearest)) < _ALL_UNRELATED:
+    if loyal is None and float(np.median(nearest)) < _ALL_UNRELATED:
         return np.full(n, -1, dtype=np.int64)
-    out[(strangeness(near) > 1.0 - _APART[n <= SMALL]) | (nearest < _UNRELATED)] = -1
+    strange = (strangeness(near) > 1.0 - _APART[n <= SMALL]) | (nearest < _UNRELATED)
+    out[strange if loyal is None else strange & ~loyal] = -1
     return _renumber(out, weights, least)
 
 

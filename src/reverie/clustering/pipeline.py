@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from reverie.clustering.carrying import carry
 from reverie.clustering.duplicates import Copies, collapse, merge_alike
 from reverie.clustering.geometry import unit
 from reverie.clustering.grouping import SMALL, Labels, Neighbourhood, divide, group_large, group_small, neighbourhood
@@ -69,7 +70,8 @@ def cluster(
     first = _first(copies)
     near = neighbourhood(x[first], options.seed, on_progress)
     near, copies = merge_alike(x, near, copies, options.seed, on_progress)
-    labels = _labels_of(x[_first(copies)], near, copies, options, on_progress)
+    kept = previous if all(state.made_by == _made_by(options) for state in previous) else ()
+    labels = _labels_of(x[_first(copies)], near, copies, options, [m.id for m in memories], kept, on_progress)
     members = _members(labels, copies)
     if options.max_themes is not None:
         members = _largest(members, options.max_themes, x)
@@ -90,7 +92,7 @@ def cluster(
     ):
         themes.append(_theme(theme_id, label, name, m, centre, own, memories, x, source))
         reach = round(float(np.quantile(x[m] @ centre, 0.02)), 4)
-        states.append(ThemeState(theme_id, label, tuple(memories[i].id for i in m), centre, reach))
+        states.append(ThemeState(theme_id, label, tuple(memories[i].id for i in m), centre, reach, _made_by(options)))
     order = sorted(range(len(themes)), key=lambda t: (-themes[t].size, themes[t].id))
     assignments: dict[str, str | None] = {m.id: None for m in memories}
     for theme in themes:
@@ -113,8 +115,20 @@ def _first(copies: Copies) -> NDArray[np.int64]:
     return np.array([c[0] for c in copies], dtype=np.int64)
 
 
+def _made_by(options: ClusterOptions) -> str:
+    granularity = options.granularity
+    at = float(_NAMED[granularity] if isinstance(granularity, str) else granularity)
+    return f"{at:g} {options.min_cluster_size} {options.max_themes} {options.seed}"
+
+
 def _labels_of(
-    x: Vectors, near: Neighbourhood, copies: Copies, options: ClusterOptions, on_progress: OnProgress
+    x: Vectors,
+    near: Neighbourhood,
+    copies: Copies,
+    options: ClusterOptions,
+    ids: Sequence[str],
+    previous: Sequence[ThemeState],
+    on_progress: OnProgress,
 ) -> Labels:
     """Group labels of distinct texts; -1 for what belongs nowhere."""
     n = len(x)
@@ -131,7 +145,11 @@ def _labels_of(
     else:
         labels = group_large(x, near, at, options.seed, on_progress)
     least = options.min_cluster_size or (2 if count < 200 else 3 if count < 2000 else 5)
-    return settle(x, near, labels, np.array([len(c) for c in copies], dtype=np.int64), least)
+    weights = np.array([len(c) for c in copies], dtype=np.int64)
+    stay = carry(x, near, labels, copies, ids, previous)
+    if stay is not None:
+        return settle(x, near, stay[0], weights, least, stay[1])
+    return settle(x, near, labels, weights, least)
 
 
 def _members(labels: Labels, copies: Copies) -> list[NDArray[np.int64]]:
