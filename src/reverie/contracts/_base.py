@@ -65,6 +65,9 @@ def _text_id(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+_CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+
+
 def _clean_id(value: str) -> str:
     if _CONTROL.search(value):
         raise ValueError("must not contain control characters")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from reverie.contracts._base import AwareDatetime, Identifier, Request
 
@@ -18,15 +18,22 @@ MAX_MEMORIES = 100_000
 """Most memories in one task."""
 
 
-# A pattern, not a loop over characters: this runs for every text of every submission, on the gateway's event loop.
-_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+
+
+def _real(text: str) -> str:
+    if text.isspace():
+        raise ValueError("text is blank")
+    if _NO_TEXT.search(text):
+        raise ValueError("text is not valid Unicode (lone surrogate or NUL)")
+    return text
 
 
 class Memory(Request):
     """One memory. Only ``text`` is required; without ``id`` the index in the list becomes the id."""
 
     id: Identifier
-    text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARS)]
+    text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARS), AfterValidator(_real)]
     created_at: AwareDatetime | None = None
     last_accessed_at: AwareDatetime | None = None
     access_count: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)] = 0
@@ -35,14 +42,6 @@ class Memory(Request):
     #: Where it came from (a channel, a command).
     source: Annotated[str, Field(max_length=256)] | None = None
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _text_is_real(self) -> Memory:
-        if not self.text.strip():
-            raise ValueError("text is blank")
-        if _NOT_TEXT.search(self.text):
-            raise ValueError("text is not valid Unicode (lone surrogate or NUL)")
-        return self
 
 
 def _number(items: Any) -> Any:

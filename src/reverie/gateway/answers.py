@@ -12,6 +12,7 @@ import orjson
 import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 
+from reverie.gateway.together import Together
 from reverie.queue.cache import GONE_TTL, PUT_SCRIPT, TTL, answer_key, gone_key, vector_key
 from reverie.queue.presence import WORKERS, presence_key
 
@@ -36,6 +37,7 @@ class AnswerCache:
             if redis_url
             else None
         )
+        self._looks = Together(self._look)
         self._quiet_until = 0.0
         self.hits = 0
         self.misses = 0
@@ -78,13 +80,22 @@ class AnswerCache:
             return None
         return [orjson.loads(about) for about in found if about is not None]
 
+    async def _look(self, wanted: Sequence[tuple[str, bytes]]) -> list[Any]:
+        assert self._redis is not None
+        if len(wanted) == 1:
+            return [await self._redis.hget(*wanted[0])]
+        pipe = self._redis.pipeline(transaction=False)
+        for key, content_hash in wanted:
+            pipe.hget(key, content_hash)
+        return list(await pipe.execute())
+
     async def get(self, tenant: str, user_id: str, content_hash: bytes) -> bytes | None:
         """An encoded Task with its result."""
         if not self._usable():
             return None
         assert self._redis is not None
         try:
-            value = await self._redis.hget(answer_key(tenant, user_id), content_hash)
+            value = await self._looks.get((answer_key(tenant, user_id), content_hash))
         except (RedisError, OSError, TimeoutError) as error:
             self._away(error)
             return None

@@ -4,39 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
-from pydantic.json_schema import models_json_schema
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from reverie.contracts import Event, Problem
-from reverie.errors import StartupError
-from reverie.gateway import problems
+from reverie.errors import ReverieError, StartupError
+from reverie.gateway import openapi, problems
 from reverie.gateway.accept import Acceptor
 from reverie.gateway.admission import Admission
 from reverie.gateway.answers import AnswerCache
 from reverie.gateway.auth import Auth
 from reverie.gateway.hub import Hub
-from reverie.gateway.intake import REQUESTS
 from reverie.gateway.loopwatch import LoopWatch
+from reverie.gateway.openapi import PROBLEMS
 from reverie.gateway.policy import Policies
 from reverie.gateway.predict import Predictor
 from reverie.gateway.routes import charts, embeddings, ops, results, tasks, users
 from reverie.gateway.routes import webhooks as webhook_routes
 from reverie.gateway.state import State, new_intake_pool
 from reverie.gateway.sweeper import Sweeper
+from reverie.gateway.together import Together
 from reverie.gateway.webhooks import WebhookSender
 from reverie.queue import Dispatcher, make_celery
 from reverie.settings import Settings
 from reverie.store import Codec, GatewayStore
 
 __all__ = ["UNVERSIONED", "VERSIONED", "create_app"]
+
+log = logging.getLogger(__name__)
 
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -90,6 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
             admission=admission,
             sweeper=Sweeper(database_url, store, hub, dispatcher, admission, celery, settings.queue),
             webhooks=webhooks,
+            looks=Together(store.cached_many),
             loop_watch=LoopWatch(),
             intake_pool=new_intake_pool(),
         )
@@ -129,23 +132,16 @@ def create_app(settings: Settings) -> FastAPI:
     )
     problems.install(app)
     for router in VERSIONED:
-        app.include_router(router, responses=_PROBLEMS)
+        app.include_router(router, responses=PROBLEMS)
         app.include_router(router, prefix="/v1", include_in_schema=False)
     for router in UNVERSIONED:
-        app.include_router(router, responses=_PROBLEMS)
+        app.include_router(router, responses=PROBLEMS)
     static = files("reverie.gateway") / "static"
     if (static / "index.html").is_file():
         app.mount("/", StaticFiles(directory=str(static), html=True), name="dashboard")
     app.add_middleware(_Headers)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
     return app
-
-
-_PROBLEM_CONTENT = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "The request is at fault", **_PROBLEM_CONTENT},
-    503: {"description": "Not now; see Retry-After", **_PROBLEM_CONTENT},
-}
 
 
 async def _warm(app: FastAPI) -> None:
@@ -164,19 +160,6 @@ async def _warm(app: FastAPI) -> None:
             "client": None, "server": None,
         }  # fmt: skip
         await app(scope, receive, send)
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        models = [(model, "validation") for model in REQUESTS.values()]
-        models += [(Problem, "serialization"), (Event, "serialization")]  # type: ignore[list-item]
-        _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
-        components = document.setdefault("components", {}).setdefault("schemas", {})
-        for name, schema in schemas.get("$defs", {}).items():
-            components.setdefault(name, schema)
-        app.openapi_schema = document
-    return app.openapi_schema
 
 
 def _version() -> str:
@@ -207,4 +190,14 @@ class _Headers:
                     headers.append((b"content-security-policy", _CSP.encode()))
             await send(message)
 
+        if scope["method"] == "POST" and scope["path"] in tasks.DIRECT:
+            try:
+                answer = await tasks.submit_directly(Request(scope, receive), tasks.DIRECT[scope["path"]])
+            except ClientDisconnect:
+                return
+            except Exception:
+                log.exception("a submission failed")
+                answer = problems.problem_response(ReverieError(), scope["path"])
+            await answer(scope, receive, with_headers)
+            return
         await self._app(scope, receive, with_headers)

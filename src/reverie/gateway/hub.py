@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,7 +106,8 @@ class Hub:
         self._origin = f"{os.getpid()}-{id(self)}"
         self._tasks: list[asyncio.Task[None]] = []
         self._look = asyncio.Event()
-        self._sending: set[asyncio.Task[None]] = set()
+        self._outgoing: deque[bytes] = deque(maxlen=10_000)
+        self._sending: asyncio.Task[None] | None = None
         self.connected = False
         #: Events handed to listeners since the start.
         self.delivered = 0
@@ -161,9 +162,9 @@ class Hub:
         event = row.event()
         self._deliver(row.tenant, event)
         if self._publisher is not None and self.connected:
-            task = asyncio.create_task(self._send(EVENTS, {"tenant": row.tenant, "event": event}))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+            self._outgoing.append(orjson.dumps({"tenant": row.tenant, "event": event, "origin": self._origin}))
+            if self._sending is None or self._sending.done():
+                self._sending = asyncio.create_task(self._send_all())
 
     async def control(self, message: dict[str, Any]) -> None:
         """Tell every gateway process something (and this one at once)."""
@@ -175,6 +176,16 @@ class Hub:
         assert self._publisher is not None
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             await self._publisher.publish(channel, orjson.dumps({**message, "origin": self._origin}))
+
+    async def _send_all(self) -> None:
+        """What waits, many events in one round trip. Losing some is harmless: listeners also look at stored states."""
+        assert self._publisher is not None
+        while self._outgoing:
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
+                pipe = self._publisher.pipeline(transaction=False)
+                for _ in range(min(len(self._outgoing), 128)):
+                    pipe.publish(EVENTS, self._outgoing.popleft())
+                await pipe.execute()
 
     def _deliver(self, tenant: str, event: dict[str, Any]) -> None:
         if event["type"] in TERMINAL:

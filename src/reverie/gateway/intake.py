@@ -108,6 +108,8 @@ def take_in(operation: str, body: bytes, limits: IntakeLimits) -> Intake:
     if len(texts) > limits.memories:
         raise TooLarge(f"{name}: {len(texts):,} in one task; at most {limits.memories:,} are taken here")
     for index, text in enumerate(texts):
+        if len(text) <= limits.text_chars and operation != Operation.EMBED:
+            continue
         where = f"texts[{index}]" if operation == Operation.EMBED else f"memories[{index}].text"
         if len(text) > limits.text_chars:
             message = f"has {len(text):,} characters; at most {limits.text_chars:,} are taken here"

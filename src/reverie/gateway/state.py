@@ -22,9 +22,10 @@ from reverie.gateway.intake import Intake, IntakeLimits, end_with_parent, take_i
 from reverie.gateway.loopwatch import LoopWatch
 from reverie.gateway.policy import Policies
 from reverie.gateway.predict import Predictor
+from reverie.gateway.together import Together
 from reverie.queue import Dispatcher
 from reverie.settings import Settings
-from reverie.store import Codec, GatewayStore
+from reverie.store import Codec, GatewayStore, TaskRow
 
 if TYPE_CHECKING:
     from reverie.gateway.admission import Admission
@@ -62,6 +63,8 @@ class State:
     loop_watch: LoopWatch
     intake_pool: ProcessPoolExecutor
     webhooks: WebhookSender
+    #: Looks for stored results of the same content, many in one query.
+    looks: Together[tuple[str, bytes], tuple[TaskRow, bytes] | None]
 
     async def take_in(self, operation: str, body: bytes | SpooledBody) -> Intake:
         """Check a body without holding up the event loop; a spooled one is closed."""

@@ -179,7 +179,7 @@ async def _cached(state: State, tenant: str, user_id: str, content: bytes) -> An
         head_size = int.from_bytes(encoded[:4])
         head = orjson.loads(encoded[4 : 4 + head_size])
         return Answer(_row_of(head), await unpack(state.codec, encoded[4 + head_size :]), 200, cached=True)
-    found = await state.store.cached(tenant, content)
+    found = await state.looks.get((tenant, content))
     if found is None:
         return None
     row, stored = found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from fastapi import APIRouter
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel
 
 from reverie.errors import ReverieError
 from reverie.gateway.metrics import render
@@ -26,7 +27,14 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz", operation_id="readyz")
+class Readiness(BaseModel):
+    """Whether submissions are accepted, and how each dependency is."""
+
+    status: Literal["ready", "not ready"]
+    checks: dict[str, str]
+
+
+@router.get("/readyz", operation_id="readyz", response_model=Readiness)
 async def readyz(state: GatewayState) -> Response:
     """Whether submissions are accepted, by dependency. Redis is not needed for that."""
     # Asked twice a second anyway; a frozen server must not freeze this answer too.
@@ -73,8 +81,15 @@ async def status(state: GatewayState, key: Reader) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@versioned.post("/tickets", operation_id="createTicket", status_code=201)
-async def create_ticket(state: GatewayState, key: Reader) -> dict[str, Any]:
+class Ticket(BaseModel):
+    """Good once, for ``expires_in`` seconds."""
+
+    ticket: str
+    expires_in: float
+
+
+@versioned.post("/tickets", operation_id="createTicket", status_code=201, response_model=Ticket)
+async def create_ticket(state: GatewayState, key: Reader) -> Ticket:
     """A single-use pass for a browser's WebSocket or EventSource: ``/results?ticket=...``."""
     ticket, seconds = await state.auth.issue_ticket(key)
-    return {"ticket": ticket, "expires_in": seconds}
+    return Ticket(ticket=ticket, expires_in=seconds)

@@ -1,0 +1,5 @@
+"""The naive design's work: none."""
+
+
+def work(request):
+    return {"count": len(request["memories"])}

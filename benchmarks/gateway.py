@@ -1,0 +1,315 @@
+"""The gateway beside the naive design: submissions, cached answers, pushes, and two thousand open sockets.
+
+Both run as one process over the same PostgreSQL and Valkey; the load comes over keep-alive connections from a process
+of its own that does as little as it can. A submission is 100 memories, 10 kB; ours is in PostgreSQL, on disk, before
+it is answered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+import uvloop
+
+from benchmarks._peers import ROOT, environment
+from benchmarks._report import machine, percentile, table
+from reverie.embedded import start_servers
+from reverie.store import migrate
+
+KEY = "bench-key-0123456789abcdef"
+WORDS = (ROOT / "README.md").read_text(encoding="utf-8").split()
+
+
+def body(number: int, chance: random.Random) -> bytes:
+    """100 memories, about 10 kB, unlike any other."""
+    memories = []
+    for _ in range(100):
+        text = " ".join(chance.choices(WORDS, k=12))
+        memories.append(text[:92])
+    return json.dumps({"user_id": f"user-{number}", "memories": memories}, ensure_ascii=False).encode()
+
+
+def request(path: str, payload: bytes) -> bytes:
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(payload)}\r\n\r\n"
+    )
+    return head.encode() + payload
+
+
+class Client(asyncio.Protocol):
+    """One keep-alive connection that sends its next request when the last is answered."""
+
+    def __init__(self, source: Iterator[bytes], until: float, seconds: list[float], statuses: dict[int, int]) -> None:
+        self._source, self._until, self._seconds, self._statuses = source, until, seconds, statuses
+        self._buffer = b""
+        self.done = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        self._send()
+
+    def _send(self) -> None:
+        self._began = time.perf_counter()
+        if self._began >= self._until:
+            self._transport.close()
+            self.done.set_result(None)
+            return
+        self._transport.write(next(self._source))
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head, found, rest = self._buffer.partition(b"\r\n\r\n")
+        if not found:
+            return
+        lower = head.lower()
+        start = lower.index(b"content-length:") + 15
+        length = int(lower[start : lower.find(b"\r\n", start) if b"\r\n" in lower[start:] else None])
+        if len(rest) < length:
+            return
+        self._seconds.append(time.perf_counter() - self._began)
+        status = int(head[9:12])
+        self._statuses[status] = self._statuses.get(status, 0) + 1
+        self._buffer = b""
+        self._send()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_exception(exc or ConnectionError("closed by the server"))
+
+
+async def load(port: int, source: Iterator[bytes], connections: int, seconds: float) -> tuple[float, list[float]]:
+    """``(answers a second, seconds of each)``."""
+    loop = asyncio.get_running_loop()
+    times: list[float] = []
+    statuses: dict[int, int] = {}
+    began = time.perf_counter()
+    clients = []
+    for _ in range(connections):
+        _, client = await loop.create_connection(
+            lambda: Client(source, began + seconds, times, statuses), "127.0.0.1", port
+        )
+        clients.append(client.done)
+    await asyncio.gather(*clients)
+    took = time.perf_counter() - began
+    print(f"{connections} connections: {len(times) / took:,.0f}/s", file=sys.stderr, flush=True)
+    if set(statuses) - {200, 202}:
+        raise SystemExit(f"not all were accepted: {statuses}")
+    return len(times) / took, times
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def process(
+    argv: list[str], env: dict[str, str], log: Path, ready: str | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    with open(log, "ab") as out:
+        child = subprocess.Popen(argv, env=env, stdout=out, stderr=out, cwd=ROOT)
+    try:
+        end = time.monotonic() + 60
+        while ready is not None:
+            try:
+                with urllib.request.urlopen(ready, timeout=2) as answer:
+                    if answer.status == 200:
+                        break
+            except OSError:
+                pass
+            if time.monotonic() > end or child.poll() is not None:
+                raise SystemExit(f"{argv} did not start:\n{log.read_text()[-2000:]}")
+            time.sleep(0.1)
+        yield child
+    finally:
+        child.send_signal(signal.SIGTERM)
+        try:
+            child.wait(20)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+async def pushes(port: int, count: int) -> list[float]:
+    """Seconds from the call of submit to the pushed result of a task without work."""
+    url, late = f"http://127.0.0.1:{port}", []
+    async with aiohttp.ClientSession(url, headers={"Authorization": f"Bearer {KEY}"}) as session:
+        async with session.ws_connect("/results?user_id=push") as socket:
+            for number in range(count):
+                wish = {"user_id": "push", "memories": [], "options": {"seed": number}}
+                began = time.perf_counter()
+                async with session.post("/cluster/submit", json=wish) as answer:
+                    task = await answer.json()
+                while True:
+                    event = await socket.receive_json(timeout=30)
+                    if event["task_id"] == task["task_id"] and event["type"] == "succeeded":
+                        break
+                late.append(time.perf_counter() - began)
+    return late
+
+
+async def naive_pushes(port: int, count: int) -> list[float]:
+    url, late = f"http://127.0.0.1:{port}", []
+    async with aiohttp.ClientSession(url) as session:
+        for number in range(count):
+            began = time.perf_counter()
+            async with session.post("/cluster/submit", json={"user_id": str(number), "memories": []}) as answer:
+                task = await answer.json()
+            async with session.ws_connect(f"/results/{task['task_id']}") as socket:
+                await socket.receive_json(timeout=30)
+            late.append(time.perf_counter() - began)
+    return late
+
+
+async def sockets(port: int, pid: int, count: int) -> tuple[float, int, int]:
+    """``(MB of the gateway, events that came, events expected)`` with ``count`` sockets on as many tasks' events."""
+    url = f"http://127.0.0.1:{port}"
+    limit = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(url, headers={"Authorization": f"Bearer {KEY}"}, connector=limit) as session:
+        open_ = []
+        for start in range(0, count, 50):
+            open_ += await asyncio.gather(
+                *(
+                    session.ws_connect("/results?user_id=everyone", heartbeat=None)
+                    for _ in range(start, min(start + 50, count))
+                )
+            )
+        wishes = 5
+        for number in range(wishes):
+            wish = {"user_id": "everyone", "memories": [], "options": {"seed": number}}
+            async with session.post("/cluster/submit", json=wish) as answer:
+                await answer.read()
+
+        async def listen(socket: aiohttp.ClientWebSocketResponse) -> int:
+            ended = 0
+            with contextlib.suppress(TimeoutError, TypeError):
+                while ended < wishes:
+                    event = await socket.receive_json(timeout=60)
+                    ended += event["type"] == "succeeded"
+            return ended
+
+        came = sum(await asyncio.gather(*(listen(socket) for socket in open_)))
+        memory = psutil.Process(pid).memory_info().rss / 2**20
+        await asyncio.gather(*(socket.close() for socket in open_))
+    return memory, came, wishes * count
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each load")
+    parser.add_argument("--sockets", type=int, default=2000)
+    parser.add_argument("--only", choices=("load",), help="leave the pushes and sockets out")
+    arguments = parser.parse_args()
+    uvloop.install()
+    naive_python = environment("rq")
+    chance = random.Random(7)
+    bodies = [body(number, chance) for number in range(400)]
+    numbers = itertools.count()
+
+    def fresh() -> Iterator[bytes]:
+        # Unlike any before, at the price of a replacement: making bodies must not be what is measured.
+        while True:
+            number = next(numbers)
+            payload = bodies[number % len(bodies)]
+            yield request("/cluster/submit", payload.replace(b'"user-', b'"u%d-' % number, 1))
+
+    folder = Path(tempfile.mkdtemp(prefix="reverie-bench-"))
+    port, naive_port = free_port(), free_port()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("REVERIE_")}
+    try:
+        with start_servers(folder) as servers:
+            migrate(servers.database_url)
+            ours_env = {
+                **kept, "REVERIE_DATABASE_URL": servers.database_url, "REVERIE_REDIS_URL": servers.redis_url,
+                "REVERIE_API_KEY": KEY, "REVERIE_DATA_DIR": str(folder), "REVERIE_EMBEDDER": "hash",
+                "REVERIE_LIMIT_PER_MINUTE": "100000000", "REVERIE_LIMIT_IN_FLIGHT": "100000000",
+                "REVERIE_LIMIT_QUEUED_TOTAL": "100000000",
+            }  # fmt: skip
+            gateway = [sys.executable, "-m", "reverie", "gateway", "--port", str(port)]
+            worker = [sys.executable, "-m", "reverie", "worker"]
+            naive = [str(naive_python), "benchmarks/_naive_gateway.py", str(naive_port), servers.redis_url]
+            naive_worker = [str(naive_python.parent / "rq"), "worker", "--quiet", "--path", "benchmarks", "--url",
+                            servers.redis_url]  # fmt: skip
+            log = folder / "bench.log"
+            rows, results = [], {}
+            with process(naive, kept, log, f"http://127.0.0.1:{naive_port}/openapi.json"):
+                for connections in (1, 16, 64):
+                    results["naive", connections] = asyncio.run(
+                        load(naive_port, fresh(), connections, arguments.seconds)
+                    )
+            with process(gateway, ours_env, log, f"http://127.0.0.1:{port}/readyz"):
+                for connections in (1, 16, 64):
+                    results["ours", connections] = asyncio.run(load(port, fresh(), connections, arguments.seconds))
+            subprocess.run(
+                [str(naive_python), "-c", f"import redis; redis.Redis.from_url({servers.redis_url!r}).flushall()"]
+            )
+            import psycopg
+
+            with psycopg.connect(servers.database_url, autocommit=True) as connection:
+                connection.execute("TRUNCATE tasks CASCADE")
+            with process(gateway, ours_env, log, f"http://127.0.0.1:{port}/readyz") as child:
+                with process(worker, ours_env, log):
+                    one = request("/cluster/submit", bodies[0])
+                    waiting = one.replace(b"Content-Type", b"Prefer: wait=60\r\nContent-Type", 1)
+                    asyncio.run(load(port, iter([waiting, waiting]), 1, 0.0001))
+                    for connections in (1, 16, 64):
+                        results["cached", connections] = asyncio.run(
+                            load(port, itertools.repeat(one), connections, arguments.seconds)
+                        )
+                    if arguments.only is None:
+                        late = asyncio.run(pushes(port, 200))
+                        memory, came, expected = asyncio.run(sockets(port, child.pid, arguments.sockets))
+            if arguments.only is None:
+                with process(naive, kept, log, f"http://127.0.0.1:{naive_port}/openapi.json"):
+                    with process(naive_worker, kept, log):
+                        naive_late = asyncio.run(naive_pushes(naive_port, 10))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+    print(f"{machine()}; 100 memories, {len(bodies[0]) / 1000:.0f} kB a submission, one process each\n")
+    for connections in (1, 16, 64):
+        base, base_times = results["naive", connections]
+        for name in ("ours", "cached"):
+            rate, times = results[name, connections]
+            rows.append([
+                f"{connections} connections, {'durable' if name == 'ours' else 'cached'}", f"{rate / base:.1f} x",
+                f"{rate:,.0f}/s", f"{base:,.0f}/s", f"{1000 * percentile(times, 50):.1f} ms",
+                f"{1000 * percentile(base_times, 50):.1f} ms", f"{1000 * percentile(times, 99):.1f} ms",
+                f"{1000 * percentile(base_times, 99):.1f} ms",
+                f"{percentile(times, 99) / percentile(base_times, 99):.2f}",
+            ])  # fmt: skip
+    print(table(["", "ratio", "Reverie", "naive", "p50", "naive p50", "p99", "naive p99", "p99 ratio"], rows))
+    if arguments.only is None:
+        print(
+            f"\nsubmit to push, a task without work: p50 {1000 * percentile(late, 50):.1f} ms, p99 "
+            f"{1000 * percentile(late, 99):.1f} ms (target p50 15 ms); naive p50 "
+            f"{1000 * percentile(naive_late, 50):,.0f} ms"
+            f"\n{arguments.sockets:,} open WebSockets: {memory:.0f} MB, {came:,} of {expected:,} results delivered"
+        )
+
+
+if __name__ == "__main__":
+    main()

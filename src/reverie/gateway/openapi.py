@@ -1,0 +1,167 @@
+"""The OpenAPI document: what FastAPI derives from the routes, and what it cannot know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from reverie.contracts import Event, Problem
+from reverie.gateway.intake import REQUESTS
+
+__all__ = ["PROBLEMS", "document"]
+
+_PROBLEM_CONTENT = {
+    "application/problem+json": {
+        "schema": {"$ref": "#/components/schemas/Problem"},
+        "example": {
+            "type": "https://reverie.dev/problems/invalid-input",
+            "title": "The input is not valid.",
+            "status": 422,
+            "detail": "memories[1].text: text is blank",
+            "instance": "/cluster/submit",
+            "errors": [{"item": "memories[1].text", "message": "text is blank"}],
+        },
+    }
+}
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "The request is at fault", "content": _PROBLEM_CONTENT},
+    503: {
+        "description": "Not now; see Retry-After",
+        "content": _PROBLEM_CONTENT,
+        "headers": {"Retry-After": {"description": "Seconds", "schema": {"type": "string"}}},
+    },
+}
+
+_MEMORIES = [
+    {"id": "1", "text": "I adopted a cat called Miso", "created_at": "2026-05-01T09:00:00Z"},
+    {"id": "2", "text": "Miso hides when the vacuum runs"},
+    "The rock gym opened a new wall",
+]
+
+_EXAMPLES: dict[str, Any] = {
+    "ClusterRequest": {"user_id": "42", "memories": _MEMORIES, "options": {"granularity": "fine"}},
+    "AnalyzeRequest": {"user_id": "42", "memories": _MEMORIES, "options": {"timezone": "Europe/Berlin"}},
+    "RecallRequest": {"user_id": "42", "query": "pets", "memories": _MEMORIES, "options": {"top": 3}},
+    "EmbedRequest": {"texts": ["I adopted a cat called Miso", "The rock gym opened a new wall"]},
+    "EmbeddingRequest": {"model": "all-MiniLM-L6-v2", "input": ["I adopted a cat called Miso"]},
+    "EnableRequest": {"url": "https://bot.example.org/hook"},
+    "Task": {
+        "id": "tsk_01jtz5m3x8q7v2n4c6b8d0f1g2",
+        "task_id": "tsk_01jtz5m3x8q7v2n4c6b8d0f1g2",
+        "operation": "cluster",
+        "user_id": "42",
+        "status": "queued",
+        "lane": "heavy",
+        "cached": False,
+        "progress": {"stage": "queued", "done": 0, "total": 0, "fraction": 0.0},
+        "attempts": 0,
+        "created_at": "2026-05-01T09:00:00Z",
+        "estimate_seconds": 0.4,
+        "cost": {"tokens": 0, "cached_tokens": 0, "compute_ms": 0.0, "usd": 0.0},
+        "result": None,
+        "error": None,
+    },
+    "Event": {
+        "seq": 1000007,
+        "type": "progress",
+        "task_id": "tsk_01jtz5m3x8q7v2n4c6b8d0f1g2",
+        "at": "2026-05-01T09:00:01Z",
+        "operation": "cluster",
+        "user_id": "42",
+        "progress": {"stage": "embedding", "done": 40, "total": 100, "fraction": 0.3},
+    },
+}
+
+_WEBSOCKETS: dict[str, Any] = {
+    "/results/{task_id}": {
+        "summary": "Events of one task until its end, the stored state first; then the socket is closed with 1000.",
+        "parameters": ["task_id", "ticket"],
+    },
+    "/results": {
+        "summary": "All events of the tenant, the state of everything unfinished first.",
+        "parameters": ["user_id", "operation", "ticket"],
+    },
+}
+
+_CLOSE_CODES = {
+    "1000": "the task has ended",
+    "1013": "the client was too slow, or the gateway stops: connect again",
+    "4401": "no key, a wrong or revoked one, or a used ticket",
+    "4403": "the key lacks the scope read",
+    "4404": "no such task or operation for this tenant",
+    "4429": "the key has too many open streams",
+}
+
+# Routes that answer with bytes of their own.
+_MEDIA = {
+    "getChart": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
+    "streamTask": {
+        "text/event-stream": {
+            "schema": {"type": "string"},
+            "example": 'id: 1000007\nevent: progress\ndata: {"seq": 1000007, "type": "progress", ...}\n\n',
+        }
+    },
+    "metrics": {"text/plain": {"schema": {"type": "string"}}},
+}
+
+_TASK_HEADERS = {
+    "Location": {"description": "The task's own address", "schema": {"type": "string"}},
+    "ETag": {"description": "Changes with the task; send it as If-None-Match", "schema": {"type": "string"}},
+}
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The document, made once."""
+    if app.openapi_schema is not None:
+        return app.openapi_schema
+    made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    schemas = made.setdefault("components", {}).setdefault("schemas", {})
+    models = [(model, "validation") for model in REQUESTS.values()]
+    models += [(Problem, "serialization"), (Event, "serialization")]  # type: ignore[list-item]
+    _, more = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
+    for name, schema in more.get("$defs", {}).items():
+        schemas.setdefault(name, schema)
+    _say_what_memories_are(schemas)
+    for name, example in _EXAMPLES.items():
+        schemas[name]["examples"] = [example]
+    # FastAPI's own error bodies: ours are problems.
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    for methods in made["paths"].values():
+        for operation in methods.values():
+            operation["responses"].pop("422", None)
+            name = operation["operationId"]
+            if name in _MEDIA:
+                operation["responses"]["200"]["content"] = _MEDIA[name]
+            if name in ("getTask", "getChart"):
+                operation["responses"]["304"] = {"description": "Unchanged since the ETag in If-None-Match"}
+            for response in operation["responses"].values():
+                content = response.get("content", {}).get("application/json", {})
+                if content.get("schema") == {"$ref": "#/components/schemas/Task"}:
+                    response["headers"] = _TASK_HEADERS
+    made["x-websockets"] = {
+        path: {
+            **socket,
+            "message": {"$ref": "#/components/schemas/Event"},
+            "close_codes": _CLOSE_CODES,
+            "security": "Authorization header, or ?ticket= from POST /tickets",
+        }
+        for path, socket in _WEBSOCKETS.items()
+    }
+    app.openapi_schema = made
+    return made
+
+
+def _say_what_memories_are(schemas: dict[str, Any]) -> None:
+    """A memory may be sent as its text alone, and without an id; the models see it after both are filled in."""
+    schemas["Memory"]["required"] = ["text"]
+    either = {"anyOf": [{"type": "string", "minLength": 1}, {"$ref": "#/components/schemas/Memory"}]}
+    for schema in schemas.values():
+        memories = schema.get("properties", {}).get("memories")
+        if memories is not None:
+            memories["items"] = either
+            memories["maxItems"] = 100_000
