@@ -80,6 +80,7 @@ class ServerSettings(Group):
         description="Encrypts stored texts and results: base64 of 32 bytes; after a comma, older keys to read with",
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    log_format: str = Field("text", pattern="^(text|json)$", description="text, or json: an object a line")
 
     @model_validator(mode="after")
     def _join_passwords(self) -> ServerSettings:

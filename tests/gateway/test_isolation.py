@@ -26,7 +26,7 @@ WITHOUT_TENANT = {
     "get_payload", "heartbeat", "finish_task", "insert_result", "fail_task", "release_task", "hold_task",
     # the sweeper's, over all tenants alike
     "expire_leases", "grant_grace", "expire_deadlines", "queued_by_queue", "stale_messages", "retire_tasks",
-    "retire_tickets", "retire_keys",
+    "retire_tickets", "retire_keys", "lately", "record_cloud", "finished_since",
     # webhooks by lease, over all tenants alike
     "next_webhook", "end_webhook", "webhook_counts",
     # keys and tickets, which are what a tenant is known by

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -130,7 +131,8 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url="/docs",
         redoc_url=None,
     )
-    problems.install(app)
+    app.state.model = settings.embedding.model
+    problems.install(app, _allowed)
     for router in VERSIONED:
         app.include_router(router, responses=PROBLEMS)
         app.include_router(router, prefix="/v1", include_in_schema=False)
@@ -142,6 +144,17 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(_Headers)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
     return app
+
+
+def _allowed(path: str) -> list[str]:
+    """Methods that a path takes; the framework knows only those of the first route that it tries."""
+    found: set[str] = set()
+    plain = path.removeprefix("/v1")
+    for routers, wanted in ((VERSIONED, plain), (UNVERSIONED, path)):
+        for route in (route for router in routers for route in router.routes):
+            if isinstance(route, APIRoute) and route.path_regex.match(wanted):
+                found |= route.methods or set()
+    return sorted(found)
 
 
 async def _warm(app: FastAPI) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from typing import Any, TypeAlias
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -16,12 +17,16 @@ from reverie.gateway.state import State
 __all__ = ["render"]
 
 _FRESH = 2.0
-_queued: dict[int, tuple[float, dict[str, tuple[int, float]]]] = {}
+
+_Figures: TypeAlias = "tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, int]]"
+_NOTHING: _Figures = ([], [], {})
+_queued: dict[int, tuple[float, dict[str, tuple[int, float]], _Figures]] = {}
 
 
 class _Snapshot(Collector):
-    def __init__(self, state: State, queued: dict[str, tuple[int, float]]) -> None:
+    def __init__(self, state: State, queued: dict[str, tuple[int, float]], figures: _Figures) -> None:
         self._state = state
+        self._figures = figures
         self._queued = queued
 
     def collect(self) -> list[Metric]:
@@ -61,7 +66,52 @@ class _Snapshot(Collector):
         worst.add_metric(["own code"], watch.worst_blocked)
         worst.add_metric(["own code or no free core"], watch.worst_lag)
         figures = [waiting, oldest, looks, repairs, messages, sockets, delivered, leading, blocked, worst]
-        return figures + _predictions(state)
+        return figures + _predictions(state) + _of_database(*self._figures) + _webhooks(state, self._figures[2])
+
+
+def _of_database(waiting: list[dict[str, Any]], lately: list[dict[str, Any]], _: dict[str, int]) -> list[Metric]:
+    labels = ["lane", "tenants"]
+    tasks = GaugeMetricFamily("reverie_waiting_tasks", "Waiting tasks by lane and kind of tenant", labels=labels)
+    oldest = GaugeMetricFamily("reverie_waiting_oldest_seconds", "Age of the oldest of them", labels=labels)
+    for row in waiting:
+        tasks.add_metric([row["lane"], row["class"]], row["waiting"])
+        oldest.add_metric([row["lane"], row["class"]], row["oldest"])
+    labels = ["operation", "lane"]
+    seconds = GaugeMetricFamily(
+        "reverie_stage_seconds",
+        "Time of the tasks that ended in the last five minutes, by stage",
+        labels=[*labels, "stage", "quantile"],
+    )
+    counts = {
+        name: GaugeMetricFamily(f"reverie_recent_{name}", f"{what}, of the last five minutes", labels=labels)
+        for name, what in (
+            ("ended", "Tasks that ended"),
+            ("failed", "Tasks that failed"),
+            ("dead", "Tasks that were dead-lettered"),
+            ("retries", "Attempts beyond the first"),
+            ("tokens", "Tokens computed"),
+            ("cached_tokens", "Tokens that the vector cache saved"),
+        )
+    }
+    for row in lately:
+        where = [row["operation"], row["lane"]]
+        for name, family in counts.items():
+            family.add_metric(where, row[name])
+        for stage in ("waiting", "running"):
+            for quantile, value in zip(("0.5", "0.95"), row[stage] or (), strict=False):
+                if value is not None:
+                    seconds.add_metric([*where, stage, quantile], value)
+    return [tasks, oldest, seconds, *counts.values()]
+
+
+def _webhooks(state: State, counts: dict[str, int]) -> list[Metric]:
+    tries = CounterMetricFamily("reverie_webhook_tries", "Tries to send a webhook, by outcome", labels=["outcome"])
+    for outcome in ("delivered", "retried", "failed", "disabled"):
+        tries.add_metric([outcome], state.webhooks.outcomes[outcome])
+    kept = GaugeMetricFamily("reverie_webhooks", "Webhooks that wait or were given up", labels=["state"])
+    for name in ("pending", "failed"):
+        kept.add_metric([name], counts.get(name, 0))
+    return [tries, kept]
 
 
 def _predictions(state: State) -> list[Metric]:
@@ -91,13 +141,13 @@ def _cumulated(counts: list[int]) -> list[tuple[str, float]]:
 
 async def render(state: State) -> bytes:
     """The text format. The database is asked at most every two seconds, and not at all while it is away."""
-    at, queued = _queued.get(id(state), (0.0, {}))
+    at, queued, figures = _queued.get(id(state), (0.0, {}, _NOTHING))
     if time.monotonic() - at > _FRESH:
         try:
-            queued = await state.store.queued()
+            queued, figures = await state.store.queued(), await state.store.figures()
         except ReverieError:
-            queued = {}
-        _queued[id(state)] = (time.monotonic(), queued)
+            queued, figures = {}, _NOTHING
+        _queued[id(state)] = (time.monotonic(), queued, figures)
     registry = CollectorRegistry()
-    registry.register(_Snapshot(state, queued))
+    registry.register(_Snapshot(state, queued, figures))
     return generate_latest(registry)

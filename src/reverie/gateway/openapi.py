@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from reverie.contracts import Event, Problem
 from reverie.gateway.intake import REQUESTS
+from reverie.gateway.routes.embeddings import EmbeddingRequest
 
 __all__ = ["PROBLEMS", "document"]
 
@@ -37,8 +38,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 _MEMORIES = [
-    {"id": "1", "text": "I adopted a cat called Miso", "created_at": "2026-05-01T09:00:00Z"},
-    {"id": "2", "text": "Miso hides when the vacuum runs"},
+    {"id": "cat", "text": "I adopted a cat called Miso", "created_at": "2026-05-01T09:00:00Z"},
+    {"id": "vacuum", "text": "Miso hides when the vacuum runs"},
     "The rock gym opened a new wall",
 ]
 
@@ -101,10 +102,42 @@ _MEDIA = {
     "getChart": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
     "streamTask": {
         "text/event-stream": {
-            "schema": {"type": "string"},
+            "schema": {
+                "type": "object",
+                "description": "An event as the stream gives it; its data is an Event as JSON",
+                "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": {"type": "string"}},
+            },
             "example": 'id: 1000007\nevent: progress\ndata: {"seq": 1000007, "type": "progress", ...}\n\n',
         }
     },
+    "createEmbedding": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["object", "data", "model", "usage"],
+                "properties": {
+                    "object": {"const": "list"},
+                    "model": {"type": "string"},
+                    "data": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["object", "index", "embedding"],
+                            "properties": {
+                                "object": {"const": "embedding"},
+                                "index": {"type": "integer"},
+                                "embedding": {
+                                    "anyOf": [{"type": "array", "items": {"type": "number"}}, {"type": "string"}]
+                                },
+                            },
+                        },
+                    },
+                    "usage": {"type": "object", "additionalProperties": {"type": "integer"}},
+                },
+            }
+        }
+    },
+    "exportUser": {"application/json": {"schema": {"type": "object"}}},
     "metrics": {"text/plain": {"schema": {"type": "string"}}},
 }
 
@@ -121,11 +154,16 @@ def document(app: FastAPI) -> dict[str, Any]:
     made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
     models = [(model, "validation") for model in REQUESTS.values()]
+    models += [(EmbeddingRequest, "validation")]  # type: ignore[list-item]
     models += [(Problem, "serialization"), (Event, "serialization")]  # type: ignore[list-item]
     _, more = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     for name, schema in more.get("$defs", {}).items():
         schemas.setdefault(name, schema)
     _say_what_memories_are(schemas)
+    # Only the model that runs here is taken; a client made from this document knows its name.
+    schemas["EmbeddingRequest"]["properties"]["model"]["enum"] = [app.state.model]
+    for name in ("ClusterOptions", "AnalyzeOptions", "RecallOptions", "EmbedOptions"):
+        schemas[name]["properties"]["model"] = {"anyOf": [{"enum": [app.state.model]}, {"type": "null"}]}
     for name, example in _EXAMPLES.items():
         schemas[name]["examples"] = [example]
     # FastAPI's own error bodies: ours are problems.
@@ -135,6 +173,9 @@ def document(app: FastAPI) -> dict[str, Any]:
         for operation in methods.values():
             operation["responses"].pop("422", None)
             name = operation["operationId"]
+            if name == "createEmbedding":
+                body = {"schema": {"$ref": "#/components/schemas/EmbeddingRequest"}}
+                operation["requestBody"] = {"required": True, "content": {"application/json": body}}
             if name in _MEDIA:
                 operation["responses"]["200"]["content"] = _MEDIA[name]
             if name in ("getTask", "getChart"):
@@ -159,6 +200,8 @@ def document(app: FastAPI) -> dict[str, Any]:
 def _say_what_memories_are(schemas: dict[str, Any]) -> None:
     """A memory may be sent as its text alone, and without an id; the models see it after both are filled in."""
     schemas["Memory"]["required"] = ["text"]
+    text_id = {"type": "string", "minLength": 1, "maxLength": 256}
+    schemas["Memory"]["properties"]["id"] = {"anyOf": [text_id, {"type": "integer"}, {"type": "null"}]}
     either = {"anyOf": [{"type": "string", "minLength": 1}, {"$ref": "#/components/schemas/Memory"}]}
     for schema in schemas.values():
         memories = schema.get("properties", {}).get("memories")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -96,8 +96,8 @@ def invalid(error: ValidationError | RequestValidationError) -> InvalidInput:
     return InvalidInput(detail, errors=items)
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error as a problem."""
+def install(app: FastAPI, allowed: Callable[[str], Sequence[str]]) -> None:
+    """Answer every error as a problem; ``allowed`` tells the methods of a path."""
 
     @app.exception_handler(ReverieError)
     async def ours(request: Request, error: ReverieError) -> Response:
@@ -109,13 +109,20 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
+        methods = allowed(request.url.path) if error.status_code in (404, 405) else ()
+        if methods and request.method not in methods:
+            # The dashboard's files are behind every path, and say 404 of what is a route of another method.
+            error = HTTPException(405)
         document = {
             "type": BASE + _SLUGS.get(error.status_code, "http"),
             "title": str(error.detail),
             "status": error.status_code,
             "instance": request.url.path,
         }
-        return Response(orjson.dumps(document), error.status_code, dict(error.headers or {}), MEDIA_TYPE)
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(methods)
+        return Response(orjson.dumps(document), error.status_code, headers, MEDIA_TYPE)
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:

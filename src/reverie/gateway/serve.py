@@ -6,6 +6,7 @@ import logging
 
 import uvicorn
 
+from reverie._logs import configure_logs
 from reverie.errors import StartupError
 from reverie.gateway.app import create_app
 from reverie.gateway.guard import GuardedProtocol
@@ -43,7 +44,7 @@ def ensure_first_key(settings: Settings) -> str | None:
 def main(host: str | None = None, port: int | None = None) -> int:
     """Serve until SIGTERM; migrations run first. Returns the exit status."""
     settings = Settings.load()
-    logging.basicConfig(level=settings.server.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    configure_logs(settings.server.log_level, settings.server.log_format)
     if settings.server.database_url is None:
         raise StartupError("No database: set REVERIE_DATABASE_URL, or start everything with: reverie up")
     migrate(settings.server.database_url.get_secret_value())
@@ -54,6 +55,7 @@ def main(host: str | None = None, port: int | None = None) -> int:
         port=settings.server.port if port is None else port,
         log_level=settings.server.log_level.lower(),
         access_log=False,
+        log_config=None,
         http=GuardedProtocol,
         ws="websockets-sansio",
         ws_max_size=64 * 1024,

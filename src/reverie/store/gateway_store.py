@@ -444,6 +444,11 @@ class GatewayStore:
             rows = await (await connection.execute(sql("queued_by_queue"))).fetchall()
         return {row["queue"]: (row["waiting"], row["oldest"]) for row in rows}
 
+    async def figures(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, int]]:
+        """For metrics: waiting tasks by lane and class, the last five minutes' tasks, webhooks by state."""
+        webhooks = {row["state"]: row["n"] for row in await self._rows("webhook_counts")}
+        return await self._rows("waiting_by_class"), await self._rows("lately"), webhooks
+
     async def stale_messages(
         self, connection: _Connection, queue: str, age: float, limit: int
     ) -> list[tuple[str, str]]:

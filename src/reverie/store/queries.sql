@@ -227,6 +227,26 @@ RETURNING *;
 SELECT queue, count(*) AS waiting, extract(epoch FROM clock_timestamp() - min(created_at))::float8 AS oldest
 FROM tasks WHERE status = 'queued' GROUP BY queue;
 
+-- name: waiting_by_class
+-- Waiting tasks by lane, those of tenants with a hundred or more apart: a flood must not hide how others fare.
+WITH t AS (SELECT lane, tenant, count(*) AS n, min(created_at) AS oldest FROM tasks WHERE status = 'queued'
+           GROUP BY lane, tenant)
+SELECT lane, CASE WHEN n >= 100 THEN 'flooding' ELSE 'ordinary' END AS class, sum(n)::bigint AS waiting,
+       extract(epoch FROM clock_timestamp() - min(oldest))::float8 AS oldest
+FROM t GROUP BY lane, class;
+
+-- name: lately
+-- What the tasks of the last five minutes took, in all tenants.
+SELECT operation, lane, count(*) AS ended, count(*) FILTER (WHERE dead) AS dead,
+       count(*) FILTER (WHERE status = 'failed') AS failed,
+       coalesce(sum(greatest(attempts - 1, 0)), 0)::bigint AS retries,
+       coalesce(sum(tokens), 0)::bigint AS tokens, coalesce(sum(cached_tokens), 0)::bigint AS cached_tokens,
+       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP
+           (ORDER BY extract(epoch FROM started_at - created_at)::float8) AS waiting,
+       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP
+           (ORDER BY extract(epoch FROM finished_at - started_at)::float8) AS running
+FROM tasks WHERE finished_at > clock_timestamp() - interval '5 minutes' GROUP BY operation, lane;
+
 -- name: stale_messages
 -- Queued rows whose message may be lost; their publication time moves on, so that the next sweep takes others.
 UPDATE tasks SET published_at = clock_timestamp()

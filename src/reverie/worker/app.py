@@ -14,6 +14,7 @@ from typing import Any
 
 from celery import Celery, signals
 
+from reverie._logs import configure_logs
 from reverie.errors import InvalidInput
 from reverie.queue import QUEUES, TASK_NAME, broker_name, make_celery
 from reverie.queue.presence import Presence
@@ -111,7 +112,7 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
         # On a machine that runs both, whoever waits for an answer goes first.
         os.nice(HEAVY_NICE)
     settings = Settings.load()
-    logging.basicConfig(level=settings.server.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    configure_logs(settings.server.log_level, settings.server.log_format)
     logging.getLogger("celery.utils.functional").setLevel(logging.WARNING)
     if settings.server.database_url is not None:
         from reverie.store import migrate
