@@ -12,7 +12,6 @@ __all__ = ["AwareDatetime", "Identifier", "Request", "Response"]
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-_CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class Request(BaseModel):
