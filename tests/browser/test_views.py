@@ -210,7 +210,8 @@ def test_work_tells_who_works_how_long_tasks_wait_and_what_they_cost(signed_in: 
     expect(tiles.filter(has_text="Last 24 hours")).to_contain_text("tokens")
     with psycopg.connect(service.database_url, autocommit=True) as connection:
         connection.execute(
-            "UPDATE tasks SET attempts = 2, token = token + 1 WHERE user_id = 'work-user' AND status = 'succeeded'"
+            "UPDATE tasks SET attempts = 2, token = token + 1, seq = seq + 1000000 "
+            "WHERE user_id = 'work-user' AND status = 'succeeded'"
         )
     page.reload()
     expect(page.get_by_role("region", name="Recovered")).to_contain_text("was done by another, attempt 2")

@@ -140,7 +140,7 @@ def detect_languages(texts: Sequence[str]) -> list[str | None]:
 
 
 def _latin(text: str) -> bool:
-    return all(not c.isalpha() or ord(c) < 0x250 for c in text)
+    return text.isascii() or all(not c.isalpha() or ord(c) < 0x250 for c in text)
 
 
 def _folded(text: str) -> str:
