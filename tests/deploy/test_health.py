@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 
 import pytest
 
@@ -30,7 +31,10 @@ def test_a_worker_is_well_while_it_could_do_work(
     try:
         assert main(["health", "worker"]) == 1
         assert json.loads(capsys.readouterr().out)["checks"]["broker"] == "unreachable"
-        pulse.consuming = True
+        pulse.consuming, pulse.turned_at = True, time.monotonic()
+        assert main(["health", "worker"]) == 1
+        assert json.loads(capsys.readouterr().out)["checks"]["database"] == "unreachable"
+        pulse.worked_at = time.monotonic()
         assert main(["health", "worker"]) == 0
     finally:
         server.shutdown()

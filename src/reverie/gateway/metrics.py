@@ -83,15 +83,14 @@ def _of_database(waiting: list[dict[str, Any]], lately: list[dict[str, Any]], _:
         labels=[*labels, "stage", "quantile"],
     )
     counts = {
-        name: GaugeMetricFamily(f"reverie_recent_{name}", f"{what}, of the last five minutes", labels=labels)
-        for name, what in (
-            ("ended", "Tasks that ended"),
-            ("failed", "Tasks that failed"),
-            ("dead", "Tasks that were dead-lettered"),
-            ("retries", "Attempts beyond the first"),
-            ("tokens", "Tokens computed"),
-            ("cached_tokens", "Tokens that the vector cache saved"),
-        )
+        "ended": GaugeMetricFamily("reverie_recent_ended", "Tasks that ended in the last five minutes", labels=labels),
+        "failed": GaugeMetricFamily("reverie_recent_failed", "Those of them that failed", labels=labels),
+        "dead": GaugeMetricFamily("reverie_recent_dead", "Those of them that were dead-lettered", labels=labels),
+        "retries": GaugeMetricFamily("reverie_recent_retries", "Their attempts beyond the first", labels=labels),
+        "tokens": GaugeMetricFamily("reverie_recent_tokens", "Tokens computed for them", labels=labels),
+        "cached_tokens": GaugeMetricFamily(
+            "reverie_recent_cached_tokens", "Tokens that the vector cache saved them", labels=labels
+        ),
     }
     for row in lately:
         where = [row["operation"], row["lane"]]
