@@ -15,6 +15,8 @@ _APART = {True: 0.42, False: 0.55}
 """Part of the usual similarity to the nearest others below which a memory is a stranger, in small and large sets."""
 _CROWD = {True: 2, False: 5}
 """Nearest others that are looked at: in small sets a theme may have no more."""
+_ONE_TOPIC = 0.05
+"""Usual similarity, after centring, below which the set has nothing to tell its memories apart by."""
 _UNRELATED = 0.2
 """Cosine similarity to the nearest other below which a memory is a stranger in any set."""
 _ALL_UNRELATED = 0.25
@@ -34,7 +36,11 @@ def strangeness(near: Neighbourhood) -> NDArray[np.float64]:
     few = near.value[:, : _CROWD[n <= SMALL]]
     # Neighbours that are copies of one another count once and leave zeros.
     crowd = few.sum(axis=1, dtype=np.float64) / np.maximum((few != 0).sum(axis=1), 1)
-    return np.asarray(np.round(1.0 - crowd / max(float(np.median(crowd)), 1e-3), 4), dtype=np.float64)
+    usual = float(np.median(crowd))
+    # Centred vectors of one single topic point away from one another: nobody is nearer than usual, nobody a stranger.
+    if usual < _ONE_TOPIC:
+        return np.zeros(n)
+    return np.asarray(np.round(1.0 - crowd / usual, 4), dtype=np.float64)
 
 
 def settle(
