@@ -4,6 +4,7 @@ import { get, hasKey, post } from "./api.js";
 
 const listeners = new Set();
 const watched = new Map(); // task id -> callback(task or event)
+const ended = new Map(); // task id -> event: ends that came before anybody asked, the newest few
 let socket = null;
 let attempt = 0;
 let timer = null;
@@ -22,7 +23,10 @@ export function onLive(callback) {
 /** Follows one task to its end, through lost connections: `callback({type, progress, result, error})`. */
 export function watch(taskId, callback) {
   watched.set(taskId, callback);
-  if (state !== "live") look();
+  // A short task may end on the socket before the answer to its submission is read.
+  const early = ended.get(taskId);
+  if (early) deliver(taskId, early);
+  else if (state !== "live") look();
 }
 
 export function unwatch(taskId) {
@@ -44,6 +48,7 @@ export function stop() {
   socket?.close();
   socket = null;
   watched.clear();
+  ended.clear();
   set("off");
 }
 
@@ -97,12 +102,17 @@ function receive(event) {
 }
 
 function deliver(taskId, event) {
+  const over = ["succeeded", "failed", "cancelled"].includes(event.type);
   const callback = watched.get(taskId);
+  if (!over) ended.delete(taskId); // it runs again
+  if (over && !callback) {
+    ended.set(taskId, event);
+    if (ended.size > 100) ended.delete(ended.keys().next().value);
+  }
   if (!callback) return;
-  if (["succeeded", "failed", "cancelled"].includes(event.type)) watched.delete(taskId);
+  if (over) watched.delete(taskId);
   callback(event);
 }
-
 
 async function look() {
   for (const taskId of [...watched.keys()]) {
