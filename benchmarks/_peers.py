@@ -45,7 +45,8 @@ def run_json(python: Path, script: str, *arguments: str, stdin: bytes = b"") -> 
     """
     clean = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
     done = subprocess.run(
-        [str(python), str(ROOT / "benchmarks" / script), *arguments],
+        # -P: the benchmarks have names that packages have, too (kernels).
+        [str(python), "-P", str(ROOT / "benchmarks" / script), *arguments],
         input=stdin,
         stdout=subprocess.PIPE,
         check=True,
