@@ -100,26 +100,23 @@ def _score(
 def _diverse(scored: list[tuple[float, str]]) -> list[str]:
     """Up to six phrases: each the best by score, less what it shares with those before it."""
     chosen: list[str] = []
+    stems = {key: _stems(key) for _, key in scored}
+    # What each shares with the chosen ones, kept up to date: the largest part of common words (or characters,
+    # without spaces); word stems count.
+    shared = dict.fromkeys(stems, 0.0)
     rest = list(scored)
     while rest and len(chosen) < _KEYWORDS:
-        top = max(score for score, _ in rest)
-        best = max(rest, key=lambda p: (0.7 * p[0] / max(top, 1e-12) - 0.6 * _shared(p[1], chosen), p[1] == "", p[0]))
-        if chosen and _shared(best[1], chosen) >= 0.99:
-            rest.remove(best)
+        top = max(max(score for score, _ in rest), 1e-12)
+        best = max(rest, key=lambda p: (0.7 * p[0] / top - 0.6 * shared[p[1]], p[1] == "", p[0]))
+        rest.remove(best)
+        if chosen and shared[best[1]] >= 0.99:
             continue
         chosen.append(best[1])
-        rest.remove(best)
+        its = stems[best[1]]
+        for _, key in rest:
+            mine = stems[key]
+            shared[key] = max(shared[key], len(mine & its) / max(1, min(len(mine), len(its))))
     return chosen
-
-
-def _shared(phrase: str, chosen: Sequence[str]) -> float:
-    """Largest share of common words (or characters, without spaces) with a chosen phrase; word stems count."""
-    mine = _stems(phrase)
-    best = 0.0
-    for other in chosen:
-        its = _stems(other)
-        best = max(best, len(mine & its) / max(1, min(len(mine), len(its))))
-    return best
 
 
 def _stems(phrase: str) -> set[str]:

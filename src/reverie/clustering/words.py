@@ -46,22 +46,21 @@ def phrases(text: str, stopwords: frozenset[str]) -> Iterator[tuple[str, str]]:
     found = False
     for part in _BREAK.split(text):
         run: list[str] = []
+        empty: list[bool] = []
         for piece in _pieces(part):
-            if _NO_SPACES.fullmatch(piece):
+            if _NO_SPACES.match(piece):
                 yield from ((gram, gram) for gram in _grams(piece) if gram not in stopwords)
                 found = True
-                run = []
-            else:
-                run.append(piece)
-                for size in (1, 2, 3):
-                    gram = run[-size:]
-                    if len(gram) < size:
-                        break
-                    first, last = gram[0].casefold(), gram[-1].casefold()
-                    if _empty(first, stopwords) or _empty(last, stopwords):
-                        continue
-                    surface = " ".join(gram)
-                    found = True
+                run, empty = [], []
+                continue
+            run.append(piece)
+            empty.append(_empty(piece.casefold(), stopwords))
+            if empty[-1]:
+                continue
+            found = True
+            for size in range(1, min(3, len(run)) + 1):
+                if not empty[-size]:
+                    surface = " ".join(run[-size:])
                     yield surface.casefold().replace("’", "'"), surface
     if not found:
         for emoji in _EMOJI.findall(text):
@@ -88,6 +87,9 @@ class Phrasebook:
 
 
 def _pieces(part: str) -> Iterator[str]:
+    if part.isascii():
+        yield from _WORD.findall(part)
+        return
     for word in _WORD.findall(part):
         at = 0
         for match in _NO_SPACES.finditer(word):
