@@ -47,6 +47,10 @@ class Answered:
     during: str
 
 
+class Erased(Exception):
+    """A late retry: the task of its key has ended and was erased since."""
+
+
 class Load:
     """Clients of all tenants; everything they were told is kept for the account."""
 
@@ -147,6 +151,8 @@ class Load:
             status, task, waits = await self.ask(wish, chosen)
             if task is not None:
                 return task
+            if status == 409:
+                raise Erased(wish.path)
             if status not in (0, 429, 500, 503):
                 raise AssertionError(f"{wish.path} was answered with {status}: that is no fault of the weather")
             gateway = None

@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections import defaultdict
 
-from tests.chaos.load import Load
+from tests.chaos.load import Erased, Load
 from tests.chaos.overload import in_world
 from tests.chaos.processes import children, memory_mb, open_files
 from tests.chaos.world import World
@@ -42,11 +42,14 @@ async def _sample(world: World, into: dict[str, list[float]]) -> None:
 async def _play(world: World, tasks: int, minutes: float) -> str:
     samples: defaultdict[str, list[float]] = defaultdict(list)
     async with Load(world, 1) as load:
-        done = 0
+        done = late = 0
 
         async def one() -> None:
-            nonlocal done
-            await load.submit(load.wish(("embed", "recall", "cluster")[done % 3], items=4))
+            nonlocal done, late
+            try:
+                await load.submit(load.wish(("embed", "recall", "cluster")[done % 3], items=4))
+            except Erased:
+                late += 1
             done += 1
 
         await asyncio.gather(*(one() for _ in range(30)))  # everything has been used once
@@ -73,7 +76,8 @@ async def _play(world: World, tasks: int, minutes: float) -> str:
         unfinished = (await world.ask(open_))[0]["n"]
         ended = await world.ask("SELECT status, count(*) AS n FROM chaos_log WHERE status <> 'running' GROUP BY status")
     lines = [
-        f"{given} tasks in {took:.0f} s ({given / took:.1f} a second), accepted {done}, unfinished {unfinished}",
+        f"{given} tasks in {took:.0f} s ({given / took:.1f} a second), accepted {done}, "
+        f"{late} of them answered only after their task had been erased, unfinished {unfinished}",
         "transitions: " + ", ".join(f"{row['status']} {row['n']}" for row in ended),
         "",
         f"{'':<34}{'start':>9}{'1/4':>9}{'1/2':>9}{'3/4':>9}{'end':>9}",
