@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
-from sknetwork.clustering import Leiden
 
+from reverie.clustering.communities import communities, sweep
 from reverie.clustering.geometry import centred, centres_of, smoothed
 from reverie.clustering.nearest import Indices, neighbours
 from reverie.embedding.base import OnProgress, Vectors, silent
@@ -103,19 +103,15 @@ def group_small(x: Vectors, granularity: float = 0.5, on_progress: OnProgress = 
     return np.asarray(fcluster(tree, count, "maxclust") - 1, dtype=np.int64)
 
 
-def group_large(
-    x: Vectors, near: Neighbourhood, granularity: float = 0.5, seed: int = 0, on_progress: OnProgress = silent
-) -> Labels:
+def group_large(x: Vectors, near: Neighbourhood, granularity: float = 0.5, on_progress: OnProgress = silent) -> Labels:
     """Group labels 0.. from Leiden communities (Traag et al. 2019) of the neighbour graph, at the best resolution."""
     graph = near.graph()
-    labels, resolution = _best_communities(x, graph, _RESOLUTIONS, seed, on_progress)
-    if granularity < 0.5:
-        labels = _merged(near.centred, labels, round((int(labels.max()) + 1) * _scale(granularity)))
-    elif granularity > 0.5:
+    labels, resolution = _best_communities(x, graph, _RESOLUTIONS, on_progress)
+    count = round((int(labels.max()) + 1) * _scale(granularity))
+    if granularity > 0.5:
         # The number of communities grows about as the square root of the resolution.
-        labels = _communities(graph, resolution * _scale(granularity) ** 2, seed)
-        on_progress("clustering", len(x), len(x))
-    return labels
+        labels = communities(graph, resolution * _SPAN**2)
+    return _merged(near.centred, labels, count)
 
 
 def score(x: Vectors, near: Neighbourhood, labels: Labels) -> float:
@@ -125,12 +121,12 @@ def score(x: Vectors, near: Neighbourhood, labels: Labels) -> float:
     return _score_large(x, near.graph(), labels)
 
 
-def divide(x: Vectors, graph: sparse.csr_matrix, members: Indices, seed: int = 0) -> Labels:
+def divide(x: Vectors, graph: sparse.csr_matrix, members: Indices) -> Labels:
     """The second level: communities within one group, read from the same graph."""
     inside = sparse.csr_matrix(graph[members][:, members])
     if inside.nnz == 0:
         return np.zeros(len(members), dtype=np.int64)
-    return _best_communities(x[members], inside, np.geomspace(0.5, 4.0, 4), seed, silent)[0]
+    return _best_communities(x[members], inside, np.geomspace(0.5, 4.0, 4), silent)[0]
 
 
 def _merged(c: Vectors, labels: Labels, count: int) -> Labels:
@@ -194,23 +190,19 @@ def _silhouette(distances: NDArray[np.float64], labels: Labels, member: NDArray[
 
 
 def _best_communities(
-    x: Vectors, graph: sparse.csr_matrix, resolutions: NDArray[np.float64], seed: int, on_progress: OnProgress
+    x: Vectors, graph: sparse.csr_matrix, resolutions: NDArray[np.float64], on_progress: OnProgress
 ) -> tuple[Labels, float]:
     best: Labels = np.zeros(len(x), dtype=np.int64)
     best_score, best_resolution = _MODULARITY * (1.0 - _EXPECTED), 1.0
-    for done, resolution in enumerate(resolutions):
-        labels = _communities(graph, float(resolution), seed)
-        on_progress("clustering", len(x) * (done + 1) // len(resolutions), len(x))
+    falling = sorted(resolutions.tolist(), reverse=True)
+    for done, (resolution, labels) in enumerate(zip(falling, sweep(graph, falling), strict=True)):
+        on_progress("clustering", len(x) * (done + 1) // len(falling), len(x))
         if labels.max() < 1:
             continue
         reached = _score_large(x, graph, labels)
-        if reached > best_score:
-            best, best_score, best_resolution = labels, reached, float(resolution)
+        if reached >= best_score:
+            best, best_score, best_resolution = labels, reached, resolution
     return best, best_resolution
-
-
-def _communities(graph: sparse.csr_matrix, resolution: float, seed: int) -> Labels:
-    return np.asarray(Leiden(resolution=resolution, random_state=seed).fit_predict(graph), dtype=np.int64)
 
 
 def _modularity(graph: sparse.csr_matrix, labels: Labels) -> float:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,60 +40,72 @@ def label_groups(
     closeness of the texts that use them to the group's centre (KeyBERT's idea without embedding the phrases), and
     chosen by maximal marginal relevance (Carbonell and Goldstein 1998).
     """
-    counts: list[Counter[str]] = []
-    surfaces: dict[str, Counter[str]] = defaultdict(Counter)
-    users: list[dict[str, list[int]]] = []
-    everywhere: Counter[str] = Counter()
-    for number, members in enumerate(groups):
-        on_progress("labelling", number, len(groups))
-        here: Counter[str] = Counter()
-        by: dict[str, list[int]] = defaultdict(list)
-        for i in members:
-            for key, surface in book[int(i)].items():
-                here[key] += 1
-                by[key].append(int(i))
-                surfaces[key][surface] += 1
-        counts.append(here)
-        users.append(by)
-        everywhere.update(here)
-    mean_size = sum(len(g) for g in groups) / max(1, len(groups))
-    chosen: list[list[str]] = []
-    for number, members in enumerate(groups):
-        scored = _score(counts[number], users[number], everywhere, mean_size, len(members), x, centres[number])
-        chosen.append(_diverse(scored))
-    labels = _name(chosen, surfaces, texts, groups)
+    chosen = [_diverse(scored) for scored in _scored(x, groups, centres, book, on_progress)]
+    labels = _name(chosen, _surfaces(chosen, groups, book), texts, groups)
     on_progress("labelling", len(groups), len(groups))
     return labels
 
 
-def _score(
-    here: Counter[str],
-    by: dict[str, list[int]],
-    everywhere: Counter[str],
-    mean_size: float,
-    size: int,
+def _scored(
     x: Vectors,
-    centre: NDArray[np.float32],
-) -> list[tuple[float, str]]:
-    least = 2 if size >= 4 else 1
-    rough = []
-    for key, n in here.items():
-        if n < least and len(here) > 3:
-            continue
-        weight = n / size * math.log(1.0 + mean_size / everywhere[key])
-        length = word_count(key)
-        # Two words name a thing better than one, if they are used together nearly as often.
-        rough.append((weight * (1.0, 1.35, 1.4)[min(length, 3) - 1], key))
-    if not rough:
-        rough = [(float(n), key) for key, n in here.items()]
+    groups: Sequence[NDArray[np.int64]],
+    centres: NDArray[np.float32],
+    book: Phrasebook,
+    on_progress: OnProgress,
+) -> Iterator[list[tuple[float, str]]]:
+    """The best candidates of each group with their scores, best first."""
+    number_of: dict[str, int] = {}
+    phrase: list[int] = []
+    many: list[int] = []
+    for number, members in enumerate(groups):
+        on_progress("labelling", number, len(groups))
+        for i in members.tolist():
+            own = book[i]
+            phrase += [number_of.setdefault(key, len(number_of)) for key in own]
+            many.append(len(own))
+    keys = list(number_of)
+    sizes = np.array([len(members) for members in groups], dtype=np.int64)
+    closeness = np.concatenate([x[m] @ c for m, c in zip(groups, centres, strict=True)]) if len(groups) else x[:0, 0]
+    # One entry for each phrase of each group: the texts that use it, and how near these are to the centre.
+    pair, where, count = np.unique(
+        np.repeat(np.repeat(np.arange(len(groups)), sizes), many) * len(keys) + np.array(phrase, dtype=np.int64),
+        return_inverse=True,
+        return_counts=True,
+    )
+    near = np.bincount(where, np.repeat(closeness, many), len(pair)) / count
+    group, key = np.divmod(pair, max(1, len(keys)))
+    everywhere = np.bincount(phrase, minlength=len(keys))
+    # Two words name a thing better than one, if they are used together nearly as often.
+    longer = np.array([(1.0, 1.35, 1.4)[min(word_count(k), 3) - 1] for k in keys])
     # Of phrases used equally the longest is whole, the others its parts.
-    rough.sort(key=lambda pair: (-pair[0], -len(pair[1]), pair[1]))
-    out = []
-    for weight, key in rough[:_CANDIDATES]:
-        closeness = float(np.mean(x[by[key]] @ centre))
-        out.append((weight * max(closeness, 0.05), key))
-    out.sort(key=lambda pair: (-round(pair[0], 9), -len(pair[1]), pair[1]))
-    return out
+    rank = np.empty(len(keys), dtype=np.int64)
+    rank[sorted(range(len(keys)), key=lambda k: (-len(keys[k]), keys[k]))] = np.arange(len(keys))
+    ends = np.searchsorted(group, np.arange(len(groups) + 1))
+    for number, size in enumerate(sizes.tolist()):
+        here = np.arange(ends[number], ends[number + 1])
+        often = here[count[here] >= (2 if size >= 4 and len(here) > 3 else 1)]
+        if len(often):
+            here = often
+            weight = count[here] / size * np.log(1.0 + sizes.mean() / everywhere[key[here]]) * longer[key[here]]
+        else:
+            weight = count[here].astype(np.float64)
+        best = np.lexsort((rank[key[here]], -np.round(weight, 9)))[:_CANDIDATES]
+        score = np.round(weight[best] * np.maximum(near[here[best]], 0.05), 9)
+        order = np.lexsort((rank[key[here[best]]], -score))
+        yield [(float(score[o]), keys[key[here[best[o]]]]) for o in order]
+
+
+def _surfaces(
+    chosen: Sequence[Sequence[str]], groups: Sequence[NDArray[np.int64]], book: Phrasebook
+) -> dict[str, Counter[str]]:
+    """How often each spelling of the chosen phrases is used in the groups."""
+    surfaces: dict[str, Counter[str]] = {key: Counter() for keys in chosen for key in keys}
+    for members in groups:
+        for i in members.tolist():
+            for key, surface in book[i].items():
+                if key in surfaces:
+                    surfaces[key][surface] += 1
+    return surfaces
 
 
 def _diverse(scored: list[tuple[float, str]]) -> list[str]:
@@ -106,8 +117,14 @@ def _diverse(scored: list[tuple[float, str]]) -> list[str]:
     shared = dict.fromkeys(stems, 0.0)
     rest = list(scored)
     while rest and len(chosen) < _KEYWORDS:
-        top = max(max(score for score, _ in rest), 1e-12)
-        best = max(rest, key=lambda p: (0.7 * p[0] / top - 0.6 * shared[p[1]], p[1] == "", p[0]))
+        top = max(rest[0][0], 1e-12)
+        best, worth = rest[0], -1.0
+        for pair in rest:
+            if 0.7 * pair[0] / top <= worth:
+                break  # the rest score less than this even if they share nothing
+            value = 0.7 * pair[0] / top - 0.6 * shared[pair[1]]
+            if value > worth:
+                best, worth = pair, value
         rest.remove(best)
         if chosen and shared[best[1]] >= 0.99:
             continue

@@ -85,7 +85,7 @@ def cluster(
         told = labeler([[texts[i] for i in m] for m in typical], names)
     shown = _distinct(told, names)
     ids, changes = match_themes([[memories[i].id for i in m] for m in members], centres, previous)
-    second = _second_level(x, near, copies, members, texts, book, options.seed, on_progress)
+    second = _second_level(x, near, copies, members, texts, book, on_progress)
     themes, states = [], []
     for m, centre, name, own, (label, source), theme_id in zip(
         members, centres, names, second, shown, ids, strict=True
@@ -143,7 +143,7 @@ def _labels_of(
     if n <= SMALL:
         labels = group_small(x, at, on_progress)
     else:
-        labels = group_large(x, near, at, options.seed, on_progress)
+        labels = group_large(x, near, at, on_progress)
     least = options.min_cluster_size or (2 if count < 200 else 3 if count < 2000 else 5)
     weights = np.array([len(c) for c in copies], dtype=np.int64)
     stay = carry(x, near, labels, copies, ids, previous)
@@ -235,7 +235,6 @@ def _second_level(
     members: Sequence[NDArray[np.int64]],
     texts: Sequence[str],
     book: Phrasebook,
-    seed: int,
     on_progress: OnProgress,
 ) -> list[list[tuple[Label, NDArray[np.int64]]]]:
     """Sub-themes (label and memory indices, largest first) of each theme of a large set."""
@@ -252,7 +251,7 @@ def _second_level(
         if len(whole) < _SUBTHEMES_FROM:
             found.append([])
             continue
-        labels = divide(distinct, graph, rows, seed)
+        labels = divide(distinct, graph, rows)
         parts = [
             np.array(sorted(i for row in rows[labels == g] for i in copies[row]), dtype=np.int64)
             for g in range(int(labels.max()) + 1)
