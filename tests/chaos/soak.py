@@ -36,7 +36,9 @@ async def _sample(world: World, into: dict[str, list[float]]) -> None:
         if row["heap"] > 1_000_000:
             into[f"table {row['name']} MB"].append(row["heap"] / 1e6)
             into[f"indexes of {row['name']} MB"].append(row["indexes"] / 1e6)
-    into["tasks in the table"].append((await world.ask("SELECT count(*) AS n FROM tasks"))[0]["n"])
+    tasks = (await world.ask("SELECT count(*) AS n, count(*) - count(finished_at) AS open FROM tasks"))[0]
+    into["tasks in the table"].append(tasks["n"])
+    into["tasks in the table, unfinished"].append(tasks["open"])
 
 
 async def _play(world: World, tasks: int, minutes: float) -> str:

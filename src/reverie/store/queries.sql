@@ -53,7 +53,7 @@ ORDER BY t.finished_at DESC LIMIT 1;
 -- name: ended_lately
 -- The drain rate: tasks that ended in the last ``seconds``, of all and of one tenant.
 SELECT count(*) AS everybody, count(*) FILTER (WHERE tenant = %(tenant)s) AS own FROM tasks
-WHERE finished_at > clock_timestamp() - %(seconds)s * interval '1 second' AND status <> 'cancelled';
+WHERE finished_at > statement_timestamp() - %(seconds)s * interval '1 second' AND status <> 'cancelled';
 
 -- name: get_cached_many
 -- The same for many at once; n says whose it is.
@@ -245,7 +245,7 @@ SELECT operation, lane, count(*) AS ended, count(*) FILTER (WHERE dead) AS dead,
            (ORDER BY extract(epoch FROM started_at - created_at)::float8) AS waiting,
        percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP
            (ORDER BY extract(epoch FROM finished_at - started_at)::float8) AS running
-FROM tasks WHERE finished_at > clock_timestamp() - interval '5 minutes' GROUP BY operation, lane;
+FROM tasks WHERE finished_at > statement_timestamp() - interval '5 minutes' GROUP BY operation, lane;
 
 -- name: stale_messages
 -- Queued rows whose message may be lost; their publication time moves on, so that the next sweep takes others.
@@ -308,32 +308,32 @@ WHERE tenant = %(tenant)s AND user_id = %(user_id)s GROUP BY model ORDER BY mode
 -- name: retire_tasks
 -- Retention, in small bites so that nobody waits for it.
 DELETE FROM tasks WHERE id IN (
-    SELECT id FROM tasks WHERE finished_at < clock_timestamp() - %(days)s * interval '1 day' LIMIT 500 FOR UPDATE SKIP LOCKED);
+    SELECT id FROM tasks WHERE finished_at < statement_timestamp() - %(days)s * interval '1 day' LIMIT 500 FOR UPDATE SKIP LOCKED);
 
 -- name: retire_idempotency
 -- A key lives for a day, and never longer than its task.
 DELETE FROM idempotency WHERE (tenant, key) IN (
     SELECT tenant, key FROM idempotency
-    WHERE created_at < clock_timestamp() - least(1, %(days)s) * interval '1 day' LIMIT 1000);
+    WHERE created_at < statement_timestamp() - least(1, %(days)s) * interval '1 day' LIMIT 1000);
 
 -- name: retire_turns
 DELETE FROM turns WHERE (queue, tenant) IN (
-    SELECT queue, tenant FROM turns WHERE claimed_at < clock_timestamp() - interval '1 day' LIMIT 1000);
+    SELECT queue, tenant FROM turns WHERE claimed_at < statement_timestamp() - interval '1 day' LIMIT 1000);
 
 -- name: retire_vectors
 DELETE FROM vectors WHERE (tenant, user_id, model, text_key) IN (
     SELECT tenant, user_id, model, text_key FROM vectors
-    WHERE used_at < clock_timestamp() - %(days)s * interval '1 day' LIMIT 2000);
+    WHERE used_at < statement_timestamp() - %(days)s * interval '1 day' LIMIT 2000);
 
 -- name: retire_themes
 -- A user who has not come back for so long starts with new themes.
 DELETE FROM themes WHERE (tenant, user_id, model) IN (
     SELECT tenant, user_id, model FROM themes
-    WHERE updated_at < clock_timestamp() - %(days)s * interval '1 day' LIMIT 500);
+    WHERE updated_at < statement_timestamp() - %(days)s * interval '1 day' LIMIT 500);
 
 -- name: retire_keys
 -- Keys revoked long ago; their tickets go with them.
-DELETE FROM api_keys WHERE revoked_at < clock_timestamp() - %(days)s * interval '1 day';
+DELETE FROM api_keys WHERE revoked_at < statement_timestamp() - %(days)s * interval '1 day';
 
 -- name: get_key
 SELECT id, tenant, name, hash, scopes, revoked_at FROM api_keys WHERE id = %(id)s;
@@ -365,11 +365,11 @@ SELECT k.id, k.tenant, k.name, k.scopes FROM used JOIN api_keys k ON k.id = used
 WHERE used.expires_at > clock_timestamp() AND k.revoked_at IS NULL;
 
 -- name: retire_tickets
-DELETE FROM tickets WHERE expires_at < clock_timestamp();
+DELETE FROM tickets WHERE expires_at < statement_timestamp();
 
 -- name: recent_endings
 -- For tenant-wide sockets while pub/sub is away.
-SELECT * FROM tasks WHERE tenant = ANY(%(tenants)s) AND finished_at > clock_timestamp() - %(age)s * interval '1 second'
+SELECT * FROM tasks WHERE tenant = ANY(%(tenants)s) AND finished_at > statement_timestamp() - %(age)s * interval '1 second'
   AND operation <> 'chart' ORDER BY finished_at LIMIT 1000;
 
 -- name: unfinished
@@ -451,7 +451,7 @@ ON CONFLICT (tenant) DO UPDATE SET previous = webhook_secrets.secret, secret = e
 SELECT lane, status, dead, count(*) AS n, count(*) FILTER (WHERE attempts > 1) AS retried,
        sum(tokens)::bigint AS tokens, sum(compute_ms)::float8 AS compute_ms, sum(usd)::float8 AS usd
 FROM tasks
-WHERE tenant = %(tenant)s AND operation <> 'chart' AND created_at > clock_timestamp() - interval '1 day'
+WHERE tenant = %(tenant)s AND operation <> 'chart' AND created_at > statement_timestamp() - interval '1 day'
 GROUP BY lane, status, dead;
 
 -- name: get_cloud_policy
