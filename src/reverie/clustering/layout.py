@@ -10,7 +10,7 @@ from reverie.embedding.base import OnProgress, Vectors, silent
 
 __all__ = ["layout"]
 
-_EPOCHS = 120
+_EPOCHS = 80
 _NEGATIVES = 5
 
 
@@ -29,33 +29,31 @@ def layout(near: Neighbourhood, seed: int = 0, on_progress: OnProgress = silent)
     start = _principal(c)
     k = min(12, near.index.shape[1])
     index, value = near.index[:, :k], near.value[:, :k]
-    source = np.repeat(np.arange(n), k)
-    target = index.ravel()
-    weight = np.maximum(value.ravel(), 0.05).astype(np.float64)
+    # Neighbours down, points across: sums over the first axis run along memory.
+    to = np.ascontiguousarray(index.T)
+    weight = np.ascontiguousarray(-2.0 * np.maximum(value.T, np.float32(0.05)))
     rng = np.random.default_rng(seed)
     y = start / max(float(np.abs(start).max()), 1e-9) * 10.0
     y = y + rng.normal(scale=1e-3, size=y.shape)
+    # One axis at a time: arrays of two columns cost twice as much.
+    axes = [np.ascontiguousarray(axis, dtype=np.float32) for axis in y.T]
     epochs = _EPOCHS if n <= 5000 else max(30, _EPOCHS * 5000 // n)
     for epoch in range(epochs):
-        step = 1.0 - epoch / epochs
-        # One axis at a time: arrays of two columns cost twice as much.
-        across, up = y[:, 0], y[:, 1]
-        dx, dy = across[source] - across[target], up[source] - up[target]
-        near_pull = -2.0 * weight / (1.0 + (dx**2 + dy**2))
-        force = np.empty_like(y)
-        for axis, delta in ((0, dx), (1, dy)):
-            pull = np.clip(near_pull * delta, -4, 4)
-            force[:, axis] = np.bincount(source, pull, n) - np.bincount(target, pull, n)
-        for _ in range(_NEGATIVES):
-            other = rng.integers(0, n, n)
-            dx, dy = across - across[other], up - up[other]
-            r2 = dx**2 + dy**2
-            push = 2.0 / ((0.01 + r2) * (1.0 + r2))
-            force[:, 0] += np.clip(push * dx, -4, 4) * (k / 8)
-            force[:, 1] += np.clip(push * dy, -4, 4) * (k / 8)
-        y = y + force * (step * 0.5 / np.sqrt(k))
+        step = np.float32((1.0 - epoch / epochs) * 0.5 / np.sqrt(k))
+        other = rng.integers(0, n, (_NEGATIVES, n))
+        near_by = [axis - axis.take(to) for axis in axes]
+        far = [axis - axis.take(other) for axis in axes]
+        pull = weight / (near_by[0] ** 2 + near_by[1] ** 2 + 1.0)
+        r2 = far[0] ** 2 + far[1] ** 2
+        push = 2.0 / ((r2 + 0.01) * (r2 + 1.0))
+        for place, axis in enumerate(axes):
+            pulled = np.clip(pull * near_by[place], -4.0, 4.0)
+            pushed = np.clip(push * far[place], -4.0, 4.0).sum(axis=0)
+            back = np.bincount(to.ravel(), pulled.ravel(), n).astype(np.float32)
+            axes[place] = axis + (pulled.sum(axis=0) - back + pushed * (k / 8)) * step
         if epoch % 10 == 0:
             on_progress("mapping", epoch, epochs)
+    y = np.stack(axes, axis=1)
     # Half the far points set the scale: one hermit must not squeeze everybody else together.
     y = y - np.median(y, axis=0)
     reach = max(float(np.quantile(np.abs(y), 0.995)), 1e-9)
@@ -65,12 +63,13 @@ def layout(near: Neighbourhood, seed: int = 0, on_progress: OnProgress = silent)
 
 def _principal(c: Vectors) -> NDArray[np.float64]:
     """First two principal coordinates, with signs fixed so that no library's whim mirrors the map."""
-    covariance = (c.T @ c).astype(np.float64)
-    # Subspace iteration: two axes are wanted, not the whole decomposition.
-    axes = np.linalg.qr(covariance[:, :4] + np.eye(len(covariance), 4) * 1e-3)[0]
+    # Subspace iteration: two axes are wanted, not the whole decomposition, nor the covariance that it would need.
+    few = min(4, c.shape[1])
+    axes = np.linalg.qr(c.T @ c[:, :few] + np.eye(c.shape[1], few, dtype=np.float32) * np.float32(1e-3))[0]
     for _ in range(12):
-        axes = np.linalg.qr(covariance @ axes)[0]
-    small, turn = np.linalg.eigh(axes.T @ covariance @ axes)
+        axes = np.linalg.qr(c.T @ (c @ axes))[0]
+    seen = (c @ axes).astype(np.float64)
+    small, turn = np.linalg.eigh(seen.T @ seen)
     axes = (axes @ turn[:, np.argsort(-small, kind="stable")])[:, :2]
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])
     return np.asarray(c @ axes, dtype=np.float64)

@@ -42,26 +42,46 @@ def phrases(text: str, stopwords: frozenset[str]) -> Iterator[tuple[str, str]]:
 
     Scripts without spaces give pieces of up to four characters; a text of emoji alone gives its emoji.
     """
-    text = _URL.sub(" ", unicodedata.normalize("NFC", text))
+    yield from _phrases(text, _Words(stopwords))
+
+
+class _Words(dict[str, tuple[str, bool]]):
+    """Of each word as written: folded, and whether it says nothing. Remembered: most words come again."""
+
+    def __init__(self, stopwords: frozenset[str]) -> None:
+        self.stopwords = stopwords
+
+    def __missing__(self, word: str) -> tuple[str, bool]:
+        folded = word.casefold()
+        self[word] = known = (folded.replace("’", "'"), _empty(folded, self.stopwords))
+        return known
+
+
+def _phrases(text: str, known: _Words) -> Iterator[tuple[str, str]]:
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    text = _URL.sub(" ", text)
+    spaced = text.isascii()
     found = False
     for part in _BREAK.split(text):
-        run: list[str] = []
-        empty: list[bool] = []
-        for piece in _pieces(part):
-            if _NO_SPACES.match(piece):
-                yield from ((gram, gram) for gram in _grams(piece) if gram not in stopwords)
+        # The two words before, each as (folded, empty, surface).
+        one = two = None
+        for piece in _WORD.findall(part) if spaced else _pieces(part):
+            if not spaced and _NO_SPACES.match(piece):
+                yield from ((gram, gram) for gram in _grams(piece) if gram not in known.stopwords)
                 found = True
-                run, empty = [], []
+                one = two = None
                 continue
-            run.append(piece)
-            empty.append(_empty(piece.casefold(), stopwords))
-            if empty[-1]:
-                continue
-            found = True
-            for size in range(1, min(3, len(run)) + 1):
-                if not empty[-size]:
-                    surface = " ".join(run[-size:])
-                    yield surface.casefold().replace("’", "'"), surface
+            key, empty = known[piece]
+            if not empty:
+                found = True
+                yield key, piece
+                if one is not None:
+                    if not one[1]:
+                        yield f"{one[0]} {key}", f"{one[2]} {piece}"
+                    if two is not None and not two[1]:
+                        yield f"{two[0]} {one[0]} {key}", f"{two[2]} {one[2]} {piece}"
+            one, two = (key, empty, piece), one
     if not found:
         for emoji in _EMOJI.findall(text):
             yield emoji, emoji
@@ -72,7 +92,7 @@ class Phrasebook:
 
     def __init__(self, texts: Sequence[str], stopwords: frozenset[str]) -> None:
         self._texts = texts
-        self._stopwords = stopwords
+        self._words = _Words(stopwords)
         self._read: dict[int, dict[str, str]] = {}
 
     def __getitem__(self, index: int) -> dict[str, str]:
@@ -80,7 +100,7 @@ class Phrasebook:
         found = self._read.get(index)
         if found is None:
             found = {}
-            for key, surface in phrases(self._texts[index][:_LONG_TEXT], self._stopwords):
+            for key, surface in _phrases(self._texts[index][:_LONG_TEXT], self._words):
                 found.setdefault(key, surface)
             self._read[index] = found
         return found
