@@ -82,7 +82,7 @@ class Peer:
         if name.startswith("reverie"):
             clean["PYTHONPATH"] = str(ROOT / "src")
         self._process = subprocess.Popen(
-            [str(python), str(ROOT / "benchmarks" / "_embed_peer.py"), name, model, str(work)],
+            [str(python), "-P", str(ROOT / "benchmarks" / "_embed_peer.py"), name, model, str(work)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=open(work / f"{name}.log", "wb"),  # noqa: SIM115 - the child's for its whole life
@@ -163,6 +163,8 @@ def compare(arguments: argparse.Namespace, work: Path) -> None:
     names = [name for name in ENGINES if arguments.only is None or name in (*arguments.only, REFERENCE)]
     peers = [Peer(name, str(folder.path), work) for name in names]
     running = [peer for peer in peers if not peer.error]
+    if broken := next((peer.error for peer in peers if peer.name == REFERENCE), None):
+        raise SystemExit(f"{ENGINES[REFERENCE][0]}, to which all is compared, does not run here: {broken}")
     times: dict[tuple[str, str], list[float]] = {}
     late: dict[tuple[str, int], list[float]] = {}
     peak: dict[str, float] = {}
