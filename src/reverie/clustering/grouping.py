@@ -118,7 +118,7 @@ def score(x: Vectors, near: Neighbourhood, labels: Labels) -> float:
     """The score by which groups 0.. of ``x`` (n, d) are chosen; higher is better."""
     if len(x) <= SMALL:
         return _score_small(_distances(x), _dense_graph(near.centred), labels)
-    return _score_large(x, near.graph(), labels)
+    return _Score(x, near.graph())(labels)
 
 
 def divide(x: Vectors, graph: sparse.csr_matrix, members: Indices) -> Labels:
@@ -161,11 +161,6 @@ def _score_small(raw: NDArray[np.float64], graph: NDArray[np.float64], labels: L
     return round(float(silhouette + _MODULARITY * (inside - _EXPECTED * expected)), 6)
 
 
-def _score_large(x: Vectors, graph: sparse.csr_matrix, labels: Labels) -> float:
-    silhouette = _centre_silhouette(x, labels) if labels.max() > 0 else 0.0
-    return round(silhouette + _MODULARITY * _modularity(graph, labels), 6)
-
-
 def _dense_graph(c: Vectors) -> NDArray[np.float64]:
     n = len(c)
     index, value = neighbours(c, min(n - 1, max(4, round(n**0.5 / 1.5))))
@@ -194,25 +189,33 @@ def _best_communities(
 ) -> tuple[Labels, float]:
     best: Labels = np.zeros(len(x), dtype=np.int64)
     best_score, best_resolution = _MODULARITY * (1.0 - _EXPECTED), 1.0
+    score_of = _Score(x, graph)
     falling = sorted(resolutions.tolist(), reverse=True)
     for done, (resolution, labels) in enumerate(zip(falling, sweep(graph, falling), strict=True)):
         on_progress("clustering", len(x) * (done + 1) // len(falling), len(x))
         if labels.max() < 1:
             continue
-        reached = _score_large(x, graph, labels)
+        reached = score_of(labels)
         if reached >= best_score:
             best, best_score, best_resolution = labels, reached, resolution
     return best, best_resolution
 
 
-def _modularity(graph: sparse.csr_matrix, labels: Labels) -> float:
-    count = int(labels.max()) + 1
-    weight = float(graph.sum())
-    degree = np.asarray(graph.sum(axis=1)).ravel()
-    edges = graph.tocoo()
-    inside = float(edges.data[labels[edges.row] == labels[edges.col]].sum()) / weight
-    expected = float((np.bincount(labels, degree, count) ** 2).sum()) / weight**2
-    return inside - _EXPECTED * expected
+class _Score:
+    """The score of groupings of a large set: what is the same for all of them is computed once."""
+
+    def __init__(self, x: Vectors, graph: sparse.csr_matrix) -> None:
+        edges = graph.tocoo()
+        self._x = x
+        self._rows, self._columns = edges.row, edges.col
+        self._part = edges.data / max(float(edges.data.sum()), 1e-12)
+        self._degree = np.bincount(edges.row, self._part, len(x))
+
+    def __call__(self, labels: Labels) -> float:
+        silhouette = _centre_silhouette(self._x, labels) if labels.max() > 0 else 0.0
+        inside = float(self._part @ (labels[self._rows] == labels[self._columns]))
+        expected = float((np.bincount(labels, self._degree) ** 2).sum())
+        return round(silhouette + _MODULARITY * (inside - _EXPECTED * expected), 6)
 
 
 def _centre_silhouette(x: Vectors, labels: Labels) -> float:

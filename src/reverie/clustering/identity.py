@@ -124,21 +124,19 @@ def _changes(
     born = [ids[i] for i in range(len(ids)) if i not in kept]
     stayed = set(kept.values())
     gone = [p.id for j, p in enumerate(previous) if j not in stayed]
-    merged, split = [], []
-    for i in range(len(ids)):
-        sources = [
-            previous[j].id for j in range(len(previous)) if sizes_old[j] and overlap[i, j] / sizes_old[j] > 0.5
-            and overlap[i, j] >= 2
-        ]  # fmt: skip
-        if len(sources) > 1:
-            merged.append(Merge(into=ids[i], themes=sources))
-    for j, p in enumerate(previous):
-        targets = [
-            ids[i] for i in range(len(ids)) if sizes_old[j] and overlap[i, j] / sizes_old[j] >= _SHARE
-            and overlap[i, j] >= 2 and overlap[i, j] / sizes_new[i] > 0.5
-        ]  # fmt: skip
-        if len(targets) > 1:
-            split.append(Split(theme=p.id, into=targets))
+    shared = overlap >= 2
+    # Of each earlier theme the part that went to each group, and of each group the part that came from it.
+    went = overlap / np.maximum(sizes_old[None, :], 1.0)
+    came = overlap / np.maximum(sizes_new[:, None], 1.0)
+    sources, targets = shared & (went > 0.5), shared & (went >= _SHARE) & (came > 0.5)
+    merged = [
+        Merge(into=ids[i], themes=[previous[j].id for j in np.flatnonzero(sources[i]).tolist()])
+        for i in np.flatnonzero(sources.sum(axis=1) > 1).tolist()
+    ]
+    split = [
+        Split(theme=previous[j].id, into=[ids[i] for i in np.flatnonzero(targets[:, j]).tolist()])
+        for j in np.flatnonzero(targets.sum(axis=0) > 1).tolist()
+    ]
     return ThemeChanges(born=born, gone=gone, merged=merged, split=split)
 
 
