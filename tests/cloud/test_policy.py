@@ -7,6 +7,7 @@ import hashlib
 import sys
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import orjson
@@ -109,12 +110,24 @@ sys.addaudithook(_watch_sockets)
 class Bench:
     """One worker process's runtime in this process, and tasks for it."""
 
-    def __init__(self, database_url: str, cloud: FakeCloud, embedder: str = "hash") -> None:
+    def __init__(
+        self,
+        database_url: str,
+        cloud: FakeCloud,
+        embedder: str = "hash",
+        *,
+        tenant: str | None = None,
+        redis_url: str | None = None,
+    ) -> None:
         self.url, self.cloud = database_url, cloud
-        self.tenant = f"t-{uuid.uuid4().hex[:8]}"
+        self.tenant = tenant or f"t-{uuid.uuid4().hex[:8]}"
+        #: By task, the hash under which the gateway would look for its answer.
+        self.asked: dict[str, bytes] = {}
         self.runtime = Runtime(
             Settings(
-                server=ServerSettings(database_url=SecretStr(database_url), redis_url=None),
+                server=ServerSettings(
+                    database_url=SecretStr(database_url), redis_url=SecretStr(redis_url) if redis_url else None
+                ),
                 embedding=EmbeddingSettings(embedder=embedder),
                 cloud=CloudSettings(provider="openai"),
             ),
@@ -124,10 +137,18 @@ class Bench:
     def allow(self, **policy: Any) -> None:
         PolicyStore(self.url).put(TenantPolicy(self.tenant, **{"allowed": True, **policy}))
 
-    def run(self, wish: dict[str, Any] | None, *, texts: int = 30, operation: str = "cluster") -> dict[str, Any]:
+    def run(
+        self,
+        wish: dict[str, Any] | None,
+        *,
+        texts: int = 30,
+        operation: str = "cluster",
+        user_id: str = "u",
+        deadline: float | None = None,
+    ) -> dict[str, Any]:
         """Accept a task (whatever the gateway would have said), run it, and return its row with ``result``."""
         body: dict[str, Any] = {
-            "user_id": "u",
+            "user_id": user_id,
             "memories": [f"memory {i} on {'rowing' if i % 2 else 'bread'}" for i in range(texts)],
         }
         if wish is not None:
@@ -138,7 +159,7 @@ class Bench:
         new = NewTask(
             id=f"tsk_{uuid.uuid4().hex}",
             tenant=self.tenant,
-            user_id="u",
+            user_id=user_id,
             operation=operation,
             lane="cloud",
             queue=queue_for(operation, "cloud"),
@@ -146,7 +167,9 @@ class Bench:
             items=texts,
             chars=len(raw),
             body=Codec().encode(raw),
+            deadline=deadline,
         )
+        self.asked[new.id] = new.content_hash
 
         async def accept() -> None:
             store = GatewayStore(self.url)
@@ -155,10 +178,11 @@ class Bench:
             await store.close()
 
         asyncio.run(accept())
-        assert run_next(self.runtime, new.queue) == new.id
+        ran = run_next(self.runtime, new.queue)
+        assert ran is not None
         with psycopg.connect(self.url, row_factory=dict_row) as connection:
             row = connection.execute(
-                "SELECT t.*, r.body FROM tasks t LEFT JOIN results r ON r.task_id = t.id WHERE id = %s", (new.id,)
+                "SELECT t.*, r.body FROM tasks t LEFT JOIN results r ON r.task_id = t.id WHERE id = %s", (ran,)
             ).fetchone()
         assert row is not None
         row["result"] = orjson.loads(Codec().decode(row["body"])) if row["body"] else None
@@ -244,7 +268,13 @@ def test_the_guard_sees_a_socket_that_is_opened(bench: Bench) -> None:
 
 def test_a_provider_that_fails_mid_task_is_replaced_by_embedding_everything_again(bench: Bench) -> None:
     bench.allow()
-    bench.cloud.on_request = lambda count: bench.cloud.stop() if count == 5 else None
+
+    def killed(count: int) -> None:
+        if count >= 5:  # what else has arrived by then must find it dead too
+            bench.cloud.always = Fault(dropped=True)
+            bench.cloud.stop()
+
+    bench.cloud.on_request = killed
     row = bench.run({"allowed": True}, texts=1200)
     assert row["status"] == "succeeded"
     assert row["result"]["model"]["provider"] == "hash"
@@ -304,3 +334,81 @@ def test_a_service_that_embeds_in_the_cloud_respects_a_tenant_that_says_no(
     assert row["error"]["status"] == 403
     assert not cloud.seen
     own.runtime.close()
+
+
+def test_what_stood_in_is_no_answer_to_the_next_request(bench: Bench) -> None:
+    bench.allow()
+    bench.cloud.always = Fault(status=500)
+    stood_in = bench.run({"allowed": True})
+    assert stood_in["result"]["stats"]["cloud"]["fallback"] == "local"
+    bench.cloud.always = Fault()
+    done = bench.run({"allowed": True})
+
+    async def cached(content: bytes) -> str | None:
+        store = GatewayStore(bench.url)
+        await store.open()
+        found = await store.cached(bench.tenant, content)
+        await store.close()
+        return found[0].id if found else None
+
+    assert asyncio.run(cached(bench.asked[done["id"]])) == done["id"]
+    assert asyncio.run(cached(bench.asked[stood_in["id"]])) is None, "the provider is to be asked again"
+
+
+def test_a_silent_provider_is_replaced_within_the_tasks_deadline(bench: Bench) -> None:
+    bench.allow()
+    bench.cloud.always = Fault(endless=b" ", pause=0.05)
+    row = bench.run({"allowed": True}, deadline=12.0)
+    assert row["status"] == "succeeded"
+    assert row["result"]["stats"]["cloud"]["fallback"] == "local"
+    assert row["finished_at"] < row["deadline_at"]
+
+
+def test_the_ceiling_of_a_day_holds_for_workers_at_the_same_time(
+    bench: Bench, database_url: str, cloud: FakeCloud
+) -> None:
+    cloud.dimensions = 64
+    bench.allow(max_usd_day=1.0)  # a task is held to cost 0.3 and then costs 0.12
+    workers = [Bench(database_url, cloud, tenant=bench.tenant) for _ in range(6)]
+    cloud.delay = 0.2
+    with ThreadPoolExecutor(len(workers)) as pool:
+        wish = {"allowed": True, "fallback": False}
+        rows = list(pool.map(lambda n: workers[n].run(wish, user_id=f"u{n}"), range(len(workers))))
+    for worker in workers:
+        worker.runtime.close()
+    done = [row for row in rows if row["status"] == "succeeded"]
+    assert 1 <= len(done) < len(rows)
+    assert all(row["error"]["type"].endswith("/cloud-budget") for row in rows if row not in done)
+    assert bench.spent()[0] == pytest.approx(sum(row["usd"] for row in rows))
+    assert bench.spent()[0] <= 1.0
+
+
+def test_vectors_are_shared_by_neither_tenants_nor_users_nor_providers(
+    bench: Bench, database_url: str, redis_url: str, cloud: FakeCloud
+) -> None:
+    """The same texts, one tenant in the cloud and one local, with one Redis and one PostgreSQL behind both."""
+    mine = Bench(database_url, cloud, redis_url=redis_url)
+    theirs = Bench(database_url, cloud, redis_url=redis_url)
+    mine.allow()
+    wish = {"allowed": True}
+    first = mine.run(wish)
+    assert first["result"]["stats"]["texts_embedded"] == 30
+    refused = theirs.run(wish)  # no policy: local
+    assert refused["result"]["model"]["provider"] == "hash"
+    assert refused["result"]["stats"]["texts_from_cache"] == 0
+    asked = len(cloud.seen)
+    theirs.allow()
+    assert theirs.run(wish)["result"]["stats"]["texts_from_cache"] == 0, "another tenant's vectors are not theirs"
+    assert len(cloud.seen) > asked
+    assert mine.run(wish, user_id="another")["result"]["stats"]["texts_from_cache"] == 0
+    assert mine.run(None)["result"]["stats"]["texts_from_cache"] == 0, "nor do two models share one"
+    assert mine.run(wish)["result"]["stats"]["texts_from_cache"] == 30
+    for one in (mine, theirs):
+        one.runtime.close()
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute(
+            "SELECT tenant, user_id, model, count(*) FROM vectors WHERE tenant = ANY(%s) GROUP BY 1, 2, 3",
+            ([mine.tenant, theirs.tenant],),
+        ).fetchall()
+    assert len(rows) == 5
+    assert {count for *_, count in rows} == {30}

@@ -132,7 +132,8 @@ class WorkerStore:
         erasure came first; then nothing was written.
         """
 
-        parameters = {"provider": None, "vector_model": None, **cost, "id": task.id, "token": task.token, "lane": lane}
+        known = {"provider": None, "vector_model": None, "stand_in": False, **cost}
+        parameters = {**known, "id": task.id, "token": task.token, "lane": lane}
 
         def work(connection: _Connection) -> TaskRow:
             with connection.transaction():

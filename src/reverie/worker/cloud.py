@@ -82,6 +82,7 @@ def vectorize(
             raise
         log.warning("task %s: %s; everything is embedded locally", task.id, error.message)
         reason = error.message
+    runtime.bill.stand_in = True
     done = _with(runtime, task, runtime.local_embedder(), sets, on_progress)
     done.note = {"provider": choice.provider, "fallback": "local", "reason": reason}
     return done

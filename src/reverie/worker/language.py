@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from pydantic import AliasChoices, Field, SecretStr
@@ -15,8 +16,9 @@ from reverie.contracts import CloudPolicy
 from reverie.embedding.base import OnProgress, silent
 from reverie.embedding.providers import Budget, BudgetExceeded, Retrier, breaker_for, tuning_from
 from reverie.embedding.providers.calls import CallFailed, http_failure, quieten, unexpected
+from reverie.embedding.providers.guard import until_done
 from reverie.embedding.providers.prices import load_prices
-from reverie.errors import MissingExtra
+from reverie.errors import MissingExtra, ProviderError
 from reverie.settings import CloudSettings
 from reverie.store import TaskRow
 from reverie.worker.cloud import budget_for, choice_for, metered
@@ -104,6 +106,7 @@ class AzureLanguage:
             retry_connect=0,
             retry_read=0,
             logging_enable=False,
+            permit_redirects=False,
         )
 
     @property
@@ -131,7 +134,6 @@ class AzureLanguage:
     ) -> list[Insight]:
         stop = threading.Event()
         for start in range(0, len(texts), _BATCH):
-            on_progress("emotion", start, len(texts))
             batch = list(texts[start : start + _BATCH])
             documents = [
                 {"id": str(i), "text": text[:_LONGEST], "language": languages[start + i] or "en"}
@@ -139,16 +141,26 @@ class AzureLanguage:
             ]
             usd = self.price(batch) or 0.0
             try:
-                found = [self._ask(ask, documents, usd / _FEATURES, stop) for ask in self._asks()]
+                found = until_done(
+                    partial(self._ask_all, documents, usd / _FEATURES, stop),
+                    partial(on_progress, "emotion", start, len(texts)),
+                    until=self._budget.until,
+                    late=ProviderError(f"{NAME} did not answer before the task's deadline."),
+                )
             except CallFailed as failure:
                 raise self._retrier.final(failure) from None
+            except BaseException:  # nobody waits for it any more
+                stop.set()
+                raise
             for i in range(len(batch)):
                 out.append(_insight(languages[start + i], *(answers.get(str(i)) for answers in found)))
         on_progress("emotion", len(texts), len(texts))
         return out
 
-    def _asks(self) -> tuple[Any, Any, Any]:
-        return self._client.analyze_sentiment, self._client.recognize_entities, self._client.extract_key_phrases
+    def _ask_all(self, documents: list[dict[str, str]], usd: float, stop: threading.Event) -> list[dict[str, Any]]:
+        client = self._client
+        features = (client.analyze_sentiment, client.recognize_entities, client.extract_key_phrases)
+        return [self._ask(feature, documents, usd, stop) for feature in features]
 
     def _ask(self, ask: Any, documents: list[dict[str, str]], usd: float, stop: threading.Event) -> dict[str, Any]:
         """One feature of one batch: ``{id: answer}`` of the documents that were read."""

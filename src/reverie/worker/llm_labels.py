@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import logging
 import unicodedata
-import urllib.request
 from collections.abc import Callable, Sequence
+from http.client import HTTPException
 from typing import Any
 
 from reverie.clustering.labels import Label
+from reverie.embedding.providers.calls import CallFailed
 from reverie.settings import LabelSettings
+from reverie.worker.http import post
 
 __all__ = ["ChatLabeler", "labeler_from"]
 
@@ -58,7 +60,7 @@ class ChatLabeler:
             try:
                 answer = self._ask(self._body(part, names[start : start + _BATCH]))
                 titles += _titles(answer, len(part))
-            except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+            except (OSError, ValueError, LookupError, TypeError, RecursionError, HTTPException, CallFailed) as error:
                 log.warning("the label endpoint failed, keyword labels stay: %s", type(error).__name__)
                 # A dead endpoint must not cost its timeout once more for every batch.
                 return titles + [None] * (len(groups) - len(titles))
@@ -82,9 +84,8 @@ class ChatLabeler:
         headers = {"Content-Type": "application/json"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
-        request = urllib.request.Request(self._url, json.dumps(body).encode(), headers, method="POST")
-        with urllib.request.urlopen(request, timeout=self._timeout) as response:
-            answer = json.loads(response.read(1_000_000))
+        raw = post(self._url, json.dumps(body).encode(), headers, timeout=self._timeout, most=1_000_000)
+        answer = json.loads(raw)
         return str(answer["choices"][0]["message"]["content"])
 
 

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import base64
+import io
 import logging
 import threading
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import orjson
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from zstandard import ZstdError
 
-from reverie.contracts import CLOUD_PROVIDERS, CloudPolicy, Lane
+from reverie.clustering import load_states
+from reverie.contracts import (
+    CLOUD_PROVIDERS,
+    AnalyzeResult,
+    CloudPolicy,
+    ClusterResult,
+    EmbedResult,
+    Lane,
+    Operation,
+    RecallResult,
+)
 from reverie.embedding.base import OnProgress
 from reverie.embedding.providers import Retrier, breaker_for, tuning_from
 from reverie.embedding.providers.calls import CallFailed, http_failure, unexpected
+from reverie.embedding.providers.guard import until_done
 from reverie.embedding.providers.retrier import BudgetExceeded
 from reverie.errors import InvalidInput, MissingExtra, ProviderError, UnsupportedModel
-from reverie.store import CloudChoice, TaskRow
+from reverie.store import CloudChoice, Codec, TaskRow
 from reverie.worker.cloud import budget_for, choice_for, metered
+from reverie.worker.http import post
 from reverie.worker.operations import OPERATIONS, Outcome
 from reverie.worker.runtime import Runtime
 
@@ -32,7 +45,12 @@ __all__ = ["REMOTE", "RemoteSettings", "remote_choice", "run_remote"]
 log = logging.getLogger(__name__)
 
 REMOTE = tuple(name for name in CLOUD_PROVIDERS if name.endswith("-endpoint"))
-_POLL = 0.2
+_RESULTS: dict[str, type[BaseModel]] = {
+    Operation.CLUSTER: ClusterResult,
+    Operation.ANALYZE: AnalyzeResult,
+    Operation.RECALL: RecallResult,
+    Operation.EMBED: EmbedResult,
+}
 _MOST_BYTES = 256 * 2**20
 
 
@@ -79,6 +97,7 @@ def run_remote(
             raise
         log.warning("task %s: %s; it runs here", task.id, error.message)
         reason = error.message
+    runtime.bill.stand_in = True
     outcome = OPERATIONS[task.operation](runtime, task, orjson.dumps(request), on_progress)
     note = {"provider": choice.provider, "fallback": "local", "reason": reason}
     return Outcome(_noted(outcome.body, note), outcome.cost, outcome.themes)
@@ -119,34 +138,22 @@ def _run(
             budget.settle(expected, (rate or 0.0) * (time.monotonic() - began), 0)
 
     with metered(runtime, task, choice, choice.provider, budget, expected):
-        future: Future[bytes] = Future()
-        threading.Thread(target=_into, args=(future, lambda: retrier.run(call, budget, stop)), daemon=True).start()
-        on_progress("embedding", 0, 1)
         try:
-            while True:
-                try:
-                    raw = future.result(timeout=_POLL)
-                    break
-                except TimeoutError:
-                    on_progress("embedding", 0, 1)
-                    if budget.until is not None and time.monotonic() > budget.until + 1:
-                        raise ProviderError(f"{choice.provider} did not answer before the task's deadline.") from None
-                except CallFailed as failure:
-                    raise retrier.final(failure) from None
+            raw = until_done(
+                lambda: retrier.run(call, budget, stop),
+                lambda: on_progress("embedding", 0, 1),
+                until=budget.until,
+                late=ProviderError(f"{choice.provider} did not answer before the task's deadline."),
+            )
+        except CallFailed as failure:
+            raise retrier.final(failure) from None
         finally:
             stop.set()
-    outcome = _outcome(choice.provider, raw)
+    outcome = _outcome(choice.provider, task.operation, raw)
     if outcome.themes is not None:  # encrypted at rest with this service's key, which an endpoint never has
         model, states_body, count = outcome.themes
         outcome.themes = (model, runtime.codec.seal(states_body), count)
     return outcome
-
-
-def _into(future: Future[bytes], work: Callable[[], bytes]) -> None:
-    try:
-        future.set_result(work())
-    except BaseException as error:
-        future.set_exception(error)
 
 
 def _dated(task: TaskRow, request: dict[str, Any]) -> dict[str, Any]:
@@ -156,7 +163,8 @@ def _dated(task: TaskRow, request: dict[str, Any]) -> dict[str, Any]:
     return request
 
 
-def _outcome(provider: str, raw: bytes) -> Outcome:
+def _outcome(provider: str, operation: str, raw: bytes) -> Outcome:
+    """The endpoint's answer, which is stored only if it is what a worker of our own could have said."""
     try:
         answer = orjson.loads(raw)
         if "predictions" in answer:
@@ -169,12 +177,15 @@ def _outcome(provider: str, raw: bytes) -> Outcome:
         result = answer["result"]
         model = answer["vector_model"]
         states = base64.b64decode(answer["states"]) if answer.get("states") else None
-        if not isinstance(result, dict) or not isinstance(model, str) or len(bytes.fromhex(model)) != 8:
-            raise ValueError("not a result")
+        if len(bytes.fromhex(model)) != 8:
+            raise ValueError("not a model's key")
+        body = _RESULTS[operation].model_validate(result).model_dump_json().encode()
+        if states is not None:
+            load_states(Codec().decode(states))
         cost = {"tokens": int(answer["cost"]["tokens"]), "cached_tokens": 0, "vector_model": model}
         themes = (model, states, int(answer["states_count"])) if states else None
-        return Outcome(_noted(orjson.dumps(result), {"provider": provider}), cost, themes)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        return Outcome(_noted(body, {"provider": provider}), cost, themes)
+    except (ZstdError, RecursionError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise ProviderError(f"{provider} gave an answer that cannot be read ({type(error).__name__}).") from None
 
 
@@ -206,25 +217,28 @@ def _sagemaker(settings: RemoteSettings) -> Invoke:
     if settings.sagemaker_endpoint is None:
         raise UnsupportedModel("sagemaker-endpoint is not configured: set REVERIE_REMOTE_SAGEMAKER_ENDPOINT")
     try:
+        from botocore.response import StreamingBody
+
         from reverie.embedding.providers import aws
 
-        client = aws.client("sagemaker-runtime", settings.sagemaker_region, settings.sagemaker_url)
+        region, url = settings.sagemaker_region, settings.sagemaker_url
+        client = aws.client("sagemaker-runtime", region, url, timeout=settings.timeout)
     except ModuleNotFoundError as error:
         raise MissingExtra("aws", what="sagemaker-endpoint") from error
 
-    def invoke(body: bytes, timeout: float) -> bytes:
+    def ask(body: bytes) -> dict[str, Any]:
         try:
-            answer = client.invoke_endpoint(
+            answer: dict[str, Any] = client.invoke_endpoint(
                 EndpointName=settings.sagemaker_endpoint, ContentType="application/json", Body=body
             )
-            return bytes(answer["Body"].read())
-        except Exception as error:  # boto3 makes its classes at run time, and the stream raises urllib3's
-            original = getattr(error, "response", {}).get("OriginalMessage")
-            if original and '"status"' in original:
-                return str(original).encode()  # the container's own problem document
-            raise aws.failure(error, timeout) from None
+            return answer
+        except client.exceptions.ModelError as error:
+            original = str(error.response.get("OriginalMessage", "")).encode()
+            if b'"status"' not in original:
+                raise
+            return {"Body": StreamingBody(io.BytesIO(original), len(original))}  # the container's own problem document
 
-    return invoke
+    return lambda body, timeout: aws.invoke(partial(ask, body), timeout)[0]
 
 
 def _http(url: str, token: Callable[[], str]) -> Invoke:
@@ -233,14 +247,10 @@ def _http(url: str, token: Callable[[], str]) -> Invoke:
         try:
             if bearer := token():
                 headers["Authorization"] = f"Bearer {bearer}"
-            request = urllib.request.Request(url, body, headers, method="POST")
-            with urllib.request.urlopen(request, timeout=timeout) as response:
-                raw: bytes = response.read(_MOST_BYTES)
-                if (length := response.headers.get("content-length")) and len(raw) < int(length):
-                    raise CallFailed("outage", "an answer that broke off")
-                return raw
+            return post(url, body, headers, timeout=timeout, most=_MOST_BYTES)
         except urllib.error.HTTPError as error:
-            raw = error.read(1_000_000)
+            with error:
+                raw = error.read(1_000_000)
             if error.code == 422 and b'"error"' in raw:
                 return raw  # the container's own problem document
             raise http_failure(error.code, dict(error.headers), raw.decode("utf-8", "replace")) from None

@@ -83,6 +83,7 @@ def _work(runtime: Runtime, row: TaskRow, attempt: Attempt) -> Outcome:
 def _finish(runtime: Runtime, row: TaskRow, outcome: Outcome, compute_ms: float) -> None:
     cost = {"tokens": 0, "cached_tokens": 0, **outcome.cost, "compute_ms": compute_ms}
     cost |= {"usd": runtime.bill.usd, "provider": runtime.bill.provider}
+    cost["stand_in"] = runtime.bill.stand_in
     try:
         done = runtime.store.finish(
             row, runtime.codec.encode(outcome.body), cost=cost, lane=row.lane, themes=outcome.themes

@@ -29,6 +29,8 @@ class Bill:
     provider: str | None = None
     tokens: int = 0
     usd: float = 0.0
+    #: Whether the local model stood in for a provider: the result is kept, but is no answer to the next such request.
+    stand_in: bool = False
 
 
 class Runtime:

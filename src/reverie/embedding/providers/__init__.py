@@ -126,10 +126,10 @@ def create_provider(name: str, model: str | None = None, settings: BaseSettings 
     if model == _LOCAL_DEFAULT:
         model = None
     service = getattr(importlib.import_module(f"reverie.embedding.providers.{module}"), adapter)(settings, model)
-    price = load_prices(cloud.prices).usd_per_million(name, service.name)
-    own = getattr(settings, "usd_per_million", None)
-    if service.revision or price is None:  # not the provider's own address: its list price does not hold
-        price = own
+    price = getattr(settings, "usd_per_million", None)
+    elsewhere = name == "openai" and service.revision  # OpenAI's list price holds at OpenAI's address alone
+    if price is None and (cloud.prices is not None or not elsewhere):
+        price = load_prices(cloud.prices).usd_per_million(name, service.name)
     breaker = breaker_for(name, service.revision or service.name, cloud)
     return ProviderEmbedder(service, tuning_from(cloud), breaker=breaker, usd_per_million=price)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from reverie.embedding.providers.calls import quieten
 from reverie.embedding.providers.openai import _DIMENSIONS, LIMITS, OpenAIService
 from reverie.embedding.providers.settings import AzureSettings
 from reverie.errors import InvalidInput
@@ -25,7 +24,6 @@ class AzureService(OpenAIService):
 
         if settings.endpoint is None:
             raise InvalidInput("Azure OpenAI needs REVERIE_AZURE_ENDPOINT, as https://NAME.openai.azure.com")
-        quieten("openai", "httpx", "httpcore", "httpx2", "httpcore2", "azure")
         self.name = model or settings.model
         self.revision = ""
         self._asked = settings.dimensions
@@ -40,6 +38,7 @@ class AzureService(OpenAIService):
             azure_deployment=settings.deployment or self.name,
             api_version=settings.api_version,
             max_retries=0,
+            http_client=self._http(),
             **credentials,
         )
 

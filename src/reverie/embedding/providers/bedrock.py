@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,16 +51,9 @@ class BedrockService:
             body = {"inputText": texts[0]}
             if self._asked is not None:
                 body |= {"dimensions": self._asked, "normalize": True}
-        try:
-            answer = self._client.invoke_model(
-                modelId=self.name,
-                contentType="application/json",
-                accept="application/json",
-                body=json.dumps(body, ensure_ascii=False).encode(),
-            )
-            raw = answer["body"].read()
-        except Exception as error:  # boto3 makes its classes at run time, and the stream raises urllib3's
-            raise aws.failure(error, timeout) from None
+        raw_body = json.dumps(body, ensure_ascii=False).encode()
+        ask = partial(self._client.invoke_model, modelId=self.name, body=raw_body)
+        raw, answer = aws.invoke(partial(ask, contentType="application/json", accept="application/json"), timeout)
         try:
             parsed = orjson.loads(raw)
             if not self._cohere:
@@ -70,7 +64,7 @@ class BedrockService:
             counted = answer["ResponseMetadata"]["HTTPHeaders"].get("x-amzn-bedrock-input-token-count")
             return Answer(np.asarray(rows, dtype=np.float32), int(counted) if counted else None)
         except (ValueError, KeyError, TypeError) as error:
-            raise CallFailed("outage", f"an answer that cannot be read ({type(error).__name__})") from None
+            raise CallFailed("outage", f"an answer that cannot be read ({type(error).__name__})", paid=True) from None
 
     def close(self) -> None:
         """Close the connections."""

@@ -37,13 +37,15 @@ class CallFailed(Exception):
     less at once. ``auth`` and ``refused``: trying again is of no use.
     """
 
-    def __init__(self, kind: FailureKind, what: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, kind: FailureKind, what: str, *, retry_after: float | None = None, paid: bool = False) -> None:
         super().__init__(what)
         self.kind = kind
         #: A short description without credentials and without a word of the texts.
         self.what = what
         #: Seconds the provider asked to wait.
         self.retry_after = retry_after
+        #: Whether the provider did its work, and so charges for it: it answered, but not with what was asked for.
+        self.paid = paid
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Answer:
     vectors: NDArray[np.float32]
     #: Tokens charged; None when the provider does not say.
     tokens: int | None = None
+    #: Texts that the provider cut itself, where it says so.
+    truncated: int = 0
 
 
 class Service(Protocol):
@@ -88,8 +92,14 @@ class Service(Protocol):
 
 
 def estimate_tokens(text: str) -> int:
-    """An upper estimate without a tokenizer: 3 bytes a token (English averages 4 to 5, CJK about 3)."""
-    return len(text.encode("utf-8", "surrogatepass")) // 3 + 1
+    """An upper estimate without a tokenizer.
+
+    A token is 4 to 5 letters of English and 1 character of CJK on average; 3 bytes, or 2 outside ASCII, leave room.
+    Short words are a token each. Random letters can have more.
+    """
+    if text.isascii():
+        return max(len(text) // 3, text.count(" ")) + 1
+    return len(text.encode("utf-8", "surrogatepass")) // 2 + 1
 
 
 _TOO_LONG = re.compile(
@@ -97,7 +107,8 @@ _TOO_LONG = re.compile(
     r"|batch size|exceeds? the (limit|maximum)|less than \d+ tokens|limit.*exceeded",
     re.IGNORECASE,
 )
-_CODE = re.compile(r"""["'](?:code|type|status|__type)["']\s*:\s*["']([A-Za-z][\w.-]{1,60})["']""")
+# Letters alone: whatever an answer quotes in place of a code, keys have digits.
+_CODE = re.compile(r"""["'](?:code|type|status|__type)["']\s*:\s*["']([A-Za-z][A-Za-z_.-]{1,60})["']""")
 _NO_QUOTA = ("insufficient_quota", "billing_hard_limit_reached")
 
 
@@ -105,6 +116,8 @@ def http_failure(status: int, headers: Mapping[str, str], body: str) -> CallFail
     """What an error status means. Of the body only an error code is kept: its message may quote a text or a key."""
     codes = _CODE.findall(body[:4000])
     what = f"HTTP {status}" + (f" ({codes[-1]})" if codes else "")
+    if 300 <= status < 400:
+        return CallFailed("refused", f"HTTP {status}, and redirects are not followed")
     if status == 429:
         if any(code in _NO_QUOTA for code in codes):
             return CallFailed("refused", what)
@@ -153,6 +166,7 @@ def unexpected(error: Exception, timeout: float) -> CallFailed:
         return CallFailed("outage", f"no answer within {timeout:.1f} s")
     if "Credential" in name or "Auth" in name or "Refresh" in name or "Token" in name:
         return CallFailed("auth", name)
-    if "Validation" in name or (isinstance(error, ValueError | KeyError | TypeError) and "JSON" not in name):
-        return CallFailed("outage", f"an answer that cannot be read ({name})")
+    broken = ValueError | KeyError | TypeError | AttributeError | IndexError | RecursionError
+    if "Validation" in name or "JSON" in name or isinstance(error, broken):
+        return CallFailed("outage", f"an answer that cannot be read ({name})", paid=True)
     return CallFailed("outage", f"connection failed ({name})")

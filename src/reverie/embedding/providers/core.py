@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from reverie.embedding.base import Embeddings, EmbedKind, ModelSpec, OnProgress, silent
 from reverie.embedding.models import shortens
 from reverie.embedding.providers.breaker import Breaker
-from reverie.embedding.providers.calls import Answer, CallFailed, Limits, Service, estimate_tokens
+from reverie.embedding.providers.calls import Answer, CallFailed, Limits, Service, estimate_tokens, unexpected
 from reverie.embedding.providers.retrier import Budget, BudgetExceeded, Retrier, Tuning
 from reverie.errors import ProviderError
 
@@ -29,6 +29,9 @@ _POLL = 0.2
 
 PROBE = "dimension"
 """Embedded once where only an answer tells the vectors' length; no text of a user's."""
+
+_MOST_DIMENSIONS = 16_384
+"""More than any model has; a server that answers so much is broken, and must not take a worker's memory."""
 
 _SHORTEST_CUT = 256
 """Characters below which a refused text is no longer taken for too long."""
@@ -77,9 +80,12 @@ class ProviderEmbedder:
         #: US dollars for a million tokens; None when no price is known.
         self.usd_per_million = usd_per_million
         self._budget = budget
-        self._pool = ThreadPoolExecutor(self._tuning.concurrency, thread_name_prefix=f"embed-{service.provider}")
+        self._pool = self._new_pool()
         self._probe_lock = threading.Lock()
         self._dimensions = service.dimensions
+
+    def _new_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._tuning.concurrency, thread_name_prefix=f"embed-{self.provider}")
 
     @property
     def provider(self) -> str:
@@ -126,8 +132,9 @@ class ProviderEmbedder:
     def _spec(self, budget: Budget | None) -> ModelSpec:
         with self._probe_lock:
             if self._dimensions is None:
-                part = self._request([PROBE], [0], "document", budget or Budget(), threading.Event())
-                self._dimensions = int(part.vectors.shape[1])
+                for part in self._parts([PROBE], [[0]], "document", budget or Budget(), lambda: None):
+                    self._dimensions = int(part.vectors.shape[1])
+        assert self._dimensions is not None
         return ModelSpec(
             name=self._service.name,
             revision=self._service.revision,
@@ -139,40 +146,57 @@ class ProviderEmbedder:
 
     def _embed(self, texts: Sequence[str], kind: EmbedKind, on_progress: OnProgress, budget: Budget) -> Embeddings:
         total = len(texts)
-        on_progress("embedding", 0, total)
+        done = tokens = cut = 0
+        usd = 0.0
+
+        def look() -> None:
+            on_progress("embedding", done, total)
+
+        look()
         out = np.zeros((total, self._spec(budget).dimensions), dtype=np.float32)
-        stop = threading.Event()
         batches = list(plan(texts, self._service.limits, self._tuning.batch))
+        for part in self._parts(texts, batches, kind, budget, look):
+            out[part.indices] = part.vectors
+            done += len(part.indices)
+            tokens, usd, cut = tokens + part.tokens, usd + part.usd, cut + part.cut
+        look()
+        return Embeddings(vectors=out, tokens=tokens, truncated=cut, usd=usd)
+
+    def _parts(
+        self,
+        texts: Sequence[str],
+        batches: Sequence[list[int]],
+        kind: EmbedKind,
+        budget: Budget,
+        look: Callable[[], None],
+    ) -> Iterator[_Part]:
+        """Every batch as it is answered, in any order. ``look`` is called while waiting, and may raise to stop."""
+        stop = threading.Event()
         pending: set[Future[_Part]] = {
             self._pool.submit(self._request, [texts[i] for i in batch], batch, kind, budget, stop) for batch in batches
         }
-        done = tokens = cut = 0
-        usd = 0.0
         try:
             while pending:
                 ready, pending = wait(pending, timeout=_POLL, return_when=FIRST_COMPLETED)
                 for future in ready:
-                    part = future.result()
-                    out[part.indices] = part.vectors
-                    done += len(part.indices)
-                    tokens, usd, cut = tokens + part.tokens, usd + part.usd, cut + part.cut
-                on_progress("embedding", done, total)
+                    yield future.result()
+                look()
                 if pending and budget.until is not None and time.monotonic() > budget.until:
+                    # Threads that a silent provider holds must not keep the next task's calls from being made.
+                    held, self._pool = self._pool, self._new_pool()
+                    held.shutdown(wait=False)
                     raise ProviderError(f"{self.provider} did not answer before the task's deadline.")
-        except BaseException:
+        finally:
             stop.set()
             for future in pending:
                 future.cancel()
-            raise
-        return Embeddings(vectors=out, tokens=tokens, truncated=cut, usd=usd)
 
     def _request(
         self, texts: list[str], indices: list[int], kind: EmbedKind, budget: Budget, stop: threading.Event
     ) -> _Part:
         """One batch, in a thread of the pool: split where the provider finds it too large."""
         try:
-            vectors, tokens, usd = self._try(texts, kind, budget, stop)
-            return _Part(indices, vectors, tokens, usd, 0)
+            return _Part(indices, *self._try(texts, kind, budget, stop))
         except CallFailed as failure:
             if failure.kind != "too_long":
                 raise self._retrier.final(failure) from None
@@ -197,12 +221,12 @@ class ProviderEmbedder:
 
     def _try(
         self, texts: list[str], kind: EmbedKind, budget: Budget, stop: threading.Event
-    ) -> tuple[NDArray[np.float32], int, float]:
+    ) -> tuple[NDArray[np.float32], int, float, int]:
         return self._retrier.run(lambda timeout: self._call(texts, kind, timeout, budget), budget, stop)
 
     def _call(
         self, texts: list[str], kind: EmbedKind, timeout: float, budget: Budget
-    ) -> tuple[NDArray[np.float32], int, float]:
+    ) -> tuple[NDArray[np.float32], int, float, int]:
         """One call with its money."""
         estimated, held = self.estimate(texts)
         if budget.usd is not None and held is None:
@@ -211,29 +235,52 @@ class ProviderEmbedder:
                 "see REVERIE_CLOUD_PRICES."
             )
         budget.hold(held or 0.0)
-        usd, tokens = 0.0, 0
+        tokens = 0
         try:
-            answer = self._service.call(texts, kind, timeout)
-            tokens = estimated if answer.tokens is None else answer.tokens
-            usd = tokens * (self.usd_per_million or 0.0) / 1e6
+            answer = self._ask(texts, kind, timeout)
+            tokens = _credible(answer.tokens, texts, estimated)
+            vectors = self._checked(answer, len(texts))
+        except CallFailed as failure:
+            # What arrived and is of no use is charged for all the same, and the next try has to be paid for too.
+            tokens = tokens or (estimated if failure.paid else 0)
+            raise
         finally:
+            usd = tokens * (self.usd_per_million or 0.0) / 1e6
             budget.settle(held or 0.0, usd, tokens)
-        return self._checked(answer, len(texts)), tokens, usd
+        return vectors, tokens, usd, answer.truncated
+
+    def _ask(self, texts: list[str], kind: EmbedKind, timeout: float) -> Answer:
+        try:
+            return self._service.call(texts, kind, timeout)
+        except (CallFailed, MemoryError):
+            raise
+        except Exception as error:  # an answer that no adapter expected must not look like our own fault
+            raise unexpected(error, timeout) from None
 
     def _checked(self, answer: Answer, count: int) -> NDArray[np.float32]:
         """The vectors at unit length. An answer that is not what was asked for is never used."""
         vectors = answer.vectors
         if vectors.ndim != 2 or len(vectors) != count:
-            got = len(vectors) if vectors.ndim else 0
-            raise CallFailed("outage", f"an answer with {got} vectors for {count} texts")
-        if self._dimensions is not None and vectors.shape[1] != self._dimensions:
-            raise CallFailed(
-                "refused", f"vectors of {vectors.shape[1]} dimensions where {self._dimensions} were expected"
-            )
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+            got = f"{len(vectors)} vectors" if vectors.ndim == 2 else "no list of vectors"
+            raise CallFailed("outage", f"an answer with {got} for {count} texts", paid=True)
+        got = vectors.shape[1]
+        if got > _MOST_DIMENSIONS or (self._dimensions is not None and got != self._dimensions):
+            wanted = self._dimensions or f"at most {_MOST_DIMENSIONS}"
+            raise CallFailed("refused", f"vectors of {got} dimensions where {wanted} were expected", paid=True)
+        with np.errstate(over="ignore"):
+            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not np.isfinite(norms).all() or (norms < 1e-12).any():
-            raise CallFailed("outage", "an answer with vectors of no direction")
+            raise CallFailed("outage", "an answer with vectors of no direction", paid=True)
         return np.asarray(vectors / norms, dtype=np.float32)
+
+
+def _credible(told: object, texts: Sequence[str], estimated: int) -> int:
+    """Tokens as the provider tells them, where it can be true: no text has more of them than bytes, plus a frame."""
+    if isinstance(told, int) and not isinstance(told, bool) and told >= 0:
+        if told <= estimated:
+            return told
+        return min(told, sum(len(text.encode("utf-8", "surrogatepass")) + 8 for text in texts))
+    return estimated
 
 
 class _Bounded:

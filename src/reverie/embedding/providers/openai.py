@@ -12,6 +12,7 @@ import orjson
 
 from reverie.embedding.base import EmbedKind
 from reverie.embedding.providers.calls import Answer, CallFailed, Limits, http_failure, quieten
+from reverie.embedding.providers.guard import Guard, most_bytes
 from reverie.embedding.providers.settings import OpenAISettings
 
 __all__ = ["OFFICIAL", "OpenAIService", "parse_embeddings"]
@@ -42,14 +43,20 @@ class OpenAIService:
         self.dimensions = settings.dimensions or (_DIMENSIONS.get(self.name) if official else None)
         self._client = self._open(settings)
 
-    @staticmethod
-    def _open(settings: OpenAISettings) -> Any:
+    def _open(self, settings: OpenAISettings) -> Any:
         from openai import OpenAI
 
-        quieten("openai", "httpx", "httpcore", "httpx2", "httpcore2")
         # The client insists on some key; a server of one's own may ask for none.
         key = settings.api_key.get_secret_value() if settings.api_key else "none"
-        return OpenAI(api_key=key, base_url=settings.base_url, max_retries=0)
+        return OpenAI(api_key=key, base_url=settings.base_url, max_retries=0, http_client=self._http())
+
+    def _http(self) -> Any:
+        """The client's transport: texts go to the address that was set and nowhere it may point to."""
+        from openai import DefaultHttpxClient
+
+        quieten("openai", "httpx", "httpcore", "httpx2", "httpcore2", "azure")
+        self._guard = Guard()
+        return DefaultHttpxClient(follow_redirects=False, event_hooks={"response": [self._guard]})
 
     def call(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Answer:
         """One request. The answer is read as bytes: base64 float32 is half the size of numbers and parses faster."""
@@ -59,7 +66,8 @@ class OpenAIService:
         if self._asked is not None:
             wish["dimensions"] = self._asked
         try:
-            answer = self._client.embeddings.with_raw_response.create(**wish, timeout=timeout)
+            with self._guard.call(most_bytes(len(texts), self.dimensions), timeout):
+                answer = self._client.embeddings.with_raw_response.create(**wish, timeout=timeout)
             body = answer.http_response.content
         except openai.APIStatusError as error:
             raise http_failure(error.status_code, error.response.headers, error.response.text) from None
@@ -67,6 +75,8 @@ class OpenAIService:
             raise CallFailed("outage", f"no answer within {timeout:.1f} s") from None
         except (openai.APIConnectionError, openai.APIError, OSError) as error:
             cause = error.__cause__ or error
+            if isinstance(cause, CallFailed):
+                raise cause from None
             raise CallFailed("outage", f"connection failed ({type(cause).__name__})") from None
         return parse_embeddings(body, len(texts))
 
@@ -93,7 +103,7 @@ def parse_embeddings(body: bytes, count: int) -> Answer:
         tokens = (answer.get("usage") or {}).get("total_tokens")
         return Answer(np.stack(rows), tokens if isinstance(tokens, int) and tokens >= 0 else None)
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
-        raise CallFailed("outage", f"an answer that cannot be read ({type(error).__name__})") from None
+        raise CallFailed("outage", f"an answer that cannot be read ({type(error).__name__})", paid=True) from None
 
 
 def _vector(value: Any) -> Any:

@@ -154,13 +154,14 @@ class Retrier:
 
     def final(self, failure: CallFailed, tries: int = 1) -> ProviderError:
         """What a failure means to the task."""
-        name = f"{self.provider} {self.name}"
+        name = f"{self.provider} {self.name}".strip()
+        tried = "1 try" if tries == 1 else f"{tries} tries"
         if failure.kind == "auth":
             return ProviderError(f"{name} refused the credentials: {failure.what}.")
         if failure.kind == "busy":
-            return ProviderError(f"{name} limits the rate of calls: {failure.what}, {tries} tries.")
+            return ProviderError(f"{name} limits the rate of calls: {failure.what}, {tried}.")
         if failure.kind == "outage":
-            return ProviderError(f"{name} does not work at the moment: {failure.what}, {tries} tries.")
+            return ProviderError(f"{name} does not work at the moment: {failure.what}, {tried}.")
         return ProviderError(f"{name} refused the request: {failure.what}.")
 
     def _delay(self, tries: int, asked: float | None) -> float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,7 +31,10 @@ class SageMakerService:
             raise InvalidInput("SageMaker needs REVERIE_SAGEMAKER_ENDPOINT")
         self._endpoint = settings.endpoint
         self.name = model or settings.model or settings.endpoint
-        self.revision = ""
+        # A name says little of what an endpoint runs, and how it is asked and read decides the vectors too.
+        identity = (settings.endpoint, settings.region, settings.url, settings.request, settings.response)
+        text = "\x1f".join(str(part) for part in (*identity, settings.pooling))
+        self.revision = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
         try:
             self._template = json.loads(settings.request)
         except ValueError as error:
@@ -45,13 +50,8 @@ class SageMakerService:
     def call(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Answer:
         """One invocation."""
         body = json.dumps(fill(self._template, texts, kind), ensure_ascii=False).encode()
-        try:
-            answer = self._client.invoke_endpoint(
-                EndpointName=self._endpoint, ContentType="application/json", Accept="application/json", Body=body
-            )
-            raw = answer["Body"].read()
-        except Exception as error:  # boto3 makes its classes at run time, and the stream raises urllib3's
-            raise aws.failure(error, timeout) from None
+        ask = partial(self._client.invoke_endpoint, EndpointName=self._endpoint, Body=body)
+        raw, _ = aws.invoke(partial(ask, ContentType="application/json", Accept="application/json"), timeout)
         try:
             parsed = orjson.loads(raw)
             found = at(parsed, self._settings.response)
@@ -60,7 +60,7 @@ class SageMakerService:
             tokens = at(parsed, self._settings.tokens) if self._settings.tokens else None
             return Answer(vectors, sum(tokens) if isinstance(tokens, list) else tokens)
         except (ValueError, KeyError, IndexError, TypeError) as error:
-            raise CallFailed("outage", f"an answer that cannot be read ({type(error).__name__})") from None
+            raise CallFailed("outage", f"an answer that cannot be read ({type(error).__name__})", paid=True) from None
 
     def close(self) -> None:
         """Close the connections."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from reverie.embedding.base import EmbedKind
 from reverie.embedding.providers.calls import Answer, CallFailed, Limits, http_failure, quieten, unexpected
+from reverie.embedding.providers.guard import Guard, most_bytes
 from reverie.embedding.providers.settings import VertexSettings
 from reverie.settings import CloudSettings
 
@@ -41,7 +42,12 @@ class VertexService:
             self.limits = Limits(items=250, tokens=20_000, text_tokens=2048)
         timeout = CloudSettings().timeout  # type: ignore[call-arg]
         # Without retry options the client tries once.
-        options = types.HttpOptions(base_url=settings.url, timeout=int(timeout * 1000))
+        self._guard = Guard()
+        options = types.HttpOptions(
+            base_url=settings.url,
+            timeout=int(timeout * 1000),
+            client_args={"follow_redirects": False, "event_hooks": {"response": [self._guard]}},
+        )
         self._types = types
         if self._vertex:
             self._client = genai.Client(
@@ -64,9 +70,12 @@ class VertexService:
             wish["auto_truncate"] = True
         wish["http_options"] = self._types.HttpOptions(timeout=max(1, int(timeout * 1000)))
         try:
-            answer = self._client.models.embed_content(
-                model=self.name, contents=cast(Any, list(texts)), config=self._types.EmbedContentConfig(**wish)
-            )
+            with self._guard.call(most_bytes(len(texts), self.dimensions), timeout):
+                answer = self._client.models.embed_content(
+                    model=self.name, contents=cast(Any, list(texts)), config=self._types.EmbedContentConfig(**wish)
+                )
+        except CallFailed:
+            raise
         except errors.APIError as error:
             headers = getattr(error.response, "headers", None) or {}
             raise http_failure(int(error.code or 500), dict(headers), str(error.details)) from None
@@ -77,9 +86,10 @@ class VertexService:
             vectors = np.asarray([item.values for item in found], dtype=np.float32)
             counts = [item.statistics.token_count if item.statistics else None for item in found]
             known = [int(count) for count in counts if count is not None]
-            return Answer(vectors, sum(known) if len(known) == len(found) else None)
+            cut = sum(bool(item.statistics and item.statistics.truncated) for item in found)
+            return Answer(vectors, sum(known) if len(known) == len(found) else None, cut)
         except (ValueError, TypeError) as error:
-            raise CallFailed("outage", f"an answer that cannot be read ({type(error).__name__})") from None
+            raise CallFailed("outage", f"an answer that cannot be read ({type(error).__name__})", paid=True) from None
 
     def close(self) -> None:
         """Close the connections."""

@@ -37,19 +37,19 @@ Reader = Annotated[Key, Depends(_scope("read"))]
 Eraser = Annotated[Key, Depends(_scope("erase"))]
 Admin = Annotated[Key, Depends(_scope("admin"))]
 
-_WAIT = re.compile(r"^wait=(\d+(?:\.\d+)?)$")
+_WAIT = re.compile(r'^wait\s*=\s*"?(\d{1,9}(?:\.\d{1,9})?)"?$')
 _MOST_WAIT = 60.0
 
 
 def parse_prefer(request: Request) -> tuple[float | None, bool]:
-    """``(seconds to wait, respond-async asked)`` of the Prefer header (RFC 7240)."""
+    """``(seconds to wait, respond-async asked)`` of the Prefer headers (RFC 7240): of one name the first counts."""
     wait: float | None = None
     asynchronous = False
-    for part in request.headers.get("prefer", "").split(","):
-        part = part.strip().lower().replace('"', "")
-        if part == "respond-async":
+    for part in ",".join(request.headers.getlist("prefer")).split(","):
+        name = part.partition(";")[0].strip().lower()
+        if name == "respond-async":
             asynchronous = True
-        elif match := _WAIT.match(part):
+        elif wait is None and (match := _WAIT.match(name)):
             wait = min(float(match[1]), _MOST_WAIT)
     return wait, asynchronous
 

@@ -28,6 +28,15 @@ class Fault:
     shuffled: bool = False
     #: Leave out the last vector.
     one_short: bool = False
+    #: Give every vector so many times.
+    times: int = 1
+    #: Put this number into every place of every vector: NaN, infinity or 0.
+    number: float | None = None
+    #: Say that so many tokens were read.
+    tokens: object = None
+    #: After the headers send this again and again, with ``pause`` seconds between, until the client goes away.
+    endless: bytes = b""
+    pause: float = 0.0
 
     @classmethod
     def refusal(cls, status: int, code: str, message: str, **headers: str) -> Fault:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -51,7 +52,8 @@ def vectors(wanted: Wanted, texts: Sequence[str], dimensions: int | None = None)
     size = (dimensions or wanted.cloud.dimensions) + wanted.fault.more_dimensions
     if wanted.cloud.constant:
         return np.broadcast_to(np.full(size, size**-0.5, dtype=np.float32), (len(texts), size))
-    return HashEmbedder(size).embed(texts).vectors
+    made = np.repeat(HashEmbedder(size).embed(texts).vectors, wanted.fault.times, axis=0)
+    return made if wanted.fault.number is None else np.full_like(made, wanted.fault.number)
 
 
 def _openai_error(status: int, kind: str, code: str | None, message: str) -> Reply:
@@ -105,7 +107,7 @@ def _embeddings(wanted: Wanted) -> Reply:
         random.Random(1).shuffle(data)
     if wanted.fault.one_short:
         data.pop()
-    used = sum(map(words, texts))
+    used = sum(map(words, texts)) if wanted.fault.tokens is None else wanted.fault.tokens
     usage = {"prompt_tokens": used, "total_tokens": used}
     return Reply({"object": "list", "data": data, "model": body["model"], "usage": usage})
 
@@ -161,7 +163,8 @@ def bedrock(wanted: Wanted) -> Reply:
     if "inputText" in body:
         if words(body["inputText"]) > wanted.cloud.window:
             return _aws_error(400, "ValidationException", "400 Bad Request: Too many input tokens.")
-        row = vectors(wanted, [body["inputText"]], body.get("dimensions"))[0].tolist()
+        rows = vectors(wanted, [body["inputText"]], body.get("dimensions")).tolist()
+        row = rows[0] if len(rows) == 1 else rows
         return Reply({"embedding": row, "inputTextTokenCount": words(body["inputText"])})
     rows = vectors(wanted, body["texts"]).tolist()
     counted = {"x-amzn-bedrock-input-token-count": str(sum(map(words, body["texts"])))}
@@ -182,7 +185,7 @@ def vertex(wanted: Wanted) -> Reply:
     rows = vectors(wanted, texts, (wanted.body.get("parameters") or {}).get("outputDimensionality"))
     predictions = [
         {"embeddings": {"values": row.tolist(), "statistics": {"token_count": words(text), "truncated": False}}}
-        for row, text in zip(rows, texts, strict=True)
+        for row, text in zip(rows, itertools.cycle(texts), strict=False)
     ]
     return Reply({"predictions": predictions[:-1] if wanted.fault.one_short else predictions})
 

@@ -136,6 +136,8 @@ class FakeCloud:
             return web.Response()
         if fault.status is not None:
             return web.Response(status=fault.status, headers=dict(fault.headers), text=fault.body)
+        if fault.endless:
+            return await _endless(request, fault)
         reply = form(Wanted(seen.path, seen.query, seen.headers, seen.body, self, fault))
         body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
         if fault.truncated:
@@ -154,6 +156,17 @@ class FakeCloud:
         """Every text that has arrived, of requests in any of the formats."""
         for seen in self.seen:
             yield from _texts(seen.body)
+
+
+async def _endless(request: web.Request, fault: Fault) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"content-type": "application/json"})
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    with contextlib.suppress(ConnectionError):
+        while True:
+            await response.write(fault.endless)
+            await asyncio.sleep(fault.pause)
+    return response
 
 
 def _texts(body: Any) -> Iterable[str]:
