@@ -6,9 +6,11 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from fastapi import Request
 
 from reverie.contracts import Lane
 from reverie.gateway.predict import Predictor
+from reverie.gateway.routes.deps import parse_prefer
 from reverie.store import TaskRow
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
@@ -86,3 +88,24 @@ def test_lanes() -> None:
     assert predictor.lane("cluster", 0.5) == Lane.HEAVY
     assert predictor.lane("recall", 0.5) == Lane.FAST
     assert predictor.lane("recall", 30.0) == Lane.HEAVY, "a cold recall of thousands must not hold up the fast lane"
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([], (None, False)),
+        (["wait=5"], (5.0, False)),
+        (["respond-async"], (None, True)),
+        (["respond-async, wait=1.5"], (1.5, True)),
+        (["wait=3", "respond-async"], (3.0, True)),  # two header fields are one list
+        (['wait="2"; reason=chat'], (2.0, False)),  # quoted, with a parameter
+        (["wait=1, wait=9"], (1.0, False)),  # of two the first counts
+        (["wait=86400"], (60.0, False)),
+        (["wait=-1"], (None, False)),
+        (["wait=nan, Respond-Async"], (None, True)),
+        (["handling=lenient, waiting=4"], (None, False)),
+    ],
+)
+def test_preferences_are_read_as_rfc_7240_has_them(headers: list[str], expected: tuple[float | None, bool]) -> None:
+    scope = {"type": "http", "headers": [(b"prefer", value.encode()) for value in headers]}
+    assert parse_prefer(Request(scope)) == expected
