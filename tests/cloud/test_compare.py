@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reverie.cli import main
-from reverie.cli._comparison import Measured, break_even, recommendation
+from reverie.cli._comparison import Measured, break_even, people, recommendation
 from reverie.testing.cloud import FakeCloud, Fault
 from tests.cloud.conftest import SECRET
 
@@ -63,8 +63,9 @@ def test_speed_cost_and_agreement_of_what_is_configured(
     assert SECRET not in printed.out + printed.err
     assert main(["compare", *arguments, "--singles", "2"]) == 0
     table = capsys.readouterr().out
-    assert "azure: not configured: REVERIE_AZURE_ENDPOINT" in table
-    assert "AMI labels" in table
+    assert "azure   not configured: REVERIE_AZURE_ENDPOINT" in table
+    assert "themes agree (AMI)  local  openai  labels" in table
+    assert "break-even a month" in table
 
 
 def test_a_provider_that_fails_is_a_row_that_says_so(
@@ -73,7 +74,7 @@ def test_a_provider_that_fails_is_a_row_that_says_so(
     cloud.always = Fault(status=500)
     assert main(["compare", "--file", str(memories), "--providers", "local,openai"]) == 0
     out = capsys.readouterr().out
-    assert "openai: failed: openai text-embedding-3-small does not work at the moment: HTTP 500" in out
+    assert "openai  failed: openai text-embedding-3-small does not work at the moment: HTTP 500" in out
     assert "nothing to compare" in out
 
 
@@ -89,10 +90,20 @@ def test_break_even_and_recommendation() -> None:
     local = Measured("local", texts_per_second=500, usd_per_million=0.05, ami=1.0, ami_labels=0.6)
     dear = Measured("openai", texts_per_second=50, usd_per_million=1.0, ami=0.7, ami_labels=0.61)
     lines = "\n".join(recommendation([local, dear], 0.1))
-    assert "10.0 x the slowest" in lines
-    assert "Below 73,000,000 new memories a month openai costs less" in lines
-    assert "staying local" in lines
+    assert "10.0 x openai's" in lines
+    assert "Below 73 million new memories a month openai costs less" in lines
+    assert lines.endswith("Recommendation: stay local; nothing measured here speaks against it, and no text leaves.")
     better = Measured("openai", texts_per_second=50, usd_per_million=0.001, ami=0.7, ami_labels=0.9)
     lines = "\n".join(recommendation([local, better], 10.0))
     assert "never pays off" in lines
-    assert "staying local" not in lines
+    assert "Recommendation: openai, if texts may leave" in lines
+    cheap = Measured("openai", texts_per_second=50, usd_per_million=0.001, ami=0.7, ami_labels=0.6)
+    lines = "\n".join(recommendation([local, cheap], 10.0))
+    assert "Recommendation: stay local where texts must not leave" in lines
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(12, "12"), (4_700, "4.7 thousand"), (47_248_670, "47.2 million"), (2e12, "2,000 billion")]
+)
+def test_large_numbers_as_people_say_them(number: float, words: str) -> None:
+    assert people(number) == words

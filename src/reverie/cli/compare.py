@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure each embedder that can be used here, and say what is missing for the others."""
     try:
         from reverie.cli import _comparison as comparison
+        from reverie.cli import _comparison_view as view
     except ModuleNotFoundError as error:
         if error.name and error.name.startswith("reverie"):
             raise
@@ -66,15 +67,18 @@ def run(arguments: argparse.Namespace) -> int:
         "prices_as_of": load_prices(CloudSettings().prices).as_of,  # type: ignore[call-arg]
         "usd_per_hour": arguments.usd_per_hour,
     }
+    where = f"{len(memories)} memories, measured {head['measured_at']} on {head['measured_on']}"
+    prices = f"prices of {head['prices_as_of']}, US dollars"
+    if arguments.usd_per_hour is not None:
+        prices += f"; your own machine: ${arguments.usd_per_hour:g} an hour, at full load"
     if arguments.chart is not None:
-        _draw(arguments.chart, rows, f"{head['memories']} memories, {head['measured_at']}")
+        view.draw(arguments.chart, rows, "Embedders side by side", f"{where}; {prices}")
     if arguments.json:
         print(json.dumps({**head, "rows": [row.plain() for row in rows], "recommendation": advice}, indent=2))
         return 0
-    print(f"{len(memories)} memories, measured {head['measured_at']} on {head['measured_on']}")
-    print(f"prices of {head['prices_as_of']}, US dollars\n")
-    print(_table(rows))
-    print()
+    print(f"{where}\n{prices}\n\n{view.table(rows)}\n")
+    if agreed := view.agreement_table(rows):
+        print(f"{agreed}\n")
     for row in rows:
         if row.missing is None:
             print(f"{row.name}: {row.model}, {row.dimensions} dimensions, {row.where}")
@@ -152,59 +156,3 @@ def _measured(name: str, memories: Sequence[Memory], arguments: argparse.Namespa
             provider.close()
     except ReverieError as error:
         return comparison.unmeasured(name, f"failed: {error.message}")
-
-
-def _table(rows: Sequence[Measured]) -> str:
-    head = ("", "texts/s", "p50", "p95", "$ a million", "themes", "AMI", "AMI labels")
-    cells: list[tuple[str, ...]] = [head]
-    notes = []
-    for row in rows:
-        if row.missing is not None:
-            notes.append(f"{row.name}: {row.missing}")
-            continue
-        cells.append(
-            (
-                row.name,
-                f"{row.texts_per_second:,.0f}",
-                f"{row.p50 * 1000:.1f} ms",
-                f"{row.p95 * 1000:.1f} ms",
-                "?" if row.usd_per_million is None else f"{row.usd_per_million:,.2f}",
-                str(row.themes),
-                "" if row.ami is None else f"{row.ami:.2f}",
-                "" if row.ami_labels is None else f"{row.ami_labels:.2f}",
-            )
-        )
-    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
-    lines = [
-        "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(r, widths, strict=True)))
-        for r in cells
-    ]
-    return "\n".join(lines + notes)
-
-
-def _draw(path: Path, rows: Sequence[Measured], caption: str) -> None:
-    """Three bar charts side by side; a provider that was not measured has no bar, and is named."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    panels: tuple[tuple[str, Callable[[Measured], float | None], str], ...] = (
-        ("texts per second", lambda r: r.texts_per_second, "{:,.0f}"),
-        ("US dollars a million memories", lambda r: r.usd_per_million, "{:,.2f}"),
-        ("agreement of themes (AMI)", lambda r: r.ami if r.ami_labels is None else r.ami_labels, "{:.2f}"),
-    )
-    for axis, (title, value, form) in zip(figure.subplots(1, 3), panels, strict=True):
-        values = [None if row.missing is not None else value(row) for row in rows]
-        names = [
-            row.name if v is not None else f"{row.name}\n(not measured)" for row, v in zip(rows, values, strict=True)
-        ]
-        bars = axis.barh(names, [v or 0.0 for v in values], color="#5b6ee1")
-        axis.bar_label(bars, [form.format(v) if v is not None else "" for v in values], padding=3, fontsize=8)
-        axis.invert_yaxis()
-        axis.margins(x=0.25)
-        axis.set_title(title, fontsize=10, loc="left")
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.tick_params(labelsize=8)
-    figure.suptitle(caption, fontsize=8, x=0.01, ha="left")
-    figure.savefig(path, dpi=140)
