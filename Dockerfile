@@ -65,7 +65,7 @@ FROM base AS ai-gateway
 COPY --from=gateway-environment /opt/reverie /opt/reverie
 ENV REVERIE_HOST=0.0.0.0 REVERIE_PORT=8000
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["reverie", "health", "gateway"]
+HEALTHCHECK --interval=10s --timeout=30s --start-period=120s --retries=5 CMD ["reverie", "health", "gateway"]
 CMD ["gateway"]
 
 FROM base AS discord-bot
@@ -77,7 +77,7 @@ FROM base AS semantic-clustering
 COPY --from=worker-environment /opt/reverie /opt/reverie
 COPY --from=worker-environment --chown=10001:10001 /var/lib/reverie /var/lib/reverie
 ENV REVERIE_WORKER_PORT=8001
-HEALTHCHECK --interval=30s --timeout=15s --start-period=60s CMD ["reverie", "health", "worker"]
+HEALTHCHECK --interval=15s --timeout=30s --start-period=120s --retries=5 CMD ["reverie", "health", "worker"]
 CMD ["worker", "--queues", "clustering", "--concurrency", "2"]
 
 FROM semantic-clustering AS memory-analysis
@@ -108,7 +108,7 @@ COPY --from=all-environment /opt/reverie /opt/reverie
 ENV REVERIE_HOST=0.0.0.0 REVERIE_PORT=8000
 EXPOSE 8000
 VOLUME /var/lib/reverie
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["reverie", "health", "gateway"]
+HEALTHCHECK --interval=10s --timeout=30s --start-period=120s --retries=5 CMD ["reverie", "health", "gateway"]
 CMD ["up", "--host", "0.0.0.0", "--port", "8000"]
 
 # The NVIDIA driver comes from the host; CUDA comes with PyTorch's wheel.
@@ -122,5 +122,5 @@ RUN /opt/reverie/bin/pip install --quiet --no-deps /dist/*.whl
 FROM base AS semantic-clustering-gpu
 COPY --from=gpu-environment /opt/reverie /opt/reverie
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility REVERIE_WORKER_PORT=8001
-HEALTHCHECK --interval=30s --timeout=15s --start-period=120s CMD ["reverie", "health", "worker"]
+HEALTHCHECK --interval=15s --timeout=30s --start-period=180s --retries=5 CMD ["reverie", "health", "worker"]
 CMD ["worker", "--queues", "clustering"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 import time
 
 import pytest
@@ -47,3 +49,14 @@ def test_what_does_not_answer_is_not_well(capsys: pytest.CaptureFixture[str], mo
     monkeypatch.delenv("REVERIE_WORKER_PORT", raising=False)
     assert main(["health", "worker"]) == 1
     assert "REVERIE_WORKER_PORT" in capsys.readouterr().err
+
+
+def test_the_check_is_light() -> None:
+    """It runs every few seconds in every container; loading the models of the API alone takes longer than the rest."""
+    program = (
+        "import sys; from reverie.cli import main; status = main(['health', 'gateway', '--port', '1']); "
+        "loaded = {'pydantic', 'aiohttp', 'reverie.contracts', 'asyncio'} & set(sys.modules); "
+        "print(sorted(loaded)); sys.exit(status != 1 or bool(loaded))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr

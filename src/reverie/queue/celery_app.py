@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from celery import Celery
 from kombu.entity import Queue
@@ -46,8 +48,10 @@ def make_celery(settings: Settings) -> Celery:
     queue = settings.queue
     # The hard limit is the backstop behind the attempt's own watchdog, so it comes a little later.
     hard_limit = queue.task_time_limit + 30
-    app = Celery("reverie", broker=broker_url(settings), set_as_current=False)
+    url, tls = _tls(broker_url(settings))
+    app = Celery("reverie", broker=url, set_as_current=False)
     app.conf.update(
+        broker_use_ssl=tls,
         task_ignore_result=True,
         task_store_errors_even_if_ignored=False,
         task_acks_late=True,
@@ -74,6 +78,29 @@ def make_celery(settings: Settings) -> Celery:
         broker_pool_limit=2,
     )
     return app
+
+
+def _tls(url: str) -> tuple[str, dict[str, Any] | None]:
+    """``amqps://`` as Celery takes it: the URL without ``ssl_...``, and how the server's certificate is verified.
+
+    Left alone, the AMQP library accepts a certificate of any host. Redis' library verifies by itself.
+    Raises ``StartupError`` naming a parameter that is not known.
+    """
+    if not url.startswith("amqps://"):
+        return url, None
+    parts = urlsplit(url)
+    known = {"ssl_ca_certs": "ca_certs", "ssl_certfile": "certfile", "ssl_keyfile": "keyfile"}
+    # The name is filled in by kombu with the host that is connected to.
+    tls: dict[str, Any] = {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}
+    rest = []
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name in known:
+            tls[known[name]] = value
+        elif name.startswith("ssl_"):
+            raise StartupError(f"REVERIE_BROKER_URL: {name} is not known; there are {', '.join(known)}.")
+        else:
+            rest.append((name, value))
+    return urlunsplit(parts._replace(query=urlencode(rest))), tls
 
 
 def _arguments(settings: Settings) -> dict[str, Any] | None:
