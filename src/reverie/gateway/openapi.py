@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from reverie.contracts import Event, Problem
+from reverie.contracts import AnalyzeResult, ClusterResult, EmbedResult, Event, Problem, RecallResult
 from reverie.gateway.intake import REQUESTS
 from reverie.gateway.routes.embeddings import EmbeddingRequest
 
@@ -141,6 +141,9 @@ _MEDIA = {
     "metrics": {"text/plain": {"schema": {"type": "string"}}},
 }
 
+_RESULTS = (ClusterResult, AnalyzeResult, RecallResult, EmbedResult)
+"""What ``result`` of a task holds, by operation."""
+
 _TASK_HEADERS = {
     "Location": {"description": "The task's own address", "schema": {"type": "string"}},
     "ETag": {"description": "Changes with the task; send it as If-None-Match", "schema": {"type": "string"}},
@@ -155,11 +158,15 @@ def document(app: FastAPI) -> dict[str, Any]:
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
     models = [(model, "validation") for model in REQUESTS.values()]
     models += [(EmbeddingRequest, "validation")]  # type: ignore[list-item]
-    models += [(Problem, "serialization"), (Event, "serialization")]  # type: ignore[list-item]
+    told = (Problem, Event, *_RESULTS)
+    models += [(model, "serialization") for model in told]  # type: ignore[misc]
     _, more = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     for name, schema in more.get("$defs", {}).items():
         schemas.setdefault(name, schema)
     _say_what_memories_are(schemas)
+    results = [{"$ref": f"#/components/schemas/{model.__name__}"} for model in _RESULTS]
+    for name in ("Task", "Event"):
+        schemas[name]["properties"]["result"] = {"anyOf": [*results, {"type": "null"}]}
     # Only the model that runs here is taken; a client made from this document knows its name.
     schemas["EmbeddingRequest"]["properties"]["model"]["enum"] = [app.state.model]
     for name in ("ClusterOptions", "AnalyzeOptions", "RecallOptions", "EmbedOptions"):
