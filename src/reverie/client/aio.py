@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import aiohttp
 
+from reverie import _tracing
 from reverie.client._known import LastKnown
 from reverie.client._resilience import Breaker, pauses
 from reverie.client._stream import read_event, refusal
@@ -223,7 +224,9 @@ class AsyncReverie:
             headers["Prefer"] = f"wait={wait:g}"
         if deadline is not None:
             headers["Reverie-Deadline"] = f"{deadline:g}"
-        answer = await self._call("POST", f"/{operation}/submit", data=body, headers=headers, patience=wait or 0.0)
+        with _tracing.span(f"submit {operation}", "client", operation=operation):
+            headers.update(_tracing.headers())
+            answer = await self._call("POST", f"/{operation}/submit", data=body, headers=headers, patience=wait or 0.0)
         return AsyncTask(self, await read_task(answer))
 
     # -- tasks and users -------------------------------------------------------------------------

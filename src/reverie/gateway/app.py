@@ -16,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from reverie import _tracing
 from reverie.errors import ReverieError, StartupError
 from reverie.gateway import openapi, problems
 from reverie.gateway.accept import Acceptor
@@ -64,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        _tracing.check()
         store = GatewayStore(database_url)
         auth = Auth(store)
         webhooks = WebhookSender(store, codec, settings.webhooks)
@@ -106,6 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
         state.predictor.start()
         webhooks.start()
         await _warm(app)
+        state.tracing = _tracing.set_up("gateway")
         state.loop_watch.start()
         noting = asyncio.create_task(auth.note_use(), name="note-key-use")
         try:
@@ -122,6 +125,7 @@ def create_app(settings: Settings) -> FastAPI:
             await state.answers.close()
             await store.close()
             state.intake_pool.shutdown(wait=False, cancel_futures=True)
+            await asyncio.to_thread(_tracing.shut_down)
 
     app = FastAPI(
         title="Reverie",

@@ -65,6 +65,8 @@ class State:
     webhooks: WebhookSender
     #: Looks for stored results of the same content, many in one query.
     looks: Together[tuple[str, bytes], tuple[TaskRow, bytes] | None]
+    #: Whether spans are sent somewhere.
+    tracing: bool = False
 
     async def take_in(self, operation: str, body: bytes | SpooledBody) -> Intake:
         """Check a body without holding up the event loop; a spooled one is closed."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import orjson
 
+from reverie import _tracing
 from reverie.contracts import TERMINAL, Lane, Operation
 from reverie.errors import Conflict, InvalidInput, ServiceUnavailable, UnsupportedModel
 from reverie.gateway.hub import Subscription
@@ -59,16 +60,20 @@ async def submit(
     idempotency_key: str | None = None,
     wait: float = 0.0,
     deadline: float | None = None,
+    trace: str | None = None,
 ) -> Answer:
     """Accept one task, or answer it at once.
 
-    Raises ``TooManyRequests``, ``ServiceUnavailable``, ``IdempotencyMismatch`` or ``UnsupportedModel``.
+    ``trace`` is a traceparent. Raises ``TooManyRequests``, ``ServiceUnavailable``, ``IdempotencyMismatch`` or
+    ``UnsupportedModel``.
     """
     if intake.callback_url is not None:
         state.webhooks.policy.check_url(intake.callback_url)
     late = "The service did not confirm in time; a retry finds the task if it was stored all the same."
     accepted = await within(
-        _DEADLINE, _accept(state, key, intake, idempotency_key=idempotency_key, deadline=deadline), otherwise=late
+        _DEADLINE,
+        _accept(state, key, intake, idempotency_key=idempotency_key, deadline=deadline, trace=trace),
+        otherwise=late,
     )
     if isinstance(accepted, Answer):
         return accepted
@@ -83,7 +88,13 @@ async def submit(
 
 
 async def _accept(
-    state: State, key: Key, intake: Intake, *, idempotency_key: str | None, deadline: float | None
+    state: State,
+    key: Key,
+    intake: Intake,
+    *,
+    idempotency_key: str | None,
+    deadline: float | None,
+    trace: str | None,
 ) -> Answer | TaskRow:
     """The stored row, new or found, or the answer that was there already."""
     choice = await state.policies.choose(key.tenant, intake.cloud)
@@ -128,6 +139,7 @@ async def _accept(
         deadline=deadline,
         idempotency_key=idempotency_key,
         body_hash=body_hash,
+        trace=_tracing.traceparent(trace),
     )
     submitted = await state.acceptor.submit(new)
     if submitted.conflict:

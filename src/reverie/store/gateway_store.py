@@ -48,6 +48,8 @@ class NewTask:
     deadline: float | None = None
     idempotency_key: str | None = None
     body_hash: bytes = b""
+    #: W3C traceparent of the submission.
+    trace: str | None = None
 
 
 @dataclass(slots=True)
@@ -198,6 +200,7 @@ class GatewayStore:
                     "estimates": [n.estimate for n in fresh],
                     "callbacks": [n.callback for n in fresh],
                     "deadlines": [n.deadline for n in fresh],
+                    "traces": [n.trace for n in fresh],
                     "bodies": [n.body for n in fresh],
                     "contract": TASK_CONTRACT,
                 },

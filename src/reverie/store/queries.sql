@@ -25,13 +25,15 @@ UPDATE idempotency SET task_id = %(task_id)s WHERE tenant = %(tenant)s AND key =
 -- One statement for a group of submissions: rows and payloads together, identical work in flight left out.
 WITH new AS (
     INSERT INTO tasks (id, tenant, user_id, operation, lane, queue, content_hash, items, chars, estimate_seconds,
-                       callback_url, deadline_at, contract)
+                       callback_url, deadline_at, contract, trace)
     SELECT id, tenant, user_id, operation, lane, queue, content_hash, items, chars, estimate, callback,
-           clock_timestamp() + deadline * interval '1 second', %(contract)s
+           clock_timestamp() + deadline * interval '1 second', %(contract)s, trace
     FROM unnest(%(ids)s::text[], %(tenants)s::text[], %(users)s::text[], %(operations)s::text[], %(lanes)s::text[],
                 %(queues)s::text[], %(content)s::bytea[], %(items)s::int[], %(chars)s::bigint[],
-                %(estimates)s::real[], %(callbacks)s::text[], %(deadlines)s::double precision[])
-         AS t(id, tenant, user_id, operation, lane, queue, content_hash, items, chars, estimate, callback, deadline)
+                %(estimates)s::real[], %(callbacks)s::text[], %(deadlines)s::double precision[],
+                %(traces)s::text[])
+         AS t(id, tenant, user_id, operation, lane, queue, content_hash, items, chars, estimate, callback, deadline,
+              trace)
     ON CONFLICT (tenant, content_hash) WHERE status IN ('queued', 'running') DO NOTHING
     RETURNING *
 ), body AS (
@@ -150,6 +152,9 @@ UPDATE tasks SET status = 'running', attempts = attempts + 1, token = token + 1,
        started_at = coalesce(started_at, clock_timestamp()), stage = 'starting', done = 0, total = 0, fraction = 0
 FROM next WHERE tasks.id = next.id
 RETURNING tasks.*;
+
+-- name: get_trace
+SELECT trace FROM tasks WHERE id = %(id)s;
 
 -- name: get_payload
 SELECT body FROM payloads WHERE task_id = %(id)s;

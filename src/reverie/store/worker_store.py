@@ -97,6 +97,11 @@ class WorkerStore:
         row = self._try(lambda c: c.execute(sql("get_payload"), {"id": task_id}).fetchone(), patience=30.0)
         return bytes(row["body"]) if row else None
 
+    def trace(self, task_id: str) -> str | None:
+        """The traceparent of a task's submission."""
+        row = self._try(lambda c: c.execute(sql("get_trace"), {"id": task_id}).fetchone(), patience=30.0)
+        return row["trace"] if row else None
+
     def result(self, task_id: str) -> bytes | None:
         """A stored result (for charts)."""
         row = self._try(lambda c: c.execute(sql("get_result"), {"id": task_id}).fetchone(), patience=30.0)

@@ -14,6 +14,7 @@ from typing import Any
 
 from celery import Celery, signals
 
+from reverie import _tracing
 from reverie._logs import configure_logs
 from reverie.errors import InvalidInput
 from reverie.queue import QUEUES, TASK_NAME, broker_name, make_celery
@@ -82,11 +83,15 @@ def make_worker_app(settings: Settings, queues: Sequence[str] = QUEUES, pulse: P
         except Exception:
             log.exception("the embedding model is not ready")
 
+    def leaving(**_: Any) -> None:
+        _tracing.shut_down()  # a child leaves without the interpreter's own good-byes
+
     def shutting_down(**_: Any) -> None:
         drain.value = time.monotonic() + settings.queue.drain_seconds
         pulse.draining = True
 
     signals.worker_process_init.connect(in_child, weak=False)
+    signals.worker_process_shutdown.connect(leaving, weak=False)
     signals.worker_shutting_down.connect(shutting_down, weak=False)
     return app
 
@@ -121,6 +126,7 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
     # The engines' code is read once and shared by every child; models still load in the child, after the fork.
     from reverie.worker import run as _run  # noqa: F401
 
+    _tracing.check()
     host = start_host(settings)
     pulse = Pulse()
     app = make_worker_app(settings, queues, pulse)

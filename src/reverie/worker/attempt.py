@@ -20,6 +20,7 @@ from typing import Any
 
 import psycopg
 
+from reverie._tracing import Stages
 from reverie.contracts import Status
 from reverie.errors import LeaseLost
 from reverie.queue import EventPublisher
@@ -64,6 +65,7 @@ class Attempt:
         self._drain_at = drain_at
         self._kill = kill or _kill_this_process
         self._stage: tuple[str, int, int] = ("starting", 0, 0)
+        self._stages = Stages()
         self._fraction = 0.0
         self._counter = 0
         self._published_at = 0.0
@@ -85,6 +87,7 @@ class Attempt:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self._stages.end()
         self._over.set()
         # The next attempt uses the same connection; a database that is away ends this wait by its own time limits.
         self._thread.join()
@@ -102,6 +105,8 @@ class Attempt:
         if fraction is not None:
             self._fraction = max(self._fraction, fraction)
         new_stage = stage != self._stage[0]
+        if new_stage:
+            self._stages.enter(stage)
         self._stage = (stage, done, total)
         now = time.monotonic()
         if new_stage or now - self._published_at >= _PUBLISH_EVERY or (total and done >= total):

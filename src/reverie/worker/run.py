@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from reverie import _tracing
 from reverie.errors import LeaseLost, ReverieError
 from reverie.store import TaskRow, is_outage
 from reverie.worker.attempt import Attempt
@@ -30,6 +31,17 @@ def run_next(runtime: Runtime, queue: str, *, overdue: float = 0.0) -> str | Non
     row = runtime.store.claim(queue, runtime.name, runtime.settings.queue.lease_seconds, overdue=overdue)
     if row is None:
         return None
+    if not runtime.tracing:
+        _run(runtime, row)
+        return row.id
+    parent = runtime.store.trace(row.id)
+    told = {"task_id": row.id, "attempt": row.attempts, "lane": row.lane, "items": row.items}
+    with _tracing.span(f"run {row.operation}", "consumer", parent=parent, **told):
+        _run(runtime, row)
+    return row.id
+
+
+def _run(runtime: Runtime, row: TaskRow) -> None:
     attempt = Attempt(
         row,
         heartbeat_store=runtime.heartbeat_store,
@@ -56,7 +68,6 @@ def run_next(runtime: Runtime, queue: str, *, overdue: float = 0.0) -> str | Non
         log.info("task %s stopped: %s", row.id, attempt.stopped or "lost")
     except psycopg.Error as error:
         _hand_back(runtime, row, error)
-    return row.id
 
 
 def _hand_back(runtime: Runtime, row: TaskRow, error: psycopg.Error) -> None:
@@ -96,6 +107,7 @@ def _finish(runtime: Runtime, row: TaskRow, outcome: Outcome, compute_ms: float)
 
 def _fail(runtime: Runtime, row: TaskRow, error: Exception, compute_ms: float) -> None:
     problem = problem_of(error)
+    _tracing.failed(type(error).__name__)
     # Types and places only: a message may quote a memory, and logs must not.
     log.error("task %s failed: %s", row.id, type(error).__name__, exc_info=not isinstance(error, ReverieError))
     try:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from reverie import _tracing
 from reverie.embedding import Embedder, create_embedder
 from reverie.embedding.host import HostedEmbedder
 from reverie.embedding.providers import PROVIDERS, ProviderEmbedder, create_provider
@@ -43,6 +44,8 @@ class Runtime:
         database = server.database_url.get_secret_value()
         redis_url = server.redis_url.get_secret_value() if server.redis_url else None
         self.settings = settings
+        #: Whether spans are sent somewhere.
+        self.tracing = _tracing.set_up("worker")
         self.drain_at = drain_at
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.store = WorkerStore(database)
@@ -106,6 +109,7 @@ class Runtime:
 
     def close(self) -> None:
         """Close everything."""
+        _tracing.shut_down()
         self.store.close()
         self.heartbeat_store.close()
         self.events.close()

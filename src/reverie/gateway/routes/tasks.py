@@ -9,6 +9,7 @@ import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from reverie import _tracing
 from reverie.contracts import Operation, Status, Task, TaskPage
 from reverie.errors import Conflict, NotFound, ReverieError
 from reverie.gateway.admission import rate_headers
@@ -42,6 +43,19 @@ async def submit_directly(request: Request, operation: Operation) -> Response:
     Routes of the same name document them; both run the same code.
     """
     state = state_of(request)
+    # Without a tracer this would be a tenth of the whole answer.
+    if not state.tracing:
+        return await _answer(operation, request, state)
+    parent = request.headers.get("traceparent")
+    with _tracing.span(f"POST /{operation}/submit", "server", parent=parent, operation=str(operation)) as current:
+        answer = await _answer(operation, request, state)
+        current.set_attribute("http.response.status_code", answer.status_code)
+        if "location" in answer.headers:
+            current.set_attribute("reverie.task_id", answer.headers["location"].rsplit("/", 1)[1])
+        return answer
+
+
+async def _answer(operation: Operation, request: Request, state: GatewayState) -> Response:
     try:
         key = await state.auth.check(bearer(request.headers.get("authorization")), "submit")
         return await _submit(operation, request, state, key)
@@ -67,6 +81,7 @@ async def _submit(operation: Operation, request: Request, state: GatewayState, k
         idempotency_key=request.headers.get("idempotency-key"),
         wait=unasked if asked is None else asked,
         deadline=parse_deadline(request),
+        trace=request.headers.get("traceparent"),
     )
     headers = rate_headers(limit, remaining, reset)
     # RFC 7240: say which preferences shaped the answer. Both together mean: wait so long, then go on without me.
