@@ -135,15 +135,15 @@ def outside(path):
     """HDBSCAN's noise and outlier scores (GLOSH, Campello et al. 2015), after UMAP as BERTopic has it, and without."""
     from hdbscan import HDBSCAN
 
-    x = np.load(path)["x0"]
+    given = np.load(path)
     out = {}
-    for name, points in (("umap", reduced(x)), ("raw", x.astype(np.float64))):
-        if name == "raw" and len(x) > 5000:
-            continue
-        model = HDBSCAN(min_cluster_size=10, metric="euclidean", cluster_selection_method="eom").fit(points)
-        out[f"{name}-noise"] = model.labels_ == -1
-        out[f"{name}-glosh"] = np.nan_to_num(model.outlier_scores_)
-        out[f"{name}-doubt"] = 1.0 - model.probabilities_
+    for key in given.files:
+        x = given[key]
+        for name, points in (("umap", reduced(x)), ("raw", x.astype(np.float64))):
+            model = HDBSCAN(min_cluster_size=10, metric="euclidean", cluster_selection_method="eom").fit(points)
+            out[f"{key}-{name}-noise"] = model.labels_ == -1
+            out[f"{key}-{name}-glosh"] = np.nan_to_num(model.outlier_scores_)
+            out[f"{key}-{name}-doubt"] = 1.0 - model.probabilities_
     np.savez(path.with_suffix(".out.npz"), **out)
     return {}
 

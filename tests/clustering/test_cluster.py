@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
-from reverie.clustering import cluster
+from reverie.clustering import Steps, cluster
+from reverie.clustering.grouping import Labels, Neighbourhood, group, neighbourhood
+from reverie.clustering.labels import Label
 from reverie.contracts import ClusterOptions, ClusterResult, Memory
 from reverie.embedding import HashEmbedder
+from reverie.embedding.base import OnProgress, Vectors
 from tests.clustering.sets import blobs, memories
 
 
@@ -225,3 +231,49 @@ def test_neighbours_are_near_on_the_map() -> None:
     np.fill_diagonal(d, np.inf)
     near = np.argsort(d, axis=1)[:, :5]
     assert (labels[near] == labels[:, None]).mean() > 0.9
+
+
+@pytest.mark.parametrize(("groups", "size"), [(10, 30), (12, 60)])
+def test_granularity_moves_smoothly_from_coarse_to_fine(groups: int, size: int) -> None:
+    x, _ = blobs(groups, size, spread=1.3)
+    near = neighbourhood(x)
+    counts = [int(group(x, near, g).max()) + 1 for g in np.linspace(0.0, 1.0, 21)]
+    assert counts == sorted(counts)
+    # A twentieth of the way is 15 % more groups; whole groups and rounding leave room for a little more.
+    assert all(after <= before * 1.35 + 1 for before, after in itertools.pairwise(counts))
+    assert counts[-1] >= 3 * counts[10] >= 9 * counts[0]
+
+
+def test_each_step_may_be_replaced() -> None:
+    x, labels = blobs(4, 120)
+    told = memories(len(x), labels)
+    called: list[str] = []
+
+    def near(x: Vectors, seed: int, on_progress: OnProgress) -> Neighbourhood:
+        called.append("neighbourhood")
+        return neighbourhood(x, seed, on_progress)
+
+    def halves(x: Vectors, near: Neighbourhood, granularity: float, on_progress: OnProgress) -> Labels:
+        return np.arange(len(x)) % 2
+
+    def nobody_leaves(*given: Any) -> Labels:
+        return given[2]
+
+    def no_parts(x: Vectors, graph: Any, rows: Any) -> Labels:
+        called.append("divide")
+        return np.zeros(len(rows), dtype=np.int64)
+
+    def numbers(*given: Any) -> list[Label]:
+        return [Label(f"number {i}", []) for i in range(len(given[2]))]
+
+    def line(near: Neighbourhood, seed: int, on_progress: OnProgress) -> Any:
+        return np.linspace(-1, 1, len(near.index)).astype(np.float32)[:, None].repeat(2, axis=1)
+
+    steps = Steps(near, halves, nobody_leaves, no_parts, numbers, line)
+    result = cluster(told, x, steps=steps).result
+    check_whole(result, [m.id for m in told])
+    assert sorted(t.memory_ids for t in result.themes) == sorted([m.id for m in told[i::2]] for i in (0, 1))
+    assert sorted(t.label for t in result.themes) == ["number 0", "number 1"]
+    assert result.map is not None
+    assert [p.x for p in result.map] == sorted(p.x for p in result.map)
+    assert set(called) == {"neighbourhood", "divide"}

@@ -3,5 +3,6 @@
 from reverie.clustering.identity import ThemeState, dump_states, load_states
 from reverie.clustering.pipeline import ClusterOutcome, cluster
 from reverie.clustering.placing import Placement, place
+from reverie.clustering.steps import Steps
 
-__all__ = ["ClusterOutcome", "Placement", "ThemeState", "cluster", "dump_states", "load_states", "place"]
+__all__ = ["ClusterOutcome", "Placement", "Steps", "ThemeState", "cluster", "dump_states", "load_states", "place"]

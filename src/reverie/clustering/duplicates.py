@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,12 @@ def collapse(texts: Sequence[str]) -> Copies:
 
 
 def merge_alike(
-    x: Vectors, near: Neighbourhood, copies: Copies, seed: int, on_progress: OnProgress
+    x: Vectors,
+    near: Neighbourhood,
+    copies: Copies,
+    seed: int,
+    on_progress: OnProgress,
+    search: Callable[[Vectors, int, OnProgress], Neighbourhood] = neighbourhood,
 ) -> tuple[Neighbourhood, Copies]:
     """Join near-duplicates (cosine at least 0.97) to the first of them, and the neighbourhood of what is left.
 
@@ -53,7 +58,7 @@ def merge_alike(
     gone = index < 0
     if len(kept) <= 2000 or (gone.mean(axis=1) > 0.5).any():
         # Copies have crowded true neighbours, and further copies, out of the lists.
-        return merge_alike(x, neighbourhood(x[first[kept]], seed, on_progress), merged, seed, on_progress)
+        return merge_alike(x, search(x[first[kept]], seed, on_progress), merged, seed, on_progress, search)
     index = np.where(gone, np.arange(len(kept))[:, None], index)
     return Neighbourhood(near.centred[kept], index, np.where(gone, 0.0, near.value[kept]).astype(np.float32)), merged
 

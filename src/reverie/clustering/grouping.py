@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.cluster.hierarchy import cophenet, fcluster, leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from reverie.clustering.communities import communities, sweep
@@ -25,6 +25,7 @@ __all__ = [
     "Labels",
     "Neighbourhood",
     "divide",
+    "group",
     "group_large",
     "group_small",
     "neighbourhood",
@@ -39,11 +40,13 @@ SMALL = 400
 NEIGHBOURS = 15
 
 _CUTS = 32
-_RESOLUTIONS = np.geomspace(0.4, 16.0, 7)
-_MODULARITY = 0.85
-"""Weight of the modularity beside the silhouette. Results are flat from 0.5 to 1.5."""
+_RESOLUTIONS = np.geomspace(0.5, 32.0, 7)
+_MODULARITY = 0.65
+"""Weight of the modularity beside the silhouette. Results are flat from 0.5 to 1.1."""
 _EXPECTED = 0.9
 """Weight of the expected links within modularity (Reichardt and Bornholdt 2006)."""
+_FINER = 12
+"""Doublings of the resolution that are tried to get as many communities as a granularity asks for."""
 _SPAN = 4.0
 """Themes at granularity 1 (or 0) for each (or over each) theme at 0.5."""
 
@@ -77,6 +80,13 @@ def neighbourhood(x: Vectors, seed: int = 0, on_progress: OnProgress = silent) -
     return Neighbourhood(c, index, value)
 
 
+def group(x: Vectors, near: Neighbourhood, granularity: float = 0.5, on_progress: OnProgress = silent) -> Labels:
+    """Group labels 0.. of ``x`` (n, d), unit length: by the tree or by communities, as its size has it."""
+    if len(x) <= SMALL:
+        return group_small(x, granularity, on_progress)
+    return group_large(x, near, granularity, on_progress)
+
+
 def group_small(x: Vectors, granularity: float = 0.5, on_progress: OnProgress = silent) -> Labels:
     """Group labels 0.. from average linkage on centred, neighbour-smoothed vectors, cut where the score is best.
 
@@ -88,19 +98,29 @@ def group_small(x: Vectors, granularity: float = 0.5, on_progress: OnProgress = 
     c = centred(x)
     k = int(np.clip(round(n**0.5 / 2) + 2, 2, min(10, n - 1)))
     tree = linkage(squareform(_distances(smoothed(c, k)), checks=False), "average")
-    raw, graph = _distances(x), _dense_graph(c)
+    # In the order of the tree's leaves every group of every cut is a run, and a cut is where neighbours part.
+    order = leaves_list(tree)
+    height = squareform(cophenet(tree))[order[:-1], order[1:]]
+    falling = np.append(np.sort(height)[::-1], -1.0)
+    score_of = _RunScore(_distances(x), _dense_graph(c), order)
+
+    def cut(count: int) -> Indices:
+        return np.append(0, np.flatnonzero(height > falling[min(count, n) - 1]) + 1)
+
     best, best_score = 1, _MODULARITY * (1.0 - _EXPECTED)
     for count in sorted({round(float(v)) for v in np.geomspace(2, max(3, n // 2), _CUTS)}):
-        labels = fcluster(tree, count, "maxclust") - 1
-        found = int(labels.max()) + 1
+        starts = cut(count)
         on_progress("clustering", count, n)
-        if not 1 < found < n:
+        if not 1 < len(starts) < n:
             continue
-        reached = _score_small(raw, graph, labels)
+        reached = score_of(starts)
         if reached > best_score:
-            best, best_score = found, reached
+            best, best_score = len(starts), reached
     count = best if granularity == 0.5 else int(np.clip(round(best * _scale(granularity)), 1, max(2, n // 2)))
-    return np.asarray(fcluster(tree, count, "maxclust") - 1, dtype=np.int64)
+    starts = cut(count)
+    labels = np.empty(n, dtype=np.int64)
+    labels[order] = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, n)))
+    return labels
 
 
 def group_large(x: Vectors, near: Neighbourhood, granularity: float = 0.5, on_progress: OnProgress = silent) -> Labels:
@@ -108,16 +128,21 @@ def group_large(x: Vectors, near: Neighbourhood, granularity: float = 0.5, on_pr
     graph = near.graph()
     labels, resolution = _best_communities(x, graph, _RESOLUTIONS, on_progress)
     count = round((int(labels.max()) + 1) * _scale(granularity))
-    if granularity > 0.5:
-        # The number of communities grows about as the square root of the resolution.
-        labels = communities(graph, resolution * _SPAN**2)
+    for _ in range(_FINER):
+        if int(labels.max()) + 1 >= count:
+            break
+        resolution *= 2.0
+        labels = communities(graph, resolution)
+        on_progress("clustering", len(x), len(x))
     return _merged(near.centred, labels, count)
 
 
 def score(x: Vectors, near: Neighbourhood, labels: Labels) -> float:
     """The score by which groups 0.. of ``x`` (n, d) are chosen; higher is better."""
     if len(x) <= SMALL:
-        return _score_small(_distances(x), _dense_graph(near.centred), labels)
+        order = np.argsort(labels, kind="stable")
+        starts = np.searchsorted(labels[order], np.arange(int(labels.max()) + 1))
+        return _RunScore(_distances(x), _dense_graph(near.centred), order)(starts)
     return _Score(x, near.graph())(labels)
 
 
@@ -152,13 +177,23 @@ def _distances(x: Vectors) -> NDArray[np.float64]:
     return d
 
 
-def _score_small(raw: NDArray[np.float64], graph: NDArray[np.float64], labels: Labels) -> float:
-    member = np.zeros((len(labels), int(labels.max()) + 1))
-    member[np.arange(len(labels)), labels] = 1.0
-    silhouette = _silhouette(raw, labels, member) if member.shape[1] > 1 else 0.0
-    inside = float(np.trace(member.T @ graph @ member)) / graph.sum()
-    expected = float(((member.T @ graph.sum(axis=1)) ** 2).sum()) / graph.sum() ** 2
-    return round(float(silhouette + _MODULARITY * (inside - _EXPECTED * expected)), 6)
+class _RunScore:
+    """The score of groupings of a small set whose groups are runs of one order: sums over them are differences."""
+
+    def __init__(self, raw: NDArray[np.float64], graph: NDArray[np.float64], order: Indices) -> None:
+        n = len(order)
+        self._distance = np.zeros((n, n + 1))
+        self._distance[:, 1:] = np.cumsum(raw[order][:, order], axis=1)
+        self._weight = np.zeros((n + 1, n + 1))
+        self._weight[1:, 1:] = np.cumsum(np.cumsum(graph[order][:, order] / graph.sum(), axis=1), axis=0)
+
+    def __call__(self, starts: Indices) -> float:
+        """``starts``: the first place of each group, from 0."""
+        bounds = np.append(starts, len(self._distance))
+        between = np.diff(np.diff(self._weight[np.ix_(bounds, bounds)], axis=0), axis=1)
+        inside, expected = float(np.trace(between)), float((between.sum(axis=1) ** 2).sum())
+        silhouette = _silhouette(np.diff(self._distance[:, bounds], axis=1), np.diff(bounds))
+        return round(silhouette + _MODULARITY * (inside - _EXPECTED * expected), 6)
 
 
 def _dense_graph(c: Vectors) -> NDArray[np.float64]:
@@ -170,11 +205,15 @@ def _dense_graph(c: Vectors) -> NDArray[np.float64]:
     return graph + graph.T
 
 
-def _silhouette(distances: NDArray[np.float64], labels: Labels, member: NDArray[np.float64]) -> float:
-    """Mean silhouette from a distance matrix; a group of one counts 0."""
-    sizes = member.sum(axis=0)
-    total = distances @ member
-    here = np.arange(len(labels))
+def _silhouette(total: NDArray[np.float64], sizes: Indices) -> float:
+    """Mean silhouette from each row's summed distances to each group (n, k); rows in order of their groups.
+
+    A group of one counts 0, and so does the undivided set.
+    """
+    n, count = total.shape
+    if count < 2:
+        return 0.0
+    here, labels = np.arange(n), np.repeat(np.arange(count), sizes)
     own = sizes[labels]
     inside = total[here, labels] / np.maximum(own - 1, 1)
     mean = total / sizes

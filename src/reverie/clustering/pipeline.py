@@ -14,11 +14,10 @@ from scipy import sparse
 from reverie.clustering.carrying import carry
 from reverie.clustering.duplicates import Copies, collapse, merge_alike
 from reverie.clustering.geometry import unit
-from reverie.clustering.grouping import SMALL, Labels, Neighbourhood, divide, group_large, group_small, neighbourhood
+from reverie.clustering.grouping import SMALL, Labels, Neighbourhood
 from reverie.clustering.identity import ThemeState, match_themes
-from reverie.clustering.labels import Label, label_groups
-from reverie.clustering.layout import layout
-from reverie.clustering.outliers import settle
+from reverie.clustering.labels import Label
+from reverie.clustering.steps import Steps
 from reverie.clustering.words import Phrasebook, stopwords_for
 from reverie.contracts import ClusterOptions, ClusterResult, MapPoint, Memory, SubTheme, Theme
 from reverie.embedding.base import OnProgress, Vectors, silent
@@ -53,13 +52,15 @@ def cluster(
     previous: Sequence[ThemeState] = (),
     on_progress: OnProgress = silent,
     labeler: Labeler | None = None,
+    steps: Steps | None = None,
 ) -> ClusterOutcome:
     """Group memories into labelled themes.
 
-    ``vectors``: (n, d) float32, one row a memory. Deterministic for ``options.seed``. Raises ``ValueError`` when the
-    shapes differ, and whatever ``on_progress`` raises.
+    ``vectors``: (n, d) float32, one row a memory, from whatever model. Deterministic for ``options.seed``. ``steps``:
+    other ways to do a part of it. Raises ``ValueError`` when the shapes differ, and whatever ``on_progress`` raises.
     """
     options = options or ClusterOptions()
+    steps = steps or Steps()
     if len(memories) != len(vectors):
         raise ValueError(f"{len(memories)} memories, but {len(vectors)} vectors")
     texts = [m.text for m in memories]
@@ -68,24 +69,24 @@ def cluster(
 
     copies = collapse(texts)
     first = _first(copies)
-    near = neighbourhood(x[first], options.seed, on_progress)
-    near, copies = merge_alike(x, near, copies, options.seed, on_progress)
+    near = steps.neighbourhood(x[first], options.seed, on_progress)
+    near, copies = merge_alike(x, near, copies, options.seed, on_progress, steps.neighbourhood)
     kept = previous if all(state.made_by == _made_by(options) for state in previous) else ()
-    labels = _labels_of(x[_first(copies)], near, copies, options, [m.id for m in memories], kept, on_progress)
+    labels = _labels_of(x[_first(copies)], near, copies, options, [m.id for m in memories], kept, steps, on_progress)
     members = _members(labels, copies)
     if options.max_themes is not None:
         members = _largest(members, options.max_themes, x)
 
     centres = np.stack([unit(x[m].mean(axis=0, keepdims=True))[0] for m in members]) if members else x[:0]
     book = Phrasebook(texts, stopwords_for(options.stopwords_language, texts))
-    names = label_groups(texts, x, members, centres, book, on_progress)
+    names = steps.label(texts, x, members, centres, book, on_progress)
     told: Sequence[str | None] = [None] * len(members)
     if labeler is not None and members:
         typical = [m[np.argsort(-np.round(x[m] @ c, 5), kind="stable")] for m, c in zip(members, centres, strict=True)]
         told = labeler([[texts[i] for i in m] for m in typical], names)
     shown = _distinct(told, names)
     ids, changes = match_themes([[memories[i].id for i in m] for m in members], centres, previous)
-    second = _second_level(x, near, copies, members, texts, book, on_progress)
+    second = _second_level(x, near, copies, members, texts, book, steps, on_progress)
     themes, states = [], []
     for m, centre, name, own, (label, source), theme_id in zip(
         members, centres, names, second, shown, ids, strict=True
@@ -101,7 +102,7 @@ def cluster(
         themes=[themes[t] for t in order],
         unclustered=[m.id for m in memories if assignments[m.id] is None],
         assignments=assignments,
-        map=_map(memories, near, copies, options.seed, on_progress) if options.map else None,
+        map=_map(memories, steps.layout(near, options.seed, on_progress), copies) if options.map else None,
         born=changes.born,
         gone=changes.gone,
         merged=changes.merged,
@@ -135,6 +136,7 @@ def _labels_of(
     options: ClusterOptions,
     ids: Sequence[str],
     previous: Sequence[ThemeState],
+    steps: Steps,
     on_progress: OnProgress,
 ) -> Labels:
     """Group labels of distinct texts; -1 for what belongs nowhere."""
@@ -147,16 +149,13 @@ def _labels_of(
         return np.full(2, 0 if float(x[0] @ x[1]) >= _PAIR else -1, dtype=np.int64)
     granularity = options.granularity
     at = float(_NAMED[granularity] if isinstance(granularity, str) else granularity)
-    if n <= SMALL:
-        labels = group_small(x, at, on_progress)
-    else:
-        labels = group_large(x, near, at, on_progress)
+    labels = steps.group(x, near, at, on_progress)
     least = options.min_cluster_size or (2 if count < 200 else 3 if count < 2000 else 5)
     weights = np.array([len(c) for c in copies], dtype=np.int64)
     stay = carry(x, near, labels, copies, ids, previous)
     if stay is not None:
-        return settle(x, near, stay[0], weights, least, stay[1])
-    return settle(x, near, labels, weights, least)
+        return steps.settle(x, near, stay[0], weights, least, stay[1])
+    return steps.settle(x, near, labels, weights, least)
 
 
 def _members(labels: Labels, copies: Copies) -> list[NDArray[np.int64]]:
@@ -242,6 +241,7 @@ def _second_level(
     members: Sequence[NDArray[np.int64]],
     texts: Sequence[str],
     book: Phrasebook,
+    steps: Steps,
     on_progress: OnProgress,
 ) -> list[list[tuple[Label, NDArray[np.int64]]]]:
     """Sub-themes (label and memory indices, largest first) of each theme of a large set."""
@@ -258,7 +258,7 @@ def _second_level(
         if len(whole) < _SUBTHEMES_FROM:
             found.append([])
             continue
-        labels = divide(distinct, graph, rows)
+        labels = steps.divide(distinct, graph, rows)
         parts = [
             np.array(sorted(i for row in rows[labels == g] for i in copies[row]), dtype=np.int64)
             for g in range(int(labels.max()) + 1)
@@ -269,16 +269,13 @@ def _second_level(
             found.append([])
             continue
         centres = np.stack([unit(x[p].mean(axis=0, keepdims=True))[0] for p in parts])
-        found.append(list(zip(label_groups(texts, x, parts, centres, book), parts, strict=True)))
+        found.append(list(zip(steps.label(texts, x, parts, centres, book, silent), parts, strict=True)))
     return found
 
 
-def _map(
-    memories: Sequence[Memory], near: Neighbourhood, copies: Copies, seed: int, on_progress: OnProgress
-) -> list[MapPoint]:
+def _map(memories: Sequence[Memory], places: NDArray[np.float32], copies: Copies) -> list[MapPoint]:
     """A place for every memory; copies share theirs."""
-    places = layout(near, seed, on_progress).tolist()
-    where = {i: place for place, same in zip(places, copies, strict=True) for i in same}
+    where = {i: place for place, same in zip(places.tolist(), copies, strict=True) for i in same}
     return [MapPoint(id=m.id, x=round(where[i][0], 4), y=round(where[i][1], 4)) for i, m in enumerate(memories)]
 
 

@@ -1,0 +1,61 @@
+"""The steps of ``cluster``, each of which may be replaced by another function of the same shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from reverie.clustering.grouping import Labels, Neighbourhood, divide, group, neighbourhood
+from reverie.clustering.labels import Label, label_groups
+from reverie.clustering.layout import layout
+from reverie.clustering.nearest import Indices
+from reverie.clustering.outliers import settle
+from reverie.clustering.words import Phrasebook
+from reverie.embedding.base import OnProgress, Vectors
+
+__all__ = ["Steps"]
+
+
+class Settle(Protocol):
+    """Labels as they stay: -1 for what belongs nowhere. See ``outliers.settle``."""
+
+    def __call__(
+        self,
+        x: Vectors,
+        near: Neighbourhood,
+        labels: Labels,
+        weights: NDArray[np.int64],
+        least: int,
+        loyal: NDArray[np.bool_] | None = None,
+    ) -> Labels: ...
+
+
+Name = Callable[
+    [Sequence[str], Vectors, Sequence[NDArray[np.int64]], NDArray[np.float32], Phrasebook, OnProgress], list[Label]
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What ``cluster`` does, in order. ``x`` is always (n, d) float32 of unit length.
+
+    ``cluster(memories, vectors, steps=Steps(group=mine))`` groups by ``mine(x, near, granularity, on_progress)``, which
+    answers (n,) int64 labels from 0; all else stays as it is.
+    """
+
+    #: ``(x, seed, on_progress)``: the nearest others of each row.
+    neighbourhood: Callable[[Vectors, int, OnProgress], Neighbourhood] = neighbourhood
+    #: ``(x, near, granularity, on_progress)``: labels 0.. of every row.
+    group: Callable[[Vectors, Neighbourhood, float, OnProgress], Labels] = group
+    settle: Settle = settle
+    #: ``(x, graph, rows)``: labels 0.. of the sub-themes among ``rows``.
+    divide: Callable[[Vectors, sparse.csr_matrix, Indices], Labels] = divide
+    #: ``(texts, x, groups, centres, book, on_progress)``: a label a group.
+    label: Name = label_groups
+    #: ``(near, seed, on_progress)``: (n, 2) places from -1 to 1.
+    layout: Callable[[Neighbourhood, int, OnProgress], NDArray[np.float32]] = layout
