@@ -21,7 +21,7 @@ from reverie.testing.cloud import FakeCloud, Fault
 from tests.cloud.conftest import SECRET
 
 TEXTS = [f"memory {i} about {'cats' if i % 2 else 'climbing'}" for i in range(40)]
-QUICK = Tuning(batch=10, timeout=5.0, attempts=4, patience=10.0, pause=0.01)
+QUICK = Tuning(batch=10, timeout=60.0, attempts=4, patience=10.0, pause=0.01)
 
 
 def embedder(cloud: FakeCloud, tuning: Tuning = QUICK, *, key: str = SECRET, **more: object) -> ProviderEmbedder:

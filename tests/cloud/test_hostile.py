@@ -36,7 +36,7 @@ def elsewhere() -> Iterator[FakeCloud]:
 @pytest.fixture(autouse=True)
 def _once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVERIE_CLOUD_ATTEMPTS", "1")
-    monkeypatch.setenv("REVERIE_CLOUD_TIMEOUT", "10")
+    monkeypatch.setenv("REVERIE_CLOUD_TIMEOUT", "60")
     monkeypatch.setenv("REVERIE_CLOUD_BREAKER_FAILURES", "1000")
 
 

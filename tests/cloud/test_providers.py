@@ -76,7 +76,7 @@ def _aws(monkeypatch: pytest.MonkeyPatch, cloud: FakeCloud) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAFAKE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     monkeypatch.setenv("REVERIE_CLOUD_ATTEMPTS", "3")
-    monkeypatch.setenv("REVERIE_CLOUD_TIMEOUT", "3")
+    monkeypatch.setenv("REVERIE_CLOUD_TIMEOUT", "60")
     cloud.dimensions = 64
 
 

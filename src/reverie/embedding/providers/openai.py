@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,8 @@ class OpenAIService:
 
         quieten("openai", "httpx", "httpcore", "httpx2", "httpcore2", "azure")
         self._guard = Guard()
+        # The class that stands for "the response as it is": httpx's, or that of what the client has in its place.
+        self._raw = import_module(DefaultHttpxClient.__mro__[1].__module__.partition(".")[0]).Response
         return DefaultHttpxClient(follow_redirects=False, event_hooks={"response": [self._guard]})
 
     def call(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Answer:
@@ -67,8 +70,9 @@ class OpenAIService:
             wish["dimensions"] = self._asked
         try:
             with self._guard.call(most_bytes(len(texts), self.dimensions), timeout):
-                answer = self._client.embeddings.with_raw_response.create(**wish, timeout=timeout)
-            body = answer.http_response.content
+                # Not `embeddings.create`: that walks through every text once more, a third of a request's CPU time.
+                answer = self._client.post("/embeddings", body=wish, cast_to=self._raw, options={"timeout": timeout})
+            body = answer.content
         except openai.APIStatusError as error:
             raise http_failure(error.status_code, error.response.headers, error.response.text) from None
         except openai.APITimeoutError:
