@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     for row in rows:
         if row.missing is None:
             print(f"{row.name}: {row.model}, {row.dimensions} dimensions, {row.where}")
-    print("\n" + "\n".join(advice))
+    print("\n" + "\n".join(textwrap.fill(line, 100) for line in advice))
     return 0
 
 
