@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from reverie._logs import JsonFormatter
+from reverie._logs import JsonFormatter, TextFormatter
 from tests.live import LiveService
 
 DASHBOARD = Path(__file__).parents[2] / "deploy" / "grafana" / "reverie.json"
@@ -53,6 +55,28 @@ def test_json_logs_name_the_task_and_parse() -> None:
     entry = json.loads(JsonFormatter().format(record))
     assert entry["task_id"] == "tsk_" + "0" * 26
     assert entry["level"] == "INFO"
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+def test_tracebacks_tell_types_and_places_but_not_what_an_exception_quotes(formatter: logging.Formatter) -> None:
+    word = "unforgettablezebra"
+    try:
+        try:
+            {}[f"the {word} one"]
+        except KeyError as error:
+            raise ValueError(f"cannot convert {word!r}") from error
+    except ValueError:
+        record = logging.LogRecord("reverie.worker", logging.ERROR, "", 0, "task failed", (), sys.exc_info())
+    told = formatter.format(record)
+    assert word not in told.replace("{word", "")
+    assert "KeyError" in told
+    assert "ValueError" in told
+    assert told.count(Path(__file__).name) == 2
+    try:
+        raise ConnectionRefusedError(111, "Connection refused")
+    except OSError:
+        record = logging.LogRecord("reverie.worker", logging.ERROR, "", 0, "no Redis", (), sys.exc_info())
+    assert "Connection refused" in formatter.format(record)
 
 
 def test_logs_hold_no_text_of_a_memory(service: LiveService) -> None:

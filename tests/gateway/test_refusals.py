@@ -223,4 +223,8 @@ def test_an_unchanged_task_is_not_sent_again(service: LiveService) -> None:
         task = client.post("/cluster/submit", json={"user_id": "etag", "memories": ["a", "b"]}).json()
         first = client.get(f"/tasks/{task['id']}")
         second = client.get(f"/tasks/{task['id']}", headers={"if-none-match": first.headers["etag"]})
+        etag = first.headers["etag"]
+        many = client.get(f"/tasks/{task['id']}", headers={"if-none-match": f'"other", W/{etag}'})
+        other = client.get(f"/tasks/{task['id']}", headers={"if-none-match": '"other"'})
     assert (first.status_code, second.status_code, second.content) == (200, 304, b"")
+    assert (many.status_code, other.status_code) == (304, 200)

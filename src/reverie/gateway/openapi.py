@@ -32,7 +32,18 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "The request is at fault", "content": _PROBLEM_CONTENT},
     503: {
         "description": "Not now; see Retry-After",
-        "content": _PROBLEM_CONTENT,
+        "content": {
+            "application/problem+json": {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "example": {
+                    "type": "https://reverie.dev/problems/unavailable",
+                    "title": "The service is not available right now.",
+                    "status": 503,
+                    "detail": "The database did not confirm in time.",
+                    "instance": "/cluster/submit",
+                },
+            }
+        },
         "headers": {"Retry-After": {"description": "Seconds", "schema": {"type": "string"}}},
     },
 }

@@ -13,7 +13,7 @@ from fastapi.responses import Response
 
 from reverie.store import Codec, TaskRow
 
-__all__ = ["event_json", "task_json", "task_response", "unpack"]
+__all__ = ["event_json", "matches", "task_json", "task_response", "unpack"]
 
 _OFF_LOOP = 256 * 1024
 """Stored results above this size are unpacked in a thread."""
@@ -44,6 +44,13 @@ def etag_of(row: TaskRow) -> str:
     )
 
 
+def matches(wanted: str | None, etag: str) -> bool:
+    """Whether If-None-Match names this ETag. A proxy that compresses makes it a weak one, which is as good here."""
+    if wanted is None:
+        return False
+    return wanted.strip() == "*" or etag in [tag.strip().removeprefix("W/") for tag in wanted.split(",")]
+
+
 def task_response(
     request: Request,
     row: TaskRow,
@@ -59,6 +66,6 @@ def task_response(
     if not row.ended:
         out["Retry-After"] = str(max(1, min(60, math.ceil(row.estimate_seconds or 1.0))))
     out.update(headers or {})
-    if conditional and request.headers.get("if-none-match") in (out["ETag"], "*"):
+    if conditional and matches(request.headers.get("if-none-match"), out["ETag"]):
         return Response(status_code=304, headers=out)
     return Response(body, status, out, "application/json")

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from reverie.contracts import Lane
 from reverie.errors import Conflict, InvalidInput, ServiceUnavailable
-from reverie.gateway.replies import unpack
+from reverie.gateway.replies import matches, unpack
 from reverie.gateway.routes.deps import GatewayState, Reader
 from reverie.gateway.routes.tasks import present
 from reverie.gateway.submit import new_task_id, wait_for_end
@@ -47,7 +47,7 @@ async def chart(
         raise Conflict(f"A {source.operation} task has no {kind} chart.")
     etag = '"' + hashlib.blake2b(f"{task_id}{kind}{theme}{width}x{scale}".encode(), digest_size=9).hexdigest() + '"'
     headers = {"ETag": etag, "Cache-Control": "private, max-age=3600"}
-    if request.headers.get("if-none-match") == etag:
+    if matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     wish = {"task_id": task_id, "kind": kind, "dark": theme == "dark", "width": width, "scale": scale}
     content = hashlib.blake2b(orjson.dumps(wish), digest_size=32, person=b"chart").digest()
