@@ -144,6 +144,8 @@ def test_a_discord_package_gives_the_persons_messages_with_their_channels(folder
         ("not.zip", b"hello", "called a zip file but is none"),  # a wrong name
         ("photo.txt", b"\x89PNG\r\n\x1a\n\x00\x00\xff", "not a text file"),  # a wrong file
     ],
+    # Named: an archive's bytes hold the time, and names of tests must not differ between processes.
+    ids=["other", "cut", "misnamed", "photo"],
 )
 def test_files_of_the_wrong_kind_are_refused_by_name(name: str, data: bytes, says: str) -> None:
     with pytest.raises(InvalidInput, match=says):
