@@ -18,7 +18,7 @@ _HOLD = re.compile(rb"hold-(\d+|forever)")
 class Labels:
     """The endpoint; a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
         self._over = threading.Event()
         over = self._over
 
@@ -39,10 +39,10 @@ class Labels:
                 with contextlib.suppress(ConnectionError):  # its worker was killed
                     super().handle()
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((address, 0), Handler)
         self._server.daemon_threads = True
         self._server.block_on_close = False
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        self.url = f"http://{address}:{self._server.server_port}/v1"
 
     def __enter__(self) -> Labels:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

@@ -14,7 +14,7 @@ from typing import Any
 
 from celery.bootsteps import StartStopStep
 from celery.worker.consumer import Consumer
-from celery.worker.state import maybe_shutdown
+from celery.worker.state import maybe_shutdown, reserved_requests
 
 __all__ = ["OVERDUE", "Pulse", "steady_consumer", "waker"]
 
@@ -25,6 +25,9 @@ OVERDUE = 2.0
 
 _TICK = 0.5
 _LOOK_EVERY = 2.0
+_HELD = 3.0
+"""Seconds after which messages that nobody works on, and that keep others from coming, count as stuck."""
+
 _STALE = 15.0
 """Seconds without a turn of the loop, or an answer of the database, after which no progress is possible."""
 
@@ -80,6 +83,16 @@ def steady_consumer(pulse: Pulse) -> type[Consumer]:
     return SteadyConsumer
 
 
+def _held_by_nobody(consumer: Any) -> bool:
+    """Whether the broker sends nothing more because of messages that are done.
+
+    Over Redis an acknowledgement uses a connection of its own. When that one times out, Celery logs it and goes on;
+    the message stays counted, and with a child for each message none is ever fetched again.
+    """
+    qos = getattr(consumer.task_consumer.channel, "qos", None)  # AMQP's channels have none
+    return qos is not None and not qos.can_consume() and not reserved_requests
+
+
 def waker(pulse: Pulse, queues: Sequence[str], look: Callable[[list[str]], str | None]) -> type[StartStopStep]:
     """A part of Celery's consumer that sends free children to look for overdue tasks.
 
@@ -93,6 +106,7 @@ def waker(pulse: Pulse, queues: Sequence[str], look: Callable[[list[str]], str |
             super().__init__(consumer, **options)
             self._looking = 0
             self._look_at = 0.0
+            self._free_at = time.monotonic()
 
         def start(self, consumer: Any) -> None:
             # Celery clears its timer with every lost connection, and starts all parts again after it.
@@ -102,6 +116,11 @@ def waker(pulse: Pulse, queues: Sequence[str], look: Callable[[list[str]], str |
         def _tick(self, consumer: Any) -> None:
             now = time.monotonic()
             pulse.turned_at = now
+            if not _held_by_nobody(consumer):
+                self._free_at = now
+            elif now - self._free_at > _HELD:
+                # Caught by Celery's loop as what it is, which connects again.
+                raise ConnectionResetError("an acknowledgement was lost, and no message comes any more")
             outstanding = len(consumer.pool._pool._cache)
             if outstanding > self._looking and pulse.worked_at > 0:
                 pulse.worked_at = now
