@@ -28,44 +28,57 @@ def serve(pipe: Connection, dimensions: int) -> None:
         pipe.recv()
 
 
+def measure(url: str, texts: list[str], dimensions: int, batch: int, concurrency: int, rounds: int) -> list[str]:
+    settings = OpenAISettings(base_url=f"{url}/v1", dimensions=dimensions)
+    embedder = ProviderEmbedder(OpenAIService(settings), Tuning(batch=batch, concurrency=concurrency))
+    embedder.embed(texts[: batch * concurrency])  # connections
+    best = cpu = math.inf
+    for _ in range(rounds):
+        began, used = time.perf_counter(), time.process_time()
+        done = embedder.embed(texts)
+        best, cpu = min(best, time.perf_counter() - began), min(cpu, time.process_time() - used)
+        assert done.vectors.shape == (len(texts), dimensions)
+    embedder.close()
+    requests = math.ceil(len(texts) / batch)
+    ideal = requests / concurrency * DELAY
+    return [
+        f"{dimensions}, {batch} x {concurrency}",
+        f"{best:.2f} s",
+        f"{ideal:.2f} s",
+        f"{ideal / best:.0%}",
+        f"{len(texts) / best:,.0f}",
+        f"{1000 * cpu / requests:.1f} ms",
+    ]
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--texts", type=int, default=10_000)
-    parser.add_argument("--dimensions", type=int, default=1536)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     texts = [f"memory number {i} about what happened on day {i % 365}" for i in range(arguments.texts)]
-
-    here, there = multiprocessing.get_context("spawn").Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=serve, args=(there, arguments.dimensions), daemon=True)
-    server.start()
-    url = here.recv()
-    print(f"{machine()}; {len(texts):,} texts, {arguments.dimensions} dimensions, {DELAY * 1000:.0f} ms an answer\n")
+    print(f"{machine()}; {len(texts):,} texts, {DELAY * 1000:.0f} ms an answer\n")
     rows = []
-    for batch, concurrency in ((16, 8), (32, 8), (128, 8), (32, 1)):
-        settings = OpenAISettings(base_url=f"{url}/v1", dimensions=arguments.dimensions)
-        embedder = ProviderEmbedder(OpenAIService(settings), Tuning(batch=batch, concurrency=concurrency))
-        embedder.embed(texts[: batch * concurrency])  # connections
-        best = cpu = math.inf
-        for _ in range(arguments.rounds):
-            began, used = time.perf_counter(), time.process_time()
-            done = embedder.embed(texts)
-            best, cpu = min(best, time.perf_counter() - began), min(cpu, time.process_time() - used)
-            assert done.vectors.shape == (len(texts), arguments.dimensions)
-        embedder.close()
-        ideal = math.ceil(len(texts) / batch) / concurrency * DELAY
-        figures = (
-            f"{best:.2f} s",
-            f"{cpu:.2f} s",
-            f"{ideal:.2f} s",
-            f"{len(texts) / best:,.0f}",
-            f"{ideal / best:.0%}",
-        )
-        rows.append([f"{batch} x {concurrency}", *figures])
-    print(table(["texts a request x requests at once", "took", "CPU", "ideal", "texts/s", "of the ideal"], rows))
-    here.send(None)
-    server.join(10)
+    spawn = multiprocessing.get_context("spawn")
+    for dimensions, ways in ((384, ((128, 8), (32, 8))), (1536, ((128, 8), (32, 8), (16, 8), (32, 4)))):
+        here, there = spawn.Pipe()
+        server = spawn.Process(target=serve, args=(there, dimensions), daemon=True)
+        server.start()
+        url = here.recv()
+        for batch, concurrency in ways:
+            rows.append(measure(url, texts, dimensions, batch, concurrency, arguments.rounds))
+        here.send(None)
+        server.join(10)
+    head = [
+        "dimensions, texts a request x requests at once",
+        "took",
+        "ideal",
+        "of the ideal",
+        "texts/s",
+        "CPU a request",
+    ]
+    print(table(head, rows))
 
 
 if __name__ == "__main__":
