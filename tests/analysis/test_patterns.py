@@ -66,6 +66,14 @@ def test_two_opposite_weekdays_are_one_weekly_rhythm() -> None:
     assert all((START + timedelta(days=float(days[int(i[1:])]))).weekday() in (0, 3) for i in pattern.memory_ids)
 
 
+def test_quiet_weekends_are_a_weekly_rhythm() -> None:
+    days = _even(60, DAYS)
+    days = days[np.isin(days.astype(int) % 7, (5, 6), invert=True)]
+    pattern = _one(_find(_at(days))[0], "weekly_rhythm")
+    assert pattern.details["weekdays"] == [0, 1, 2, 3, 4]
+    assert pattern.description.startswith("Mostly on working days, Monday to Friday: ")
+
+
 def test_an_evening_habit_over_midnight_is_one_daily_rhythm() -> None:
     rng = np.random.default_rng(4)
     days = np.concatenate([rng.integers(0, DAYS, 30) + rng.uniform(23, 25, 30) / 24, _even(20, DAYS)])

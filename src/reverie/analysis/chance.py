@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["WindowTest", "benjamini_hochberg", "circular_windows", "linear_windows", "window_test"]
+__all__ = ["WindowTest", "benjamini_hochberg", "best_window", "circular_windows", "linear_windows", "window_test"]
 
 Floats = NDArray[np.float64]
 
@@ -40,12 +40,14 @@ def window_test(
     windows: NDArray[np.bool_],
     *,
     ratios: Sequence[float] = (2.0, 4.0, 8.0),
+    prior: Floats | None = None,
     rng: np.random.Generator,
     draws: int = _DRAWS,
 ) -> WindowTest:
     """Is the rate of events in some window other than elsewhere, given how long each bin was observed?
 
-    ``counts`` (b,) events per bin, ``exposure`` (b,) observed time per bin, ``windows`` (w, b) sets of bins.
+    ``counts`` (b,) events per bin, ``exposure`` (b,) observed time per bin, ``windows`` (w, b) sets of bins, ``prior``
+    (w,) how likely each is held to be before any count is seen (evenly by default).
     The statistic is the mean, over windows and rate ``ratios``, of the likelihood ratio against one even rate
     (a scan statistic, Kulldorff 1997, averaged as in Gelfand and Dey rather than maximised: more power against
     unknown windows). Its p-value is by simulation from the null given the number of events (Barnard 1963), hence
@@ -57,11 +59,12 @@ def window_test(
     weight = inside @ share.astype(np.float32)
     logs = np.log(np.array(ratios, dtype=np.float32))
     offset = total * np.log1p((np.array(ratios)[:, None] - 1) * weight[None, :].astype(np.float64))
+    if prior is not None:
+        offset -= np.log(prior / prior.mean())
     observed = _evidence(counts[None, :], inside, logs, offset)[0]
     p_value = _simulated(observed, total, share, inside, logs, offset, rng, draws)
     found = counts @ inside.T
-    each = np.max(logs[:, None] * found[None, :] - offset, axis=0)
-    best = int(np.argmax(np.round(each, 6)))
+    best = _likeliest(found, logs, offset)
     return WindowTest(
         p_value=p_value,
         window=best,
@@ -69,6 +72,22 @@ def window_test(
         expected=float(total * weight[best]),
         evidence=float(observed),
     )
+
+
+def best_window(
+    counts: NDArray[np.integer], exposure: Floats, windows: NDArray[np.bool_], ratios: Sequence[float]
+) -> int:
+    """Row of the window that explains the counts best, as in ``window_test``."""
+    inside = windows.astype(np.float32)
+    logs = np.log(np.array(ratios, dtype=np.float32))
+    share = (inside @ (exposure / exposure.sum()).astype(np.float32)).astype(np.float64)
+    offset = int(counts.sum()) * np.log1p((np.array(ratios)[:, None] - 1) * share[None, :])
+    return _likeliest(counts @ inside.T, logs, offset)
+
+
+def _likeliest(found: NDArray[np.float64], logs: NDArray[np.float32], offset: Floats) -> int:
+    each = np.max(logs[:, None] * found[None, :] - offset, axis=0)
+    return int(np.argmax(np.round(each, 6)))
 
 
 def _simulated(

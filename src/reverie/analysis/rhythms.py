@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reverie.analysis.chance import WindowTest, circular_windows, linear_windows, window_test
+from reverie.analysis.chance import WindowTest, best_window, circular_windows, linear_windows, window_test
 from reverie.analysis.findings import FEWEST, Finding, between_ends, counted, date_text, evidence, excess, listed
 from reverie.analysis.moments import Sittings
 from reverie.analysis.recurrence import recurrence_findings
@@ -19,7 +19,16 @@ Floats = NDArray[np.float64]
 
 _WEEKDAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 _WEEK_SETS = [set(c) for size in (1, 2, 3) for c in itertools.combinations(range(7), size)]
-_HOURS = (1, 2, 3, 4, 6, 8)
+_WORKING = {
+    (0, 1, 2, 3, 4): "working days, Monday to Friday",
+    (0, 1, 2, 3, 6): "working days, Sunday to Thursday",
+}
+_WEEK_SETS += [set(days) for days in _WORKING]
+_WEEK_PRIOR = {1: 0.25 / 7, 2: 0.5 / 21, 3: 0.2 / 35, 5: 0.05 / 2}
+"""Of a set, by its number of days: the many sets of three must not drown out the few single days."""
+_WEEK_RATIOS = (2.5, 5.0)
+_HOURS = (1, 2, 3, 4, 6, 8, 12)
+_HOUR_RATIOS = (3.0, 6.0)
 _BURST_DAYS = (1, 2, 3, 4, 5, 7, 10, 14)
 _MOST_BINS = 256
 _DEPENDENT = 0.05
@@ -93,7 +102,7 @@ def _weekly(
     best = max(tests, key=lambda t: t.p_value)
     days = sorted(_WEEK_SETS[tests[0].window])
     hit = np.isin(day, days)
-    names = listed([_WEEKDAYS[d] for d in days])
+    names = _WORKING.get(tuple(days)) or listed([_WEEKDAYS[d] for d in days])
     found, total = int(hit.sum()), len(sittings)
     usual = float(exposure[days].sum() / exposure.sum()) * total
     return Finding(
@@ -115,7 +124,9 @@ def _week_test(
     day = (sittings.days + 3) % 7
     counts = np.bincount(day[inner], minlength=7)
     spread = _overdispersion(sittings.days[inner], day[inner])
-    return window_test(np.round(counts / spread).astype(np.int64), exposure, windows, rng=rng)
+    prior = np.array([_WEEK_PRIOR[len(chosen)] for chosen in _WEEK_SETS])
+    evened = np.round(counts / spread).astype(np.int64)
+    return window_test(evened, exposure, windows, ratios=_WEEK_RATIOS, prior=prior, rng=rng)
 
 
 def _overdispersion(days: NDArray[np.int64], weekday: NDArray[np.int64]) -> float:
@@ -142,17 +153,21 @@ def _overdispersion(days: NDArray[np.int64], weekday: NDArray[np.int64]) -> floa
 
 
 def _daily(sittings: Sittings, rng: np.random.Generator, keep: NDArray[np.bool_]) -> Finding:
-    windows = circular_windows(24, _HOURS)
+    # Half hours are tested, since habits do not keep to whole ones; whole ones are told.
+    windows = circular_windows(48, tuple(2 * width for width in _HOURS))
     timed = np.flatnonzero(sittings.timed)
     wall = sittings.wall[timed]
-    hour = np.floor((wall % 1) * 24 + 1e-7).astype(np.int64) % 24
-    exposure = _hour_exposure(wall[0], wall[-1])
-    tests = [_hour_test(wall, hour, exposure, windows, rng)]
+    half = np.floor((wall % 1) * 48 + 1e-7).astype(np.int64) % 48
+    hour = half // 2
+    exposure = _time_exposure(wall[0], wall[-1], 48)
+    tests = [_hour_test(wall, half, exposure, windows, rng)]
     rest = keep[timed]
     if not rest.all() and rest.sum() >= FEWEST:
-        tests.append(_hour_test(wall[rest], hour[rest], exposure, windows, rng))
+        tests.append(_hour_test(wall[rest], half[rest], exposure, windows, rng))
     p = max(t.p_value for t in tests)
-    chosen = np.flatnonzero(windows[tests[0].window])
+    exposure = exposure.reshape(24, 2).sum(axis=1)
+    whole = circular_windows(24, _HOURS)
+    chosen = np.flatnonzero(whole[best_window(np.bincount(hour, minlength=24), exposure, whole, _HOUR_RATIOS)])
     hit_timed = np.isin(hour, chosen)
     hit = np.zeros(len(sittings), dtype=bool)
     hit[timed[hit_timed]] = True
@@ -178,18 +193,20 @@ def _daily(sittings: Sittings, rng: np.random.Generator, keep: NDArray[np.bool_]
 
 
 def _hour_test(
-    wall: Floats, hour: NDArray[np.int64], exposure: Floats, windows: NDArray[np.bool_], rng: np.random.Generator
+    wall: Floats, half: NDArray[np.int64], exposure: Floats, windows: NDArray[np.bool_], rng: np.random.Generator
 ) -> WindowTest:
     day = np.floor(wall).astype(np.int64)
     spread = _overdispersion(day[1:-1], (day[1:-1] + 3) % 7)
-    counts = np.round(np.bincount(hour[1:-1], minlength=24) / spread).astype(np.int64)
-    return window_test(counts, exposure, windows, rng=rng)
+    counts = np.round(np.bincount(half[1:-1], minlength=48) / spread).astype(np.int64)
+    return window_test(counts, exposure, windows, ratios=_HOUR_RATIOS, rng=rng)
 
 
-def _hour_exposure(start: float, end: float) -> Floats:
+def _time_exposure(start: float, end: float, parts: int) -> Floats:
+    """How often each of so many parts of the day was observed."""
+
     def until(moment: float) -> Floats:
         days, rest = np.divmod(moment, 1.0)
-        return np.asarray(days + np.clip(rest * 24 - np.arange(24), 0.0, 1.0))
+        return np.asarray(days + np.clip(rest * parts - np.arange(parts), 0.0, 1.0))
 
     return until(end) - until(start)
 
