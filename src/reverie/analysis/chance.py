@@ -85,7 +85,7 @@ def best_window(
     return _likeliest(counts @ inside.T, logs, offset)
 
 
-def _likeliest(found: NDArray[np.float64], logs: NDArray[np.float32], offset: Floats) -> int:
+def _likeliest(found: NDArray[np.floating], logs: NDArray[np.float32], offset: Floats) -> int:
     each = np.max(logs[:, None] * found[None, :] - offset, axis=0)
     return int(np.argmax(np.round(each, 6)))
 

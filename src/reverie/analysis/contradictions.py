@@ -44,25 +44,26 @@ def find_contradictions(
     """Pairs on one subject (cosine at least .55) of which one negates the other, uses the opposite word, or gives
     another value for what has one value at a time (home, age, favourite). Never more than candidates."""
     rows, columns = np.nonzero((near[1] >= _CLOSE) & (near[0] >= 0))
-    found: dict[tuple[int, int], tuple[float, str]] = {}
+    others, cosines = near[0][rows, columns], near[1][rows, columns]
+    # Each pair once, at the first of its cosines.
+    pairs = np.stack([np.minimum(rows, others), np.maximum(rows, others)], axis=1)
+    first = np.sort(np.unique(pairs @ np.array([len(memories), 1]), return_index=True)[1])
+    left = ~np.isin(pairs[first], list(skip)).any(axis=1)
+    pairs, cosines = pairs[first[left]], cosines[first[left]]
     claims: dict[int, _Claim] = {}
-    for done, k in enumerate(sorted({*rows.tolist(), *near[0][rows, columns].tolist()} - skip)):
+    for done, k in enumerate(np.unique(pairs).tolist()):
         if done % _EVERY == 0:
             budget.check()
         claims[k] = _Claim(memories[k].text)
-    for done, (i, j, cosine) in enumerate(
-        zip(rows.tolist(), near[0][rows, columns].tolist(), near[1][rows, columns].tolist(), strict=True)
-    ):
+    found: dict[tuple[int, int], tuple[float, str]] = {}
+    for done, ((i, j), cosine) in enumerate(zip(pairs.tolist(), cosines.tolist(), strict=True)):
         if done % _EVERY == 0:
             budget.check()
-        pair = (i, j) if i < j else (j, i)
-        if pair in found or i in skip or j in skip:
-            continue
-        a, b = claims[pair[0]], claims[pair[1]]
+        a, b = claims[i], claims[j]
         # Most pairs have no sign of a contradiction, and none of what follows is cheap.
         sign = a.negated != b.negated or (a.age and b.age) or (a.key and a.key == b.key)
         if (sign or not a.against.isdisjoint(b.content)) and (reason := _opposed(a, b)):
-            found[pair] = (cosine, reason)
+            found[i, j] = (cosine, reason)
     ranked = sorted(found.items(), key=lambda p: (-round(p[1][0], 5), p[0]))[:_MOST]
     return [
         DuplicateGroup(

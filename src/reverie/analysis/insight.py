@@ -111,25 +111,27 @@ _CALENDAR = frozenset(
 def _names(texts: Sequence[str]) -> list[tuple[str, ...]]:
     """Names in each text. A capital at the start of a sentence counts only if the word is capital elsewhere too."""
     inside: Counter[str] = Counter()
-    lower: Counter[str] = Counter()
+    plain: list[str] = []
     parts: list[list[tuple[str, bool]]] = []
     for text in texts:
         runs: list[tuple[str, bool]] = []
-        start = True
+        start, capitals = True, False
         for token in _TOKEN.findall(text[:_LONGEST]):
             if not (token[0].isalnum()):
                 start = True
                 continue
             if token[0].isupper() and token.casefold().replace("’", "'") not in _CALENDAR:
                 runs.append((token, start))
+                capitals = True
                 if not start:
                     inside[_bare(token)] += 1
             else:
-                lower[token] += 1
+                plain.append(token)
                 runs.append((token, False))
             start = False
         runs.append(("", False))
-        parts.append(runs)
+        parts.append(runs if capitals else [])
+    lower = Counter(plain)
     return [_entities(text, runs, inside, lower) for text, runs in zip(texts, parts, strict=True)]
 
 

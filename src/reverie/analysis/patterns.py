@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from reverie.analysis.budget import Budget
@@ -34,7 +35,7 @@ def find_patterns(
     zone: ZoneInfo,
     budget: Budget,
     seed: int = 0,
-) -> tuple[list[Pattern], list[str], dict[str, int]]:
+) -> tuple[list[Pattern], list[str], dict[str, Any]]:
     """Patterns (most certain first), notes on what could not be tested, and counts for the stats.
 
     All tests of the report share one control of false discoveries (weighted Benjamini-Hochberg). The weights say,
@@ -61,8 +62,16 @@ def find_patterns(
     budget.progress("patterns", 1, 2)
     findings += theme_findings(events, themes, names, seed)
     budget.progress("patterns", 2, 2)
-    counts = {"dated": len(known), "sittings": len(events), "tests": len(findings)}
+    counts = {"dated": len(known), "sittings": len(events), "tests": len(findings), "p_values": _least(findings)}
     return _kept(findings, memories), notes, counts
+
+
+def _least(findings: list[Finding]) -> dict[str, float]:
+    """The least p-value of each kind of test that was made, found or not."""
+    out: dict[str, float] = {}
+    for finding in findings:
+        out[finding.kind] = min(finding.p_value, out.get(finding.kind, 1.0))
+    return out
 
 
 def _kept(findings: list[Finding], memories: Sequence[Memory]) -> list[Pattern]:

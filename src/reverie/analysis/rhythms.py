@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 _WEEKDAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 _WEEK_SETS = [set(c) for size in (1, 2, 3) for c in itertools.combinations(range(7), size)]
-_WORKING = {
+_WORKING: dict[tuple[int, ...], str] = {
     (0, 1, 2, 3, 4): "working days, Monday to Friday",
     (0, 1, 2, 3, 6): "working days, Sunday to Thursday",
 }
@@ -108,7 +108,7 @@ def _weekly(
     return Finding(
         kind="weekly_rhythm",
         p_value=best.p_value,
-        weight=0.44,
+        weight=0.54,
         strength=excess(found, usual, total),
         description=f"Mostly on {names}: {found} of {total} times, where an even week would give {usual:.0f}.",
         memory_indices=evidence(sittings, hit),
@@ -178,7 +178,7 @@ def _daily(sittings: Sittings, rng: np.random.Generator, keep: NDArray[np.bool_]
     return Finding(
         kind="daily_rhythm",
         p_value=p,
-        weight=0.085,
+        weight=0.065,
         strength=excess(found, usual, total),
         description=f"Mostly between {start:02d}:00 and {end:02d}:00: {found} of {total} times, "
         f"where an even day would give {usual:.0f}.",
@@ -309,7 +309,7 @@ def _change_finding(sittings: Sittings, pace: _Pace, before: NDArray[np.bool_], 
     return Finding(
         kind="rate_change",
         p_value=p_value,
-        weight=0.18,
+        weight=0.125,
         strength=float(1 - ratio),
         description=f"{'More' if faster else 'Less'} often since {date_text(cut)}: {rate_after:.1f} times a week, "
         f"{rate_before:.1f} before.",
