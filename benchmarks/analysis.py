@@ -9,8 +9,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -120,19 +122,22 @@ def repeats(folder: Path) -> None:
 def scale(largest: int, limit: float) -> None:
     """Time and memory from cached vectors, beside networkx's own functions on the same graph."""
     rows = []
+    folder = Path(tempfile.mkdtemp())
     for n in (1_000, 10_000, 100_000):
         if n > largest:
             continue
-        found = _child(["ours", str(n)], 3600.0)
+        graph = str(folder / f"{n}.json")
+        found = _child(["ours", str(n), graph], 3600.0)
         stages = ", ".join(f"{k} {v:.2f}" for k, v in found["stages"].items() if k != "analysis")
         print(f"  {n:,} by section, seconds: {stages}", file=sys.stderr, flush=True)
         rows.append([f"**analyze, all sections, {n:,}**", *_times(found), f"{found['peak']:,.0f} MiB", TARGETS[n]])
         for name in ("components", "pagerank", "louvain", "betweenness"):
-            theirs = _child(["theirs", str(n), name], limit)
+            theirs = _child(["theirs", str(n), graph, name], limit)
             size = f"{min(found['edges'], 50_000):,} edges"
             rows.append([f"networkx {name}, {n:,}", *_times(theirs), _peak(theirs), size])
     print(f"\n## Time and memory of a process, from cached vectors; networkx was stopped at {limit:.0f} s\n")
     print(table(["", "median", "least", "CPU, least", "peak memory", "target or size"], rows))
+    shutil.rmtree(folder)
     asked = _child(["ask", "5000"], 600.0)
     rows = [
         [name, f"{1e3 * percentile(s, 50):.1f} ms", f"{1e3 * percentile(s, 95):.1f} ms"] for name, s in asked.items()

@@ -120,6 +120,12 @@ def test_more_repeats_than_neighbours_are_one_group() -> None:
     assert len(group.memory_ids) == 100
 
 
+def test_two_wordings_with_many_copies_each_are_one_group() -> None:
+    # The nearest of each copy are copies of its own.
+    (group,) = _groups([*["I have two cats and a dog"] * 30, *["I've two cats and a dog"] * 30])
+    assert (group.kind, len(group.memory_ids)) == ("near", 60)
+
+
 def test_a_chain_of_small_changes_does_not_join_its_ends() -> None:
     chain = "garden bench|gardens bench|gardens benches|cardens benches|cardons lenches"
     texts = [f"the {step}" for step in chain.split("|")]

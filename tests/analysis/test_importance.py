@@ -176,6 +176,10 @@ def test_core_memories_take_the_pinned_first_and_no_repeats() -> None:
     assert len({"m0", "m1"} & set(core)) <= 1
 
 
+def test_a_text_with_many_copies_is_one_core_memory() -> None:
+    assert len(run(memories(["I was born in Porto"] * 100), _ONLY).core) == 1
+
+
 # Advice -------------------------------------------------------------------------------------------------------------
 
 

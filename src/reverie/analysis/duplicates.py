@@ -14,9 +14,10 @@ from reverie.analysis.budget import Budget
 from reverie.analysis.contradictions import find_contradictions
 from reverie.analysis.importance import is_pinned
 from reverie.analysis.junk import is_junk
-from reverie.analysis.neighbours import Neighbours
+from reverie.analysis.neighbours import Neighbours, find_neighbours
 from reverie.analysis.texts import NEGATIONS, STOPWORDS, normalized, words
 from reverie.contracts import DuplicateGroup, Memory
+from reverie.embedding.base import Vectors
 
 __all__ = ["find_duplicates", "says_the_same"]
 
@@ -30,7 +31,9 @@ _EVERY = 512
 _VARIABLE = re.compile(r"https?://\S+|<[@#:][^>]*>|@\w+|\d+(?:[.,:/\-]\d+)*")
 
 
-def find_duplicates(memories: Sequence[Memory], near: Neighbours, *, budget: Budget) -> list[DuplicateGroup]:
+def find_duplicates(
+    memories: Sequence[Memory], near: Neighbours, *, budget: Budget, vectors: Vectors
+) -> list[DuplicateGroup]:
     """Groups of two and more memories: exact, normalised, near, boilerplate; last, pairs that may contradict.
 
     Near: cosine at least .72 and verified on the words: edit similarity at least .75 (Levenshtein 1966), no other
@@ -46,6 +49,8 @@ def find_duplicates(memories: Sequence[Memory], near: Neighbours, *, budget: Bud
             by_key[key].append(i)
     budget.check()
     leader = {i: members[0] for members in by_key.values() for i in members}
+    if any(len(members) > near[0].shape[1] for members in by_key.values()):
+        near = _among(sorted(set(leader.values())), near, vectors, budget)
     merged = _near_groups(memories, keys, leader, near, budget)
     groups: list[DuplicateGroup] = []
     for members, similarity in merged:
@@ -164,6 +169,17 @@ def _polarity(tokens: Iterable[str]) -> int:
 
 
 _BARE_NEGATIONS = frozenset(w.replace("'", "") for w in NEGATIONS if "'" in w)
+
+
+def _among(some: list[int], near: Neighbours, vectors: Vectors, budget: Budget) -> Neighbours:
+    """Neighbours among ``some`` memories alone: where a text has many copies, these are all that a copy sees."""
+    chosen = np.array(some, dtype=np.int64)
+    index, value = find_neighbours(vectors[chosen], near[0].shape[1], budget=budget)
+    everyone = np.full((len(vectors), index.shape[1]), -1, dtype=np.int64)
+    cosines = np.full(everyone.shape, -2.0, dtype=np.float32)
+    everyone[chosen] = np.where(index >= 0, chosen[index], -1)
+    cosines[chosen] = value
+    return everyone, cosines
 
 
 def _near_groups(

@@ -202,7 +202,7 @@ class _Work:
 
     @cached_property
     def duplicates(self) -> list[DuplicateGroup]:
-        return find_duplicates(self.memories, self.near, budget=self.budget)
+        return find_duplicates(self.memories, self.near, budget=self.budget, vectors=self.vectors)
 
 
 def _graph(work: _Work) -> None:

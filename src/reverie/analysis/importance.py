@@ -95,7 +95,7 @@ def importance(
     parts = table * share
     scores = parts.sum(axis=1)
     order = np.argsort(-np.round(scores, 9), kind="stable")
-    core = set(core_memories(scores, pinned, near, order))
+    core = set(core_memories(scores, pinned, vectors, order))
     shares = share.tolist()
     return [
         Importance.built(
@@ -112,20 +112,18 @@ def importance(
     ]
 
 
-def core_memories(scores: Values, pinned: Values, near: Neighbours, order: NDArray[np.int64]) -> list[int]:
+def core_memories(scores: Values, pinned: Values, vectors: Vectors, order: NDArray[np.int64]) -> list[int]:
     """Indices of at most 20 memories (a tenth of all) that stand for the user: pinned and important, no repeats."""
     n = len(scores)
     wanted = min(_CORE, max(1, round(_CORE_SHARE * n)))
     chosen: list[int] = []
-    said: set[int] = set()
+    said = np.zeros(n, dtype=bool)
     for i in [*(i for i in order.tolist() if pinned[i]), *(i for i in order.tolist() if not pinned[i])]:
         if len(chosen) == wanted:
             break
-        if i in said:
-            continue
-        chosen.append(i)
-        same = near[0][i][near[1][i] >= _SAME]
-        said.update(same[same >= 0].tolist())
+        if not said[i]:
+            chosen.append(i)
+            said |= vectors @ vectors[i] >= _SAME
     return chosen
 
 

@@ -108,7 +108,7 @@ def _weekly(
     return Finding(
         kind="weekly_rhythm",
         p_value=best.p_value,
-        weight=0.54,
+        weight=0.51,
         strength=excess(found, usual, total),
         description=f"Mostly on {names}: {found} of {total} times, where an even week would give {usual:.0f}.",
         memory_indices=evidence(sittings, hit),
@@ -178,7 +178,7 @@ def _daily(sittings: Sittings, rng: np.random.Generator, keep: NDArray[np.bool_]
     return Finding(
         kind="daily_rhythm",
         p_value=p,
-        weight=0.065,
+        weight=0.07,
         strength=excess(found, usual, total),
         description=f"Mostly between {start:02d}:00 and {end:02d}:00: {found} of {total} times, "
         f"where an even day would give {usual:.0f}.",
@@ -274,7 +274,7 @@ def _burst_finding(
     return Finding(
         kind="burst",
         p_value=p_value,
-        weight=0.25,
+        weight=0.24,
         strength=excess(found, usual, total),
         description=f"A burst on {when}: {found} times in {counted(round(end - start), 'day')}, "
         f"where {usual:.1f} would be usual.",
@@ -309,7 +309,7 @@ def _change_finding(sittings: Sittings, pace: _Pace, before: NDArray[np.bool_], 
     return Finding(
         kind="rate_change",
         p_value=p_value,
-        weight=0.125,
+        weight=0.145,
         strength=float(1 - ratio),
         description=f"{'More' if faster else 'Less'} often since {date_text(cut)}: {rate_after:.1f} times a week, "
         f"{rate_before:.1f} before.",
