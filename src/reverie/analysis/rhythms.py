@@ -108,7 +108,7 @@ def _weekly(
     return Finding(
         kind="weekly_rhythm",
         p_value=best.p_value,
-        weight=0.51,
+        weight=0.5,
         strength=excess(found, usual, total),
         description=f"Mostly on {names}: {found} of {total} times, where an even week would give {usual:.0f}.",
         memory_indices=evidence(sittings, hit),
@@ -178,7 +178,7 @@ def _daily(sittings: Sittings, rng: np.random.Generator, keep: NDArray[np.bool_]
     return Finding(
         kind="daily_rhythm",
         p_value=p,
-        weight=0.07,
+        weight=0.085,
         strength=excess(found, usual, total),
         description=f"Mostly between {start:02d}:00 and {end:02d}:00: {found} of {total} times, "
         f"where an even day would give {usual:.0f}.",
