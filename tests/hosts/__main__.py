@@ -197,7 +197,7 @@ def strangers(cluster: Cluster) -> list[str]:
         try:
             act()
         except error as refused:
-            said.append(f"refused: {what} ({str(refused).strip().splitlines()[-1][:90]})")
+            said.append(f"refused: {what} ({str(refused).strip().splitlines()[-1][-90:]})")
         else:
             raise AssertionError(f"connected: {what}")
     return said
