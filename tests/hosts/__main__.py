@@ -28,6 +28,7 @@ from typing import Any
 import httpx
 import psycopg
 import redis
+from kombu.exceptions import OperationalError
 from psycopg.rows import dict_row
 
 from reverie import AsyncReverie
@@ -90,7 +91,7 @@ class Cluster:
         self.rows(_AUDIT.read_text())
         self.labels.__enter__()
         if self.broker == "amqp":
-            _patient(self._broker_answers, OSError)
+            _patient(self._broker_answers, (OSError, OperationalError))
         for name in (*GATEWAYS, *WORKERS):
             self.role(name)
         for name in GATEWAYS:
@@ -158,7 +159,7 @@ def _server(environment: dict[str, str]) -> ServerSettings:
     return ServerSettings(**given)  # type: ignore[arg-type]
 
 
-def _patient(act: Any, error: type[Exception], seconds: float = 240.0) -> Any:
+def _patient(act: Any, error: type[Exception] | tuple[type[Exception], ...], seconds: float = 240.0) -> Any:
     """What ``act`` returns, once it no longer raises ``error``."""
     end = time.monotonic() + seconds
     while True:
