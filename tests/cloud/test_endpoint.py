@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from aiohttp import web
 
 from reverie.contracts import ClusterResult
+from reverie.embedding.providers import Budget
 from reverie.errors import ProviderError
 from reverie.settings import EmbeddingSettings, ServerSettings, Settings
 from reverie.testing.cloud import FakeCloud, Fault
@@ -219,3 +222,48 @@ def test_an_analysis_asks_azure_language_only_where_policy_allows(
     assert row["result"]["stats"]["insight"] == "azure-language"
     assert row["usd"] == pytest.approx(bench.spent()[0], rel=1.0)
     assert row["usd"] > 12 * 3 * 0.001 * 0.99
+
+
+# -- those that are not what they should be -------------------------------------------------------------
+
+GOOD = {"status": "succeeded", "vector_model": "00" * 8, "cost": {"tokens": 1}}
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        (200, {**GOOD, "result": {}}),  # not a clustering
+        (200, {**GOOD, "result": None}),
+        (200, {"status": "failed", "error": "because"}),
+        (200, {"predictions": []}),
+        (200, {**GOOD, "vector_model": "zz", "result": {}}),
+        (200, []),
+        (307, {}),
+    ],
+)
+def test_what_an_endpoint_says_is_checked_before_it_is_stored(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, status: int, answer: Any
+) -> None:
+    bench.allow()
+    monkeypatch.setenv("REVERIE_REMOTE_AZUREML_KEY", SECRET)
+    monkeypatch.setenv("REVERIE_REMOTE_AZUREML_URL", f"{bench.cloud.url}/v1/embeddings")
+    with FakeCloud() as elsewhere:
+        headers = {"location": f"{elsewhere.url}/v1/embeddings"}
+        bench.cloud.always = Fault(status=status, headers=headers, body=orjson.dumps(answer).decode())
+        row = bench.run({"allowed": True, "provider": "azureml-endpoint"}, texts=6)
+        assert not elsewhere.seen, "neither texts nor key follow a redirect"
+    assert row["status"] == "succeeded"
+    assert row["result"]["stats"]["cloud"]["fallback"] == "local"
+    assert SECRET not in str(row["result"])
+
+
+def test_the_language_service_cannot_send_texts_elsewhere_or_hold_a_task(cloud: FakeCloud) -> None:
+    with FakeCloud() as elsewhere:
+        for status in (301, 302, 307, 308):
+            cloud.fail(Fault(status=status, headers={"location": f"{elsewhere.url}/text/analytics/v3.1/sentiment"}))
+            with pytest.raises(ProviderError):
+                language(cloud).read(TEXTS[:1])
+        assert not elsewhere.seen
+    cloud.always = Fault(endless=b" ", pause=0.05)
+    with pytest.raises(ProviderError, match="did not answer before the task's deadline"):
+        language(cloud, budget=Budget(until=time.monotonic() + 0.5)).read(TEXTS[:1])
