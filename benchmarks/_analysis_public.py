@@ -24,7 +24,7 @@ from reverie.analysis.texts import normalized
 from reverie.contracts import AnalyzeOptions, Memory, RecallOptions
 from reverie.embedding import create_embedder
 
-__all__ = ["have", "importance", "near_duplicates", "recalls", "repeats", "rows"]
+__all__ = ["elsewhere", "have", "importance", "near_duplicates", "recalls", "repeats", "rows"]
 
 _CACHE = Path(".bench")
 
@@ -144,6 +144,69 @@ def recalls(folder: Path) -> tuple[list[list[str]], int]:
                 shares[name][k].append(len(right & set(order[:k])) / len(right))
     table = [[name, *(f"{np.mean(by_k[k]):.3f}" for k in (5, 10, 25))] for name, by_k in shares.items()]
     return table, len(shares["plain cosine"][5])
+
+
+def elsewhere(folder: Path) -> list[list[str]]:
+    """Sets and units that no choice was made with: LoCoMo by turns, sentences of one intent (CLINC150, HWU64)."""
+    out: list[list[str]] = []
+    if (folder / "locomo").is_dir():
+        out += _turns(folder)
+    for name in ("clinc150", "hwu64"):
+        if (folder / name).is_dir():
+            out.append(_same_intent(folder / name / f"{name}.jsonl.gz", name))
+    return out
+
+
+def _turns(folder: Path) -> list[list[str]]:
+    turns = rows(folder / "locomo" / "turns.jsonl.gz")
+    vectors = embed([t["text"] for t in turns])
+    questions = [q for q in rows(folder / "locomo" / "qa.jsonl.gz") if q["category"] != 5]
+    asked = embed([q["question"] for q in questions], kind="query")
+    aucs, ours, plain = [], [], []
+    for talk in sorted({t["conversation"] for t in turns}):
+        at = [i for i, t in enumerate(turns) if t["conversation"] == talk]
+        memories = [
+            Memory(
+                id=turns[i]["id"],
+                text=turns[i]["text"],
+                created_at=datetime.fromisoformat(turns[i]["timestamp"]).replace(tzinfo=UTC),
+            )
+            for i in at
+        ]
+        now = max(m.created_at for m in memories if m.created_at) + timedelta(days=1)
+        found = analyze(memories, vectors[at], AnalyzeOptions(sections=["importance"]), now=now)
+        score = {i.memory_id: i.score for i in found.importance}
+        aucs.append(roc_auc_score([turns[i]["qa_uses_nonadv"] > 0 for i in at], [score[turns[i]["id"]] for i in at]))
+        ids = [m.id for m in memories]
+        for question, vector in zip(questions, asked, strict=True):
+            right = set(question["evidence"]) & set(ids)
+            if question["user"] != talk or not right:
+                continue
+            hits = recall(question["question"], vector, memories, vectors[at], RecallOptions(top=10), now=now).memories
+            nearest = np.argsort(-(vectors[at] @ vector), kind="stable")[:10]
+            ours.append(len(right & {h.memory_id for h in hits}) / len(right))
+            plain.append(len(right & {ids[i] for i in nearest}) / len(right))
+    return [
+        ["LoCoMo turns: AUC of the score, mean of conversations", f"{np.mean(aucs):.3f}", "0.500"],
+        [f"LoCoMo turns: recall@10, {len(ours)} questions", f"{np.mean(ours):.3f}", f"{np.mean(plain):.3f}"],
+    ]
+
+
+def _same_intent(path: Path, name: str) -> list[str]:
+    """Share of the first ten that are of the question's intent, over 300 questions and 4,000 other sentences."""
+    found = [r for r in rows(path) if r["label"] != "oos"]
+    chosen = np.random.default_rng(0).permutation(len(found))[:4300]
+    texts, labels = ([found[i][key] for i in chosen] for key in ("text", "label"))
+    vectors = embed(texts)
+    memories = [Memory(id=str(i), text=text) for i, text in enumerate(texts[300:])]
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    ours, plain = [], []
+    for q in range(300):
+        hits = recall(texts[q], vectors[q], memories, vectors[300:], RecallOptions(top=10), now=now).memories
+        nearest = np.argsort(-(vectors[300:] @ vectors[q]), kind="stable")[:10]
+        ours.append(np.mean([labels[300 + int(h.memory_id)] == labels[q] for h in hits]))
+        plain.append(np.mean([labels[300 + i] == labels[q] for i in nearest]))
+    return [f"{name}: of one intent among the first 10", f"{np.mean(ours):.3f}", f"{np.mean(plain):.3f}"]
 
 
 def repeats(folder: Path) -> list[list[str]]:

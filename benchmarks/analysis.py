@@ -1,7 +1,8 @@
 """The memory analysis: what it finds and what it must not, how good its ranking is, what it costs.
 
-Parts: patterns, bound, near, importance, recall, repeats, scale (all by default). Sets that are not in this repository
-are left out with a line that says so. Nothing is trained or tuned here; the vectors are of the bundled model.
+Parts: patterns, bound, near, importance, recall, elsewhere, repeats, scale (all by default). Sets that are not in
+this repository are left out with a line that says so. Nothing is trained or tuned here; vectors are the bundled
+model's.
 """
 
 from __future__ import annotations
@@ -112,6 +113,13 @@ def recall(folder: Path) -> None:
         print(table(["", "@5", "@10", "@25"], rows))
 
 
+def elsewhere(folder: Path) -> None:
+    """Where no choice was made."""
+    if rows := public.elsewhere(folder):
+        print("\n## The same score and recall on sets that nothing was chosen with\n")
+        print(table(["", "ours", "chance, or plain cosine"], rows))
+
+
 def repeats(folder: Path) -> None:
     """Personas of Multi-Session Chat: are all exact repeats found?"""
     if public.have(folder, "msc_personas"):
@@ -180,7 +188,7 @@ def _peak(found: dict[str, Any]) -> str:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    names = ("patterns", "bound", "near", "importance", "recall", "repeats", "scale")
+    names = ("patterns", "bound", "near", "importance", "recall", "elsewhere", "repeats", "scale")
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(names)}; all when none is given")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder of public sets")
     parser.add_argument("--users", type=int, default=1000, help="users of random dates")
@@ -197,6 +205,7 @@ def main() -> None:
         "near": lambda: near(arguments.data),
         "importance": lambda: importance(arguments.data),
         "recall": lambda: recall(arguments.data),
+        "elsewhere": lambda: elsewhere(arguments.data),
         "repeats": lambda: repeats(arguments.data),
         "scale": lambda: scale(arguments.largest, arguments.limit),
     }
