@@ -23,6 +23,7 @@ from reverie.gateway.accept import Acceptor
 from reverie.gateway.admission import Admission
 from reverie.gateway.answers import AnswerCache
 from reverie.gateway.auth import Auth
+from reverie.gateway.frames import Frames
 from reverie.gateway.hub import Hub
 from reverie.gateway.loopwatch import LoopWatch
 from reverie.gateway.openapi import PROBLEMS
@@ -87,6 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
             codec=codec,
             auth=auth,
             hub=hub,
+            frames=Frames(store, codec),
             acceptor=Acceptor(store),
             answers=AnswerCache(redis_url),
             dispatcher=dispatcher,

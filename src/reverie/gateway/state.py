@@ -17,6 +17,7 @@ from reverie.gateway.accept import Acceptor
 from reverie.gateway.answers import AnswerCache
 from reverie.gateway.auth import Auth
 from reverie.gateway.body import SpooledBody
+from reverie.gateway.frames import Frames
 from reverie.gateway.hub import Hub
 from reverie.gateway.intake import Intake, IntakeLimits, end_with_parent, take_in, take_in_file
 from reverie.gateway.loopwatch import LoopWatch
@@ -53,6 +54,7 @@ class State:
     codec: Codec
     auth: Auth
     hub: Hub
+    frames: Frames
     acceptor: Acceptor
     answers: AnswerCache
     dispatcher: Dispatcher

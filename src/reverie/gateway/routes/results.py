@@ -15,7 +15,6 @@ from reverie.contracts import TERMINAL, Operation
 from reverie.errors import Forbidden, NotFound, ReverieError, TooManyRequests, Unauthorized
 from reverie.gateway.auth import bearer
 from reverie.gateway.hub import Subscription
-from reverie.gateway.replies import event_json, unpack
 from reverie.gateway.state import State, state_of
 from reverie.store import Key, TaskRow
 
@@ -37,13 +36,6 @@ async def _who(connection: Request | WebSocket, ticket: str | None) -> Key:
     if ticket is not None:
         return await auth.use_ticket(ticket, "read")
     return await auth.check(bearer(connection.headers.get("authorization")), "read")
-
-
-async def _result(state: State, event: dict[str, Any]) -> bytes | None:
-    if event["type"] != "succeeded":
-        return None
-    stored = await state.store.result(event["task_id"])
-    return await unpack(state.codec, stored) if stored else None
 
 
 async def _of_task(state: State, subscription: Subscription, row: TaskRow, after: int) -> AsyncIterator[dict[str, Any]]:
@@ -128,7 +120,7 @@ async def _of_tenant(subscription: Subscription, rows: list[TaskRow]) -> AsyncIt
 
 async def _frames(state: State, events: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
     async for event in events:
-        yield event_json(event, await _result(state, event))
+        yield await state.frames.of(event)
 
 
 async def _pump(socket: WebSocket, subscription: Subscription, frames: AsyncIterator[bytes]) -> None:
@@ -209,7 +201,7 @@ async def task_events(task_id: str, request: Request, ticket: Annotated[str | No
                     except StopAsyncIteration:
                         return
                     upcoming = None
-                    frame = event_json(event, await _result(state, event))
+                    frame = await state.frames.of(event)
                     yield b"id: %d\nevent: %s\ndata: %s\n\n" % (event["seq"], event["type"].encode(), frame)
             finally:
                 if upcoming is not None:

@@ -1,0 +1,45 @@
+"""Events as the bytes that streams send; a result is fetched and unpacked once for all that wait for it now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from reverie.gateway.replies import event_json, unpack
+from reverie.store import Codec, GatewayStore
+
+__all__ = ["Frames"]
+
+
+class Frames:
+    """Nothing is kept beyond the moment: what is erased later must not be sent from here."""
+
+    def __init__(self, store: GatewayStore, codec: Codec) -> None:
+        self._store = store
+        self._codec = codec
+        self._making: dict[tuple[str, int], asyncio.Task[bytes]] = {}
+
+    async def of(self, event: dict[str, Any]) -> bytes:
+        """The event as JSON, with the task's result when it has succeeded. Raises ``ServiceUnavailable``."""
+        if event["type"] != "succeeded":
+            return event_json(event)
+        key = (event["task_id"], event["seq"])
+        making = self._making.get(key)
+        if making is None:
+            making = self._making[key] = asyncio.create_task(self._make(event))
+            making.add_done_callback(self._forget(key))
+        # One listener that leaves must not take it from the others.
+        return await asyncio.shield(making)
+
+    async def _make(self, event: dict[str, Any]) -> bytes:
+        stored = await self._store.result(event["task_id"])
+        return event_json(event, await unpack(self._codec, stored) if stored else None)
+
+    def _forget(self, key: tuple[str, int]) -> Callable[[asyncio.Task[bytes]], None]:
+        def forget(task: asyncio.Task[bytes]) -> None:
+            del self._making[key]
+            if not task.cancelled():
+                task.exception()  # all listeners may have left
+
+        return forget
