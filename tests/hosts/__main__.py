@@ -159,7 +159,7 @@ def _server(environment: dict[str, str]) -> ServerSettings:
     return ServerSettings(**given)  # type: ignore[arg-type]
 
 
-def _patient(act: Any, error: type[Exception] | tuple[type[Exception], ...], seconds: float = 240.0) -> Any:
+def _patient(act: Any, error: type[Exception] | tuple[type[Exception], ...], seconds: float = 600.0) -> Any:
     """What ``act`` returns, once it no longer raises ``error``."""
     end = time.monotonic() + seconds
     while True:
