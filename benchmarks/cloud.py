@@ -99,10 +99,11 @@ def main() -> None:
         here.send(None)
         server.join(10)
     head = [
-        "dimensions, texts a request x requests at once",
+        "dimensions, texts x requests at once",
         "took",
         "ideal",
         "of the ideal",
+        "bare",
         "texts/s",
         "CPU a request",
     ]
