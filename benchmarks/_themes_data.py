@@ -48,6 +48,7 @@ class Case:
     """One grouping to be found: rows of a set, and the group of each."""
 
     name: str
+    #: Rows that were wanted; where a class has too few there are fewer.
     size: int
     source: LabelledSet
     rows: NDArray[np.int64]

@@ -68,7 +68,7 @@ def distinct(cases: Sequence[Case]) -> tuple[list[Case], list[int]]:
 def ours(cases: Sequence[Case]) -> tuple[list[NDArray[np.int64]], float]:
     """Our groups of each case, and the CPU seconds of it all: labels and ids too, without the map."""
     began = time.process_time()
-    found = [labels_of(cluster(memories_of(c.texts), c.x, PLAIN).result, c.size) for c in cases]
+    found = [labels_of(cluster(memories_of(c.texts), c.x, PLAIN).result, len(c.rows)) for c in cases]
     return found, time.process_time() - began
 
 
@@ -195,7 +195,7 @@ def labelled(sets: Sequence[LabelledSet], seed: int) -> str:
             hits["ours"].append(bool(stems(theme.label) & wanted))
             for way in ("c-tf-idf", "keybert"):
                 # As many words as ours has: a longer label would hit more often for its length alone.
-                words = told[way].get(str(number), [])[: max(1, len(theme.label.split()))]
+                words = told[way].get(str(number), [])[: max(1, len(re.findall(r"[^\W_][^\s·]*", theme.label)))]
                 hits[way].append(bool(stems(" ".join(words)) & wanted))
     rows = [
         ["**Reverie**", f"{np.mean(hits['ours']):.1%}"],
@@ -211,10 +211,11 @@ def lasting(cases: Sequence[Case]) -> str:
     for share in (0.05, 0.2):
         rand, moved = [], []
         for case in cases:
-            order = np.random.default_rng(case.size).permutation(case.size)
-            memories = [memories_of(case.texts)[i] for i in order]
-            x = case.x[order]
-            before = round(case.size / (1 + share))
+            count = len(case.rows)
+            order = np.random.default_rng(count).permutation(count)
+            told = memories_of(case.texts)
+            memories, x = [told[i] for i in order], case.x[order]
+            before = round(count / (1 + share))
             first = cluster(memories[:before], x[:before], PLAIN)
             then = cluster(memories, x, PLAIN, previous=first.states)
             was = [first.result.assignments[m.id] or "" for m in memories[:before]]

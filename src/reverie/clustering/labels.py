@@ -86,7 +86,9 @@ def _scored(
         often = here[count[here] >= (2 if size >= 4 and len(here) > 3 else 1)]
         if len(often):
             here = often
-            weight = count[here] / size * np.log(1.0 + sizes.mean() / everywhere[key[here]]) * longer[key[here]]
+            # The root: themes of one subject share its word, and must not all be denied it.
+            rare = np.sqrt(np.log(1.0 + sizes.mean() / everywhere[key[here]]))
+            weight = count[here] / size * rare * longer[key[here]]
         else:
             weight = count[here].astype(np.float64)
         best = np.lexsort((rank[key[here]], -np.round(weight, 9)))[:_CANDIDATES]

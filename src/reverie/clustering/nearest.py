@@ -15,7 +15,7 @@ EXACT = 20_000
 """Sets up to this size are searched exactly."""
 
 _BLOCK = 1024
-_GROUP = 32
+_GROUP = 8
 PROBED = 10_000
 """Rows that a query is compared with in a set too large to be searched exactly."""
 
