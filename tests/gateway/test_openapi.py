@@ -63,6 +63,13 @@ def test_examples_are_valid(document: dict[str, Any]) -> None:
     Event.model_validate(schemas["Event"]["examples"][0])
 
 
+def test_what_is_answered_keeps_its_own_memories(document: dict[str, Any]) -> None:
+    """Only requests take a memory as its bare text; a recall answers with ranked ones."""
+    schemas = document["components"]["schemas"]
+    assert schemas["RecallResult"]["properties"]["memories"]["items"] == {"$ref": "#/components/schemas/RecalledMemory"}
+    assert {"type": "string", "minLength": 1} in schemas["RecallRequest"]["properties"]["memories"]["items"]["anyOf"]
+
+
 def test_web_sockets_are_described(document: dict[str, Any]) -> None:
     assert set(document["x-websockets"]) == {"/results", "/results/{task_id}"}
     assert set(document["x-websockets"]["/results"]["close_codes"]) >= {"1000", "1013", "4401", "4404"}

@@ -221,8 +221,8 @@ def _say_what_memories_are(schemas: dict[str, Any]) -> None:
     text_id = {"type": "string", "minLength": 1, "maxLength": 256}
     schemas["Memory"]["properties"]["id"] = {"anyOf": [text_id, {"type": "integer"}, {"type": "null"}]}
     either = {"anyOf": [{"type": "string", "minLength": 1}, {"$ref": "#/components/schemas/Memory"}]}
-    for schema in schemas.values():
+    for name, schema in schemas.items():
         memories = schema.get("properties", {}).get("memories")
-        if memories is not None:
+        if memories is not None and name.endswith("Request"):  # what is answered has its own memories
             memories["items"] = either
             memories["maxItems"] = 100_000
