@@ -150,3 +150,24 @@ def test_the_nearest_are_the_nearest() -> None:
     np.fill_diagonal(sims, -9)
     assert np.allclose(np.sort(sims, axis=1)[:, ::-1][:, :5], cosine, atol=1e-5)
     assert np.allclose(np.take_along_axis(sims, index, axis=1), cosine, atol=1e-5)
+
+
+def test_communities_of_a_tangle_are_the_same_every_time() -> None:
+    chance = np.random.default_rng(4)
+    common = [
+        "rain",
+        "bread",
+        "chess",
+        "train",
+        "piano",
+        "garden",
+        "winter",
+        "coffee",
+        "market",
+        "river",
+        "mother",
+        "doctor",
+    ]
+    texts = [" ".join(chance.choice(common, 6)) for _ in range(300)]
+    first, *others = (_graph(texts).communities for _ in range(4))
+    assert all(other == first for other in others)

@@ -13,6 +13,7 @@ from scipy import sparse
 from reverie.analysis.budget import Budget
 from reverie.analysis.neighbours import Neighbours
 from reverie.analysis.shared import SharedNames
+from reverie.clustering.communities import communities
 from reverie.contracts import Community, GraphEdge, GraphResult, Memory
 from reverie.embedding.base import Vectors
 
@@ -23,8 +24,6 @@ _MOST_EDGES = 50_000
 _MOST_CENTRAL = 20
 _SHARED_WEIGHT = 0.25
 _DAMPING = 0.85
-_ROUNDS = 8
-"""Times that Leiden may fold communities into nodes; it settles in three or four."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +50,21 @@ def build_graph(
     """Build the graph from ``vectors`` ((n, d), unit length) and their nearest neighbours.
 
     Two memories are ``similar`` when each is among the other's ten nearest and their cosine is above what random
-    pairs reach. Communities: Leiden (Traag et al. 2019), seeded. Typical: PageRank (Page et al. 1999). Bridges:
-    participation coefficient (Guimera and Amaral 2005) x strength, since betweenness takes O(nm).
+    pairs reach. Communities: Leiden (Traag et al. 2019), the same every time. Typical: PageRank (Page et al. 1999).
+    Bridges: participation coefficient (Guimera and Amaral 2005) x strength, since betweenness takes O(nm).
     """
     threshold = _background(vectors, seed)
     similar = _mutual(near, threshold)
     budget.check()
     both = (similar + _SHARED_WEIGHT * shared.weights).tocsr()
-    communities = _communities(both, seed)
+    groups = _communities(both)
     budget.check()
     return MemoryGraph(
         similar=similar,
         shared=shared.weights,
-        communities=communities,
+        communities=groups,
         typical=_pagerank(similar, budget),
-        bridging=_bridging(both, communities),
+        bridging=_bridging(both, groups),
         threshold=threshold,
     )
 
@@ -81,7 +80,7 @@ def describe_graph(
     bounds = np.searchsorted(labels[order], np.arange(count + 1))
     members = [order[bounds[c] : bounds[c + 1]] for c in range(count)]
     df = Counter(word for text in tokens for word in set(text))
-    communities = [
+    told = [
         Community(id=f"c{c + 1}", memory_ids=[ids[i] for i in group], keywords=_keywords(group, tokens, df))
         for c, group in enumerate(members)
     ]
@@ -90,7 +89,7 @@ def describe_graph(
     bridges = np.argsort(-np.round(graph.bridging, 9), kind="stable")
     listed = _edges(graph, ids, shared) if edges else []
     return GraphResult(
-        communities=communities,
+        communities=told,
         central=[ids[i] for i in central[:_MOST_CENTRAL]],
         bridges=[ids[i] for i in bridges[:_MOST_CENTRAL] if graph.bridging[i] > 0],
         isolated=[ids[i] for i in np.flatnonzero(labels < 0)],
@@ -124,17 +123,14 @@ def _mutual(near: Neighbours, threshold: float) -> sparse.csr_matrix:
     return mutual
 
 
-def _communities(adjacency: sparse.csr_matrix, seed: int) -> NDArray[np.int64]:
+def _communities(adjacency: sparse.csr_matrix) -> NDArray[np.int64]:
     n = adjacency.shape[0]
     labels = np.full(n, -1, dtype=np.int64)
     degree = np.diff(adjacency.indptr)
     inside = np.flatnonzero(degree > 0)
     if not len(inside):
         return labels
-    from sknetwork.clustering import Leiden
-
-    part = adjacency[inside][:, inside]
-    found = Leiden(n_aggregations=_ROUNDS, random_state=seed, sort_clusters=False).fit_predict(part)
+    found = communities(adjacency[inside][:, inside], 1.0)
     # Numbered by size, then by the first member, so that equal inputs give equal names.
     sizes = Counter(found.tolist())
     first: dict[int, int] = {}
