@@ -38,18 +38,21 @@ def environment(name: str) -> Path:
     return python
 
 
-def run_json(python: Path, script: str, *arguments: str, stdin: bytes = b"") -> Any:
-    """Run ``benchmarks/SCRIPT`` under another Python and read the JSON of its last line.
+def command(python: Path, script: str, *arguments: str) -> list[str]:
+    """``benchmarks/SCRIPT`` under another Python."""
+    # -P: the benchmarks have names that packages have, too (kernels).
+    return [str(python), "-P", str(ROOT / "benchmarks" / script), *arguments]
 
-    The thread limits of our own workers are lifted: a peer runs as its users run it.
-    """
+
+def unlimited() -> dict[str, str]:
+    """The environment without the thread limits of our own workers: a peer runs as its users run it, and offline."""
     clean = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    return {**clean, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true"}
+
+
+def run_json(python: Path, script: str, *arguments: str, stdin: bytes = b"") -> Any:
+    """Run ``benchmarks/SCRIPT`` under another Python and read the JSON of its last line."""
     done = subprocess.run(
-        # -P: the benchmarks have names that packages have, too (kernels).
-        [str(python), "-P", str(ROOT / "benchmarks" / script), *arguments],
-        input=stdin,
-        stdout=subprocess.PIPE,
-        check=True,
-        env={**clean, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true"},
+        command(python, script, *arguments), input=stdin, stdout=subprocess.PIPE, check=True, env=unlimited()
     )
     return json.loads(done.stdout.decode().strip().splitlines()[-1])

@@ -24,7 +24,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from benchmarks import _embed_worker, _int8
-from benchmarks._peers import ROOT, environment
+from benchmarks._peers import ROOT, command, environment, unlimited
 from benchmarks._report import machine, percentile, table
 from reverie.demo import PEOPLE, load
 from reverie.embedding.models import find_model
@@ -77,12 +77,11 @@ class Peer:
         except (OSError, subprocess.CalledProcessError) as error:
             self.error = f"does not install: {error}"[:160]
             return
-        clean = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
-        clean |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "true", "CUDA_VISIBLE_DEVICES": ""}
+        clean = {**unlimited(), "CUDA_VISIBLE_DEVICES": ""}
         if name.startswith("reverie"):
             clean["PYTHONPATH"] = str(ROOT / "src")
         self._process = subprocess.Popen(
-            [str(python), "-P", str(ROOT / "benchmarks" / "_embed_peer.py"), name, model, str(work)],
+            command(python, "_embed_peer.py", name, model, str(work)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=open(work / f"{name}.log", "wb"),  # noqa: SIM115 - the child's for its whole life

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from benchmarks._analysis_people import START, invented
-from benchmarks._peers import ROOT, environment
+from benchmarks._peers import command, environment
 from benchmarks._report import machine, table
 from reverie.analysis import analyze, to_networkx
 from reverie.contracts import AnalyzeOptions
@@ -47,8 +47,8 @@ def graph_of(n: int, path: Path) -> int:
 
 def measure(python: Path, kernel: str, path: Path, limit: float) -> dict[str, Any]:
     """One kernel, stopped ``limit`` seconds after its graph is loaded."""
-    command = [str(python), str(ROOT / "benchmarks" / "_kernels.py"), kernel, str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+    wish = command(python, "_kernels.py", kernel, str(path))
+    with subprocess.Popen(wish, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         child.stdout.readline()
         try:

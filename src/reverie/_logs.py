@@ -16,7 +16,7 @@ from typing import Any
 
 from reverie.errors import ReverieError
 
-__all__ = ["JsonFormatter", "TextFormatter", "configure_logs"]
+__all__ = ["JsonFormatter", "TextFormatter", "configure_logs", "quieten"]
 
 _TASK = re.compile(r"\btsk_[0-9a-z]{26}\b")
 
@@ -71,5 +71,10 @@ def configure_logs(level: str, form: str) -> None:
     else:
         handler.setFormatter(TextFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=level, handlers=[handler])
-    for name in _CHATTY:
+    quieten(*_CHATTY)
+
+
+def quieten(*loggers: str) -> None:
+    """Keep a client library from logging requests: at DEBUG they hold the texts and the credentials."""
+    for name in loggers:
         logging.getLogger(name).setLevel(logging.WARNING)

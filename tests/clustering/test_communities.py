@@ -21,7 +21,7 @@ def modularity(graph: sparse.csr_matrix, labels: np.ndarray, resolution: float) 
 
 def test_the_same_graph_gives_the_same_communities_each_time() -> None:
     # So much noise that a method which draws lots finds others at nearly every turn.
-    graph = neighbourhood(blobs(40, 20, spread=2.0)[0]).graph()
+    graph = neighbourhood(blobs(40, 20, spread=2.0)[0]).graph
     first = list(sweep(graph, [8.0, 2.0, 0.5]))
     for _ in range(5):
         assert all((a == b).all() for a, b in zip(first, sweep(graph, [8.0, 2.0, 0.5]), strict=True))
@@ -29,12 +29,12 @@ def test_the_same_graph_gives_the_same_communities_each_time() -> None:
 
 def test_planted_communities_are_found() -> None:
     x, labels = blobs(12, 50, spread=0.8)
-    assert adjusted_mutual_info_score(labels, communities(neighbourhood(x).graph(), 1.0)) > 0.95
+    assert adjusted_mutual_info_score(labels, communities(neighbourhood(x).graph, 1.0)) > 0.95
 
 
 @pytest.mark.parametrize("spread", [1.2, 2.0])
 def test_communities_are_connected_and_a_sweep_costs_no_modularity(spread: float) -> None:
-    graph = neighbourhood(blobs(40, 20, spread=spread)[0]).graph()
+    graph = neighbourhood(blobs(40, 20, spread=spread)[0]).graph
     falling = [16.0, 4.0, 1.0]
     swept = list(sweep(graph, falling))
     assert [int(s.max()) for s in swept] == sorted((int(s.max()) for s in swept), reverse=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reverie.clustering.duplicates import Copies
-from reverie.clustering.grouping import Labels, Neighbourhood, score
+from reverie.clustering.grouping import Labels, Neighbourhood, scorer
 from reverie.clustering.identity import ThemeState
 from reverie.embedding.base import Vectors
 
@@ -46,6 +46,7 @@ def carry(
     born = ~loyal & newcomers[fresh]
     labels[born] = len(previous) + fresh[born]
     labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    if score(x, near, labels) < score(x, near, fresh) - _BETTER:
+    score = scorer(x, near)
+    if score(labels) < score(fresh) - _BETTER:
         return None
     return labels, loyal

@@ -6,7 +6,9 @@ errs towards many tight groups, plus modularity (Newman and Girvan 2004), which 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +31,7 @@ __all__ = [
     "group_large",
     "group_small",
     "neighbourhood",
-    "score",
+    "scorer",
 ]
 
 Labels = NDArray[np.int64]
@@ -51,7 +53,7 @@ _SPAN = 4.0
 """Themes at granularity 1 (or 0) for each (or over each) theme at 0.5."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Neighbourhood:
     """Centred vectors, and the nearest others of each: what grouping, outliers and the map are read from."""
 
@@ -62,6 +64,7 @@ class Neighbourhood:
     #: (n, k) cosine similarities of the centred vectors; 0 where a neighbour does not count.
     value: NDArray[np.float32]
 
+    @cached_property
     def graph(self) -> sparse.csr_matrix:
         """The symmetric weighted graph: an edge counts twice where both ends list each other."""
         n, k = self.index.shape
@@ -125,7 +128,7 @@ def group_small(x: Vectors, granularity: float = 0.5, on_progress: OnProgress = 
 
 def group_large(x: Vectors, near: Neighbourhood, granularity: float = 0.5, on_progress: OnProgress = silent) -> Labels:
     """Group labels 0.. from Leiden communities (Traag et al. 2019) of the neighbour graph, at the best resolution."""
-    graph = near.graph()
+    graph = near.graph
     labels, resolution = _best_communities(x, graph, _RESOLUTIONS, on_progress)
     count = round((int(labels.max()) + 1) * _scale(granularity))
     for _ in range(_FINER):
@@ -137,13 +140,18 @@ def group_large(x: Vectors, near: Neighbourhood, granularity: float = 0.5, on_pr
     return _merged(near.centred, labels, count)
 
 
-def score(x: Vectors, near: Neighbourhood, labels: Labels) -> float:
+def scorer(x: Vectors, near: Neighbourhood) -> Callable[[Labels], float]:
     """The score by which groups 0.. of ``x`` (n, d) are chosen; higher is better."""
-    if len(x) <= SMALL:
+    if len(x) > SMALL:
+        return _Score(x, near.graph)
+    raw, graph = _distances(x), _dense_graph(near.centred)
+
+    def score(labels: Labels) -> float:
         order = np.argsort(labels, kind="stable")
         starts = np.searchsorted(labels[order], np.arange(int(labels.max()) + 1))
-        return _RunScore(_distances(x), _dense_graph(near.centred), order)(starts)
-    return _Score(x, near.graph())(labels)
+        return _RunScore(raw, graph, order)(starts)
+
+    return score
 
 
 def divide(x: Vectors, graph: sparse.csr_matrix, members: Indices) -> Labels:
@@ -177,6 +185,11 @@ def _distances(x: Vectors) -> NDArray[np.float64]:
     return d
 
 
+def _weighed(silhouette: float, inside: float, expected: float) -> float:
+    """The score from the parts of all weight that lie within groups, and that chance would put there."""
+    return round(silhouette + _MODULARITY * (inside - _EXPECTED * expected), 6)
+
+
 class _RunScore:
     """The score of groupings of a small set whose groups are runs of one order: sums over them are differences."""
 
@@ -193,7 +206,7 @@ class _RunScore:
         between = np.diff(np.diff(self._weight[np.ix_(bounds, bounds)], axis=0), axis=1)
         inside, expected = float(np.trace(between)), float((between.sum(axis=1) ** 2).sum())
         silhouette = _silhouette(np.diff(self._distance[:, bounds], axis=1), np.diff(bounds))
-        return round(silhouette + _MODULARITY * (inside - _EXPECTED * expected), 6)
+        return _weighed(silhouette, inside, expected)
 
 
 def _dense_graph(c: Vectors) -> NDArray[np.float64]:
@@ -254,7 +267,7 @@ class _Score:
         silhouette = _centre_silhouette(self._x, labels) if labels.max() > 0 else 0.0
         inside = float(self._part @ (labels[self._rows] == labels[self._columns]))
         expected = float((np.bincount(labels, self._degree) ** 2).sum())
-        return round(silhouette + _MODULARITY * (inside - _EXPECTED * expected), 6)
+        return _weighed(silhouette, inside, expected)
 
 
 def _centre_silhouette(x: Vectors, labels: Labels) -> float:

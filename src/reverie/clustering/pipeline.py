@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from reverie.clustering.carrying import carry
 from reverie.clustering.duplicates import Copies, collapse, merge_alike
@@ -152,10 +151,8 @@ def _labels_of(
     labels = steps.group(x, near, at, on_progress)
     least = options.min_cluster_size or (2 if count < 200 else 3 if count < 2000 else 5)
     weights = np.array([len(c) for c in copies], dtype=np.int64)
-    stay = carry(x, near, labels, copies, ids, previous)
-    if stay is not None:
-        return steps.settle(x, near, stay[0], weights, least, stay[1])
-    return steps.settle(x, near, labels, weights, least)
+    labels, loyal = carry(x, near, labels, copies, ids, previous) or (labels, None)
+    return steps.settle(x, near, labels, weights, least, loyal)
 
 
 def _members(labels: Labels, copies: Copies) -> list[NDArray[np.int64]]:
@@ -249,7 +246,6 @@ def _second_level(
         return [[] for _ in members]
     first = _first(copies)
     row_of = {int(memory): row for row, memory in enumerate(first)}
-    graph: sparse.csr_matrix = near.graph()
     distinct = x[first]
     found: list[list[tuple[Label, NDArray[np.int64]]]] = []
     for number, whole in enumerate(members):
@@ -258,7 +254,7 @@ def _second_level(
         if len(whole) < _SUBTHEMES_FROM:
             found.append([])
             continue
-        labels = steps.divide(distinct, graph, rows)
+        labels = steps.divide(distinct, near.graph, rows)
         parts = [
             np.array(sorted(i for row in rows[labels == g] for i in copies[row]), dtype=np.int64)
             for g in range(int(labels.max()) + 1)

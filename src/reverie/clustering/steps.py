@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,20 +20,7 @@ from reverie.embedding.base import OnProgress, Vectors
 __all__ = ["Steps"]
 
 
-class Settle(Protocol):
-    """Labels as they stay: -1 for what belongs nowhere. See ``outliers.settle``."""
-
-    def __call__(
-        self,
-        x: Vectors,
-        near: Neighbourhood,
-        labels: Labels,
-        weights: NDArray[np.int64],
-        least: int,
-        loyal: NDArray[np.bool_] | None = None,
-    ) -> Labels: ...
-
-
+Settle = Callable[[Vectors, Neighbourhood, Labels, NDArray[np.int64], int, NDArray[np.bool_] | None], Labels]
 Name = Callable[
     [Sequence[str], Vectors, Sequence[NDArray[np.int64]], NDArray[np.float32], Phrasebook, OnProgress], list[Label]
 ]
@@ -52,6 +38,7 @@ class Steps:
     neighbourhood: Callable[[Vectors, int, OnProgress], Neighbourhood] = neighbourhood
     #: ``(x, near, granularity, on_progress)``: labels 0.. of every row.
     group: Callable[[Vectors, Neighbourhood, float, OnProgress], Labels] = group
+    #: ``(x, near, labels, weights, least, loyal)``: labels as they stay, -1 for what belongs nowhere.
     settle: Settle = settle
     #: ``(x, graph, rows)``: labels 0.. of the sub-themes among ``rows``.
     divide: Callable[[Vectors, sparse.csr_matrix, Indices], Labels] = divide

@@ -10,12 +10,13 @@ from typing import Any
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from reverie._logs import quieten
 from reverie.analysis.insight import Insight, TextInsight
 from reverie.analysis.texts import detect_languages
 from reverie.contracts import CloudPolicy
 from reverie.embedding.base import OnProgress, silent
 from reverie.embedding.providers import Budget, BudgetExceeded, Retrier, breaker_for, tuning_from
-from reverie.embedding.providers.calls import CallFailed, http_failure, quieten, unexpected
+from reverie.embedding.providers.calls import CallFailed, http_failure, unexpected
 from reverie.embedding.providers.guard import until_done
 from reverie.embedding.providers.prices import load_prices
 from reverie.errors import MissingExtra, ProviderError

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from reverie.embedding.providers.calls import CallFailed, http_failure, quieten, unexpected
+from reverie._logs import quieten
+from reverie.embedding.providers.calls import CallFailed, http_failure, unexpected
 from reverie.embedding.providers.guard import Guard, until_done
 from reverie.settings import CloudSettings
 

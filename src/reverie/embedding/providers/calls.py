@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ __all__ = [
     "Service",
     "estimate_tokens",
     "http_failure",
-    "quieten",
     "retry_after",
     "unexpected",
 ]
@@ -151,12 +149,6 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
             return None
         seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
     return max(0.0, seconds) if seconds == seconds and seconds < 86_400 else None
-
-
-def quieten(*loggers: str) -> None:
-    """Keep a client library from logging requests: at DEBUG they hold the texts and the credentials."""
-    for name in loggers:
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def unexpected(error: Exception, timeout: float) -> CallFailed:

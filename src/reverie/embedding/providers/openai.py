@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import orjson
 
+from reverie._logs import quieten
 from reverie.embedding.base import EmbedKind
-from reverie.embedding.providers.calls import Answer, CallFailed, Limits, http_failure, quieten
+from reverie.embedding.providers.calls import Answer, CallFailed, Limits, http_failure
 from reverie.embedding.providers.guard import Guard, most_bytes
 from reverie.embedding.providers.settings import OpenAISettings
 

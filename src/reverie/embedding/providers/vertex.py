@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from reverie._logs import quieten
 from reverie.embedding.base import EmbedKind
-from reverie.embedding.providers.calls import Answer, CallFailed, Limits, http_failure, quieten, unexpected
+from reverie.embedding.providers.calls import Answer, CallFailed, Limits, http_failure, unexpected
 from reverie.embedding.providers.guard import Guard, most_bytes
 from reverie.embedding.providers.settings import VertexSettings
 from reverie.settings import CloudSettings
