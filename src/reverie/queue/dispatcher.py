@@ -9,12 +9,18 @@ import threading
 import time
 
 from celery import Celery
+from kombu.connection import Connection
+from kombu.transport.redis import Channel
 
 from reverie.queue.celery_app import TASK_NAME, broker_name
+from reverie.queue.envelope import Envelopes
 
 __all__ = ["Dispatcher"]
 
 log = logging.getLogger(__name__)
+
+_GROUP = 128
+"""Most messages sent in one round trip."""
 
 
 class Dispatcher:
@@ -24,6 +30,7 @@ class Dispatcher:
         self._app = app
         self._waiting: queue.SimpleQueue[tuple[str, str] | None] = queue.SimpleQueue()
         self._capacity = capacity
+        self._envelopes: Envelopes | None = None
         self._thread: threading.Thread | None = None
         #: Messages sent, and messages given up, since the start.
         self.sent = 0
@@ -52,39 +59,65 @@ class Dispatcher:
         return True
 
     def _run(self) -> None:
-        producer = None
+        connection = None
         while True:
-            item = self._waiting.get()
-            if item is None:
+            group = self._next()
+            if not group:
                 return
-            task_id, queue_name = item
             try:
-                if producer is None:
+                if connection is None:
                     connection = self._app.connection_for_write()
-                    producer = self._app.amqp.Producer(connection, auto_declare=False)
-                self._app.send_task(
-                    TASK_NAME,
-                    args=(task_id, queue_name),
-                    task_id=task_id,
-                    queue=broker_name(queue_name),
-                    producer=producer,
-                    retry=False,
-                    ignore_result=True,
-                )
-                self.sent += 1
+                self._send(connection, group)
+                self.sent += len(group)
                 self.healthy_at = time.monotonic()
                 self.broken = False
             except Exception as error:
                 # Any broker's error class: the cure is the same for all, a new connection and the sweeper.
-                self.dropped += 1
+                self.dropped += len(group)
                 if not self.broken:
                     log.warning("broker not reachable, the sweeper will send again: %s", type(error).__name__)
                 self.broken = True
-                if producer is not None:
+                if connection is not None:
                     with contextlib.suppress(Exception):
-                        producer.connection.collect()
-                producer = None
+                        connection.collect()
+                connection = None
                 self._drop_waiting()
+
+    def _next(self) -> list[tuple[str, str]]:
+        """What waits, at least one; empty when it is time to stop."""
+        item = self._waiting.get()
+        group = []
+        while item is not None:
+            group.append(item)
+            if len(group) >= _GROUP:
+                break
+            try:
+                item = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+        else:
+            if group:
+                self._waiting.put(None)
+        return group
+
+    def _send(self, connection: Connection, group: list[tuple[str, str]]) -> None:
+        channel = connection.default_channel
+        if isinstance(channel, Channel):
+            if self._envelopes is None:
+                self._envelopes = Envelopes(self._app)
+            self._envelopes.send(channel, group)
+            return
+        producer = self._app.amqp.Producer(channel, auto_declare=False)
+        for task_id, queue_name in group:
+            self._app.send_task(
+                TASK_NAME,
+                args=(task_id, queue_name),
+                task_id=task_id,
+                queue=broker_name(queue_name),
+                producer=producer,
+                retry=False,
+                ignore_result=True,
+            )
 
     def _drop_waiting(self) -> None:
         # With the broker away, each publish would wait for its own timeout; rows are safe in PostgreSQL.
