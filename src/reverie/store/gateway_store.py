@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
 import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
@@ -50,6 +51,43 @@ class NewTask:
     body_hash: bytes = b""
     #: W3C traceparent of the submission.
     trace: str | None = None
+
+    def told(self) -> dict[str, Any]:
+        """What ``insert_tasks`` is told of it, the body apart."""
+        return {
+            "id": self.id,
+            "tenant": self.tenant,
+            "user_id": self.user_id,
+            "operation": self.operation,
+            "lane": self.lane,
+            "queue": self.queue,
+            "content": self.content_hash.hex(),
+            "items": self.items,
+            "chars": self.chars,
+            "estimate": self.estimate,
+            "callback": self.callback,
+            "deadline": self.deadline,
+            "trace": self.trace,
+        }
+
+    def row(self, decided: dict[str, Any]) -> TaskRow:
+        """The stored row, with the times that the database decided."""
+        return TaskRow(
+            id=self.id,
+            tenant=self.tenant,
+            user_id=self.user_id,
+            operation=self.operation,
+            lane=self.lane,
+            queue=self.queue,
+            content_hash=self.content_hash,
+            items=self.items,
+            chars=self.chars,
+            estimate_seconds=self.estimate,
+            callback_url=self.callback,
+            deadline_at=decided["deadline_at"],
+            published_at=decided["published_at"],
+            created_at=decided["created_at"],
+        )
 
 
 @dataclass(slots=True)
@@ -188,24 +226,14 @@ class GatewayStore:
             cursor = await connection.execute(
                 sql("insert_tasks"),
                 {
+                    "tasks": orjson.dumps([n.told() for n in fresh]).decode(),
                     "ids": [n.id for n in fresh],
-                    "tenants": [n.tenant for n in fresh],
-                    "users": [n.user_id for n in fresh],
-                    "operations": [n.operation for n in fresh],
-                    "lanes": [n.lane for n in fresh],
-                    "queues": [n.queue for n in fresh],
-                    "content": [n.content_hash for n in fresh],
-                    "items": [n.items for n in fresh],
-                    "chars": [n.chars for n in fresh],
-                    "estimates": [n.estimate for n in fresh],
-                    "callbacks": [n.callback for n in fresh],
-                    "deadlines": [n.deadline for n in fresh],
-                    "traces": [n.trace for n in fresh],
                     "bodies": [n.body for n in fresh],
                     "contract": TASK_CONTRACT,
                 },
             )
-            rows = {row["id"]: TaskRow.of(row) for row in await cursor.fetchall()}
+            decided = {row["id"]: row for row in await cursor.fetchall()}
+            rows = {n.id: n.row(decided[n.id]) for n in fresh if n.id in decided}
         for n in fresh:
             if n.id in rows:
                 out[n.id] = Submitted(rows[n.id], created=True)

@@ -23,22 +23,20 @@ UPDATE idempotency SET task_id = %(task_id)s WHERE tenant = %(tenant)s AND key =
 
 -- name: insert_tasks
 -- One statement for a group of submissions: rows and payloads together, identical work in flight left out.
+-- Only what the database decides comes back; the rest is known.
 WITH new AS (
     INSERT INTO tasks (id, tenant, user_id, operation, lane, queue, content_hash, items, chars, estimate_seconds,
                        callback_url, deadline_at, contract, trace)
-    SELECT id, tenant, user_id, operation, lane, queue, content_hash, items, chars, estimate, callback,
+    SELECT id, tenant, user_id, operation, lane, queue, decode(content, 'hex'), items, chars, estimate, callback,
            clock_timestamp() + deadline * interval '1 second', %(contract)s, trace
-    FROM unnest(%(ids)s::text[], %(tenants)s::text[], %(users)s::text[], %(operations)s::text[], %(lanes)s::text[],
-                %(queues)s::text[], %(content)s::bytea[], %(items)s::int[], %(chars)s::bigint[],
-                %(estimates)s::real[], %(callbacks)s::text[], %(deadlines)s::double precision[],
-                %(traces)s::text[])
-         AS t(id, tenant, user_id, operation, lane, queue, content_hash, items, chars, estimate, callback, deadline,
-              trace)
+    FROM json_to_recordset(%(tasks)s::json)
+         AS t(id text, tenant text, user_id text, operation text, lane text, queue text, content text, items int,
+              chars bigint, estimate real, callback text, deadline double precision, trace text)
     ON CONFLICT (tenant, content_hash) WHERE status IN ('queued', 'running') DO NOTHING
-    RETURNING *
+    RETURNING id, created_at, published_at, deadline_at
 ), body AS (
     INSERT INTO payloads (task_id, body)
-    SELECT p.id, p.body FROM unnest(%(ids)s::text[], %(bodies)s::bytea[]) AS p(id, body)
+    SELECT p.id, p.body FROM unnest(%(ids)s::text[], %(bodies)b::bytea[]) AS p(id, body)
     JOIN new ON new.id = p.id
 )
 SELECT * FROM new;

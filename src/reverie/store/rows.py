@@ -32,32 +32,33 @@ class TaskRow:
     operation: str
     lane: str
     queue: str
-    status: str
     content_hash: bytes
     items: int
     chars: int
     estimate_seconds: float | None
     callback_url: str | None
-    attempts: int
-    token: int
-    seq: int
-    worker: str | None
-    lease_until: datetime | None
     deadline_at: datetime | None
     published_at: datetime
-    stage: str
-    done: int
-    total: int
-    fraction: float
-    tokens: int
-    cached_tokens: int
-    compute_ms: float
-    usd: float
-    error: dict[str, Any] | None
-    dead: bool
     created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
+    # From here on as a new row has them.
+    status: str = "queued"
+    attempts: int = 0
+    token: int = 0
+    seq: int = 0
+    worker: str | None = None
+    lease_until: datetime | None = None
+    stage: str = "queued"
+    done: int = 0
+    total: int = 0
+    fraction: float = 0.0
+    tokens: int = 0
+    cached_tokens: int = 0
+    compute_ms: float = 0.0
+    usd: float = 0.0
+    error: dict[str, Any] | None = None
+    dead: bool = False
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
     #: The cloud provider that got the texts.
     provider: str | None = None
     #: Key of the model whose vectors were used.
