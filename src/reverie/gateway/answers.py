@@ -12,6 +12,7 @@ import orjson
 import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 
+from reverie._text_key import text_key
 from reverie.gateway.together import Together
 from reverie.queue.cache import GONE_TTL, PUT_SCRIPT, TTL, answer_key, gone_key, vector_key
 from reverie.queue.presence import WORKERS, presence_key
@@ -80,30 +81,31 @@ class AnswerCache:
             return None
         return [orjson.loads(about) for about in found if about is not None]
 
-    async def _look(self, wanted: Sequence[tuple[str, bytes]]) -> list[Any]:
+    async def _look(self, wanted: Sequence[tuple[str, bytes, str]]) -> list[tuple[bytes | None, int]]:
         assert self._redis is not None
-        if len(wanted) == 1:
-            return [await self._redis.hget(*wanted[0])]
         pipe = self._redis.pipeline(transaction=False)
-        for key, content_hash in wanted:
-            pipe.hget(key, content_hash)
-        return list(await pipe.execute())
+        for answer, content_hash, vectors in wanted:
+            pipe.hget(answer, content_hash)
+            pipe.exists(vectors)
+        found = iter(await pipe.execute())
+        return list(zip(found, found, strict=True))
 
-    async def get(self, tenant: str, user_id: str, content_hash: bytes) -> bytes | None:
-        """An encoded Task with its result."""
+    async def get(self, tenant: str, user_id: str, content_hash: bytes) -> tuple[bytes | None, bool]:
+        """``(encoded Task with its result, whether the user has cached vectors)``."""
         if not self._usable():
-            return None
-        assert self._redis is not None
+            return None, False
         try:
-            value = await self._looks.get((answer_key(tenant, user_id), content_hash))
+            value, vectors = await self._looks.get(
+                (answer_key(tenant, user_id), content_hash, vector_key(tenant, user_id))
+            )
         except (RedisError, OSError, TimeoutError) as error:
             self._away(error)
-            return None
+            return None, False
         if value is None:
             self.misses += 1
         else:
             self.hits += 1
-        return cast("bytes | None", value)
+        return value, bool(vectors)
 
     async def put(self, tenant: str, user_id: str, content_hash: bytes, accepted_ms: int, encoded: bytes) -> None:
         """Keep an encoded Task, unless its user was erased since it was accepted."""
@@ -124,21 +126,22 @@ class AnswerCache:
         except (RedisError, OSError, TimeoutError) as error:
             self._away(error)
 
-    async def missing_share(self, tenant: str, user_id: str, model: str | None, keys: Sequence[bytes]) -> float:
-        """Share of ``keys`` without a cached vector of ``model``; 1 when nothing is known."""
-        if not self._usable() or not keys or model is None:
+    async def missing_share(self, tenant: str, user_id: str, model: str | None, texts: Sequence[str]) -> float:
+        """Share of ``texts`` without a cached vector of ``model``; 1 when nothing is known."""
+        if not self._usable() or not texts or model is None:
             return 1.0
         assert self._redis is not None
         prefix = bytes.fromhex(model)
         try:
             async with self._redis.pipeline(transaction=False) as pipe:
-                for key in keys:
-                    pipe.hstrlen(vector_key(tenant, user_id), prefix + key)
+                where = vector_key(tenant, user_id)
+                for text in texts:
+                    pipe.hstrlen(where, prefix + text_key(text))
                 lengths = await pipe.execute()
         except (RedisError, OSError, TimeoutError) as error:
             self._away(error)
             return 1.0
-        return sum(not length for length in lengths) / len(keys)
+        return sum(not length for length in lengths) / len(texts)
 
     async def erase(self, tenant: str, user_id: str, at_ms: int) -> int | None:
         """Remove all that is cached of a user and mark the time; the number of keys, None when Redis is away."""

@@ -9,13 +9,12 @@ import hashlib
 import multiprocessing
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from pydantic import ValidationError
 
-from reverie._text_key import text_key
 from reverie.contracts import (
     AnalyzeRequest,
     ClusterRequest,
@@ -25,6 +24,7 @@ from reverie.contracts import (
     Request,
 )
 from reverie.errors import InvalidInput, TooLarge
+from reverie.gateway.plain import plain
 from reverie.gateway.problems import invalid
 from reverie.gateway.structure import check_structure
 from reverie.store import Codec
@@ -67,8 +67,12 @@ class Intake:
     model: str | None
     callback_url: str | None
     cloud: dict[str, Any] | None
-    #: Keys of some of the texts, evenly spread: enough to see how many have vectors already.
-    sample: tuple[bytes, ...] = ()
+    #: Some of the texts, evenly spread: enough to see how many have vectors already.
+    sample: tuple[str, ...] = ()
+
+    def gist(self) -> Intake:
+        """All that decides the answer, without a word of the memories."""
+        return replace(self, body=b"", sample=())
 
 
 def end_with_parent() -> None:
@@ -95,6 +99,27 @@ def take_in(operation: str, body: bytes, limits: IntakeLimits) -> Intake:
     Raises ``InvalidInput`` naming the items at fault, ``TooLarge`` for too many memories.
     """
     check_structure(body, limits.memories)
+    found = plain(REQUESTS[operation], body, limits.text_chars) if operation != Operation.EMBED else None
+    request, texts, canonical = found or _checked(operation, body, limits)
+    if len(texts) > limits.memories:
+        name = "texts" if operation == Operation.EMBED else "memories"
+        raise TooLarge(f"{name}: {len(texts):,} in one task; at most {limits.memories:,} are taken here")
+    return Intake(
+        operation=operation,
+        user_id=request.user_id,
+        items=len(texts),
+        chars=sum(map(len, texts)),
+        content_hash=hashlib.blake2b(canonical, digest_size=32, person=operation.encode()[:16]).digest(),
+        body=_codec.encode(canonical),
+        model=request.options.model,
+        callback_url=request.callback_url,
+        cloud=request.cloud.model_dump() if request.cloud else None,
+        sample=tuple(texts[:: -(-len(texts) // _SAMPLE) or 1]),
+    )
+
+
+def _checked(operation: str, body: bytes, limits: IntakeLimits) -> tuple[Any, list[str], bytes]:
+    """``(request, texts, canonical JSON)`` by the contract's models."""
     try:
         request: Any = REQUESTS[operation].model_validate_json(body)
     except ValidationError as error:
@@ -104,10 +129,7 @@ def take_in(operation: str, body: bytes, limits: IntakeLimits) -> Intake:
     except RecursionError:
         raise InvalidInput("The body is nested too deeply.") from None
     texts = request.texts if operation == Operation.EMBED else [m.text for m in request.memories]
-    name = "texts" if operation == Operation.EMBED else "memories"
-    if len(texts) > limits.memories:
-        raise TooLarge(f"{name}: {len(texts):,} in one task; at most {limits.memories:,} are taken here")
-    for index, text in enumerate(texts):
+    for index, text in enumerate(texts[: limits.memories]):
         if len(text) <= limits.text_chars and operation != Operation.EMBED:
             continue
         where = f"texts[{index}]" if operation == Operation.EMBED else f"memories[{index}].text"
@@ -119,18 +141,6 @@ def take_in(operation: str, body: bytes, limits: IntakeLimits) -> Intake:
             raise InvalidInput(f"{where}: {message}", errors=[{"item": where, "message": message}])
     try:
         # Defaults are left out: adding an option to the contract must not change the hash of old requests.
-        canonical = request.model_dump_json(exclude_defaults=True, exclude={"callback_url"}).encode()
+        return request, texts, request.model_dump_json(exclude_defaults=True, exclude={"callback_url"}).encode()
     except ValueError:  # lone surrogates, which JSON can write and UTF-8 cannot
         raise InvalidInput("The body is not valid Unicode.") from None
-    return Intake(
-        operation=operation,
-        user_id=request.user_id,
-        items=len(texts),
-        chars=sum(map(len, texts)),
-        content_hash=hashlib.blake2b(canonical, digest_size=32, person=operation.encode()[:16]).digest(),
-        body=_codec.encode(canonical),
-        model=request.options.model,
-        callback_url=request.callback_url,
-        cloud=request.cloud.model_dump() if request.cloud else None,
-        sample=tuple(text_key(texts[i]) for i in range(0, len(texts), -(-len(texts) // _SAMPLE) or 1)),
-    )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.requests import HTTPConnection
@@ -18,6 +19,7 @@ from reverie.gateway.answers import AnswerCache
 from reverie.gateway.auth import Auth
 from reverie.gateway.body import SpooledBody
 from reverie.gateway.frames import Frames
+from reverie.gateway.gists import Gists
 from reverie.gateway.hub import Hub
 from reverie.gateway.intake import Intake, IntakeLimits, end_with_parent, take_in, take_in_file
 from reverie.gateway.loopwatch import LoopWatch
@@ -33,7 +35,10 @@ if TYPE_CHECKING:
     from reverie.gateway.sweeper import Sweeper
     from reverie.gateway.webhooks import WebhookSender
 
-__all__ = ["State", "new_intake_pool", "state_of"]
+__all__ = ["State", "Whole", "new_intake_pool", "state_of"]
+
+Whole = Callable[[], Awaitable[Intake]]
+"""Gives the whole of a submission whose gist did not suffice."""
 
 _INLINE_BYTES = 128 * 1024
 """Bodies up to this size are checked on the event loop (a few milliseconds), larger ones in another process."""
@@ -67,11 +72,31 @@ class State:
     webhooks: WebhookSender
     #: Looks for stored results of the same content, many in one query.
     looks: Together[tuple[str, bytes], tuple[TaskRow, bytes] | None]
+    gists: Gists = field(default_factory=Gists)
     #: Whether spans are sent somewhere.
     tracing: bool = False
 
-    async def take_in(self, operation: str, body: bytes | SpooledBody) -> Intake:
-        """Check a body without holding up the event loop; a spooled one is closed."""
+    async def take_in(self, operation: str, body: bytes | SpooledBody) -> tuple[Intake, Whole]:
+        """A submission, at least its gist, and what gives the whole of it; a spooled body is closed."""
+        if isinstance(body, SpooledBody):
+            return self._present(await self._check(operation, body))
+        name = self.gists.name(operation, body)
+        gist = self.gists.get(name)
+        if gist is not None:
+            return gist, partial(self._check, operation, body)
+        intake = await self._check(operation, body)
+        self.gists.put(name, intake)
+        return self._present(intake)
+
+    @staticmethod
+    def _present(intake: Intake) -> tuple[Intake, Whole]:
+        async def whole() -> Intake:
+            return intake
+
+        return intake, whole
+
+    async def _check(self, operation: str, body: bytes | SpooledBody) -> Intake:
+        """Check a body without holding up the event loop."""
         limits = IntakeLimits(self.settings.limits.memories, self.settings.limits.text_chars)
         if isinstance(body, bytes):
             if len(body) <= _INLINE_BYTES:

@@ -17,7 +17,7 @@ from reverie.errors import Conflict, InvalidInput, ServiceUnavailable, Unsupport
 from reverie.gateway.hub import Subscription
 from reverie.gateway.intake import Intake
 from reverie.gateway.replies import task_json, unpack
-from reverie.gateway.state import State
+from reverie.gateway.state import State, Whole
 from reverie.queue import queue_for
 from reverie.store import CloudChoice, Key, NewTask, TaskRow
 from reverie.store.within import within
@@ -55,24 +55,25 @@ def new_task_id() -> str:
 async def submit(
     state: State,
     key: Key,
-    intake: Intake,
+    gist: Intake,
     *,
+    whole: Whole,
     idempotency_key: str | None = None,
     wait: float = 0.0,
     deadline: float | None = None,
     trace: str | None = None,
 ) -> Answer:
-    """Accept one task, or answer it at once.
+    """Accept one task, or answer it at once. ``whole`` gives the submission when its gist does not suffice.
 
     ``trace`` is a traceparent. Raises ``TooManyRequests``, ``ServiceUnavailable``, ``IdempotencyMismatch`` or
     ``UnsupportedModel``.
     """
-    if intake.callback_url is not None:
-        state.webhooks.policy.check_url(intake.callback_url)
+    if gist.callback_url is not None:
+        state.webhooks.policy.check_url(gist.callback_url)
     late = "The service did not confirm in time; a retry finds the task if it was stored all the same."
     accepted = await within(
         _DEADLINE,
-        _accept(state, key, intake, idempotency_key=idempotency_key, deadline=deadline, trace=trace),
+        _accept(state, key, gist, whole, idempotency_key=idempotency_key, deadline=deadline, trace=trace),
         otherwise=late,
     )
     if isinstance(accepted, Answer):
@@ -90,34 +91,38 @@ async def submit(
 async def _accept(
     state: State,
     key: Key,
-    intake: Intake,
+    gist: Intake,
+    whole: Whole,
     *,
     idempotency_key: str | None,
     deadline: float | None,
     trace: str | None,
 ) -> Answer | TaskRow:
     """The stored row, new or found, or the answer that was there already."""
-    choice = await state.policies.choose(key.tenant, intake.cloud)
-    content = _content(state, intake, choice)
-    body_hash = hashlib.blake2b(intake.operation.encode() + intake.content_hash, digest_size=16).digest()
+    choice = await state.policies.choose(key.tenant, gist.cloud)
+    content = _content(state, gist, choice)
+    body_hash = hashlib.blake2b(gist.operation.encode() + gist.content_hash, digest_size=16).digest()
     if idempotency_key is not None:
         if not 1 <= len(idempotency_key) <= 255 or not idempotency_key.isprintable():
             raise InvalidInput("Idempotency-Key: 1 to 255 printable characters")
         replayed = await _replay(state, key, idempotency_key, body_hash)
         if replayed is not None:
             return replayed
-    cached = await _cached(state, key.tenant, intake.user_id, content)
+    cached, vectors = await _cached(state, key.tenant, gist.user_id, content)
     if cached is not None:
-        if intake.callback_url is not None:
-            await state.webhooks.webhooks.add(key.tenant, cached.row.id, intake.callback_url)
+        if gist.callback_url is not None:
+            await state.webhooks.webhooks.add(key.tenant, cached.row.id, gist.callback_url)
             state.webhooks.wake()
         if idempotency_key is not None:
             await state.store.remember_idempotency(key.tenant, idempotency_key, body_hash, cached.row.id)
         return cached
     await state.admission.admit(key.tenant)
-    missing = await state.answers.missing_share(
-        key.tenant, intake.user_id, state.predictor.vector_model, () if choice.provider else intake.sample
-    )
+    intake = await whole()
+    missing = 1.0
+    if vectors and not choice.provider:
+        missing = await state.answers.missing_share(
+            key.tenant, intake.user_id, state.predictor.vector_model, intake.sample
+        )
     estimate = state.predictor.predict(
         intake.operation, intake.items, intake.chars, missing=missing, provider=choice.provider
     )
@@ -155,19 +160,19 @@ async def _accept(
     return row
 
 
-def _content(state: State, intake: Intake, choice: CloudChoice) -> bytes:
+def _content(state: State, gist: Intake, choice: CloudChoice) -> bytes:
     """The exact cache's key: content, user and whatever else decides the result."""
     embedding = state.settings.embedding
-    if intake.model is not None and intake.model != embedding.model and choice.provider is None:
+    if gist.model is not None and gist.model != embedding.model and choice.provider is None:
         raise UnsupportedModel(
-            f"options.model: {intake.model[:80]!r} is not served here; this service runs {embedding.model!r}",
+            f"options.model: {gist.model[:80]!r} is not served here; this service runs {embedding.model!r}",
             errors=[{"item": "options.model", "message": f"only {embedding.model!r} is served here"}],
         )
-    parts = [embedding.embedder, embedding.model, embedding.precision, intake.content_hash.hex()]
+    parts = [embedding.embedder, embedding.model, embedding.precision, gist.content_hash.hex()]
     if choice.provider is not None:
         # Once policy takes another turn, an answer of the old one no longer counts.
         parts.append(choice.provider)
-    if intake.operation in (Operation.ANALYZE, Operation.RECALL):
+    if gist.operation in (Operation.ANALYZE, Operation.RECALL):
         # Without an explicit `now` these depend on the day: yesterday's answer is not today's.
         parts.append(datetime.now(UTC).date().isoformat())
     return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=32).digest()
@@ -185,21 +190,22 @@ async def _replay(state: State, key: Key, idempotency_key: str, body_hash: bytes
     return await _answer(state, found[0], found[1])
 
 
-async def _cached(state: State, tenant: str, user_id: str, content: bytes) -> Answer | None:
-    encoded = await state.answers.get(tenant, user_id, content)
+async def _cached(state: State, tenant: str, user_id: str, content: bytes) -> tuple[Answer | None, bool]:
+    """The finished answer of the same content, and whether any vectors of the user are at hand."""
+    encoded, vectors = await state.answers.get(tenant, user_id, content)
     if encoded is not None:
         head_size = int.from_bytes(encoded[:4])
         head = orjson.loads(encoded[4 : 4 + head_size])
-        return Answer(_row_of(head), await unpack(state.codec, encoded[4 + head_size :]), 200, cached=True)
+        return Answer(_row_of(head), await unpack(state.codec, encoded[4 + head_size :]), 200, cached=True), vectors
     found = await state.looks.get((tenant, content))
     if found is None:
-        return None
+        return None, vectors
     row, stored = found
     body = task_json(row, await unpack(state.codec, stored), cached=True)
     head = _head(row)
     packed = len(head).to_bytes(4) + head + await asyncio.to_thread(state.codec.encode, body)
     await state.answers.put(tenant, user_id, content, int(row.created_at.timestamp() * 1000), packed)
-    return Answer(row, body, 200, cached=True)
+    return Answer(row, body, 200, cached=True), vectors
 
 
 def _head(row: TaskRow) -> bytes:

@@ -60,8 +60,8 @@ async def create_embedding(request: Request, state: GatewayState, key: Submitter
         options["dimensions"] = wish.dimensions
     body = orjson.dumps({"user_id": wish.user or "-", "texts": texts, "options": options})
     try:
-        intake = await state.take_in(Operation.EMBED, body)
-        answer = await submit(state, key, intake, wait=_WAIT)
+        gist, whole = await state.take_in(Operation.EMBED, body)
+        answer = await submit(state, key, gist, whole=whole, wait=_WAIT)
     except InvalidInput as error:
         raise _in_openai_words(error) from None
     if answer.row.status in ("failed", "cancelled"):

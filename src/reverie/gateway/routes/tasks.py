@@ -70,14 +70,15 @@ DIRECT = {f"{prefix}/{operation}/submit": operation for operation in Operation f
 async def _submit(operation: Operation, request: Request, state: GatewayState, key: Submitter) -> Response:
     limit, remaining, reset = state.admission.spend(key)
     body = await spool_json_body(request, state.settings.limits.body_bytes)
-    intake = await state.take_in(operation, body)
+    gist, whole = await state.take_in(operation, body)
     asked, asynchronous = parse_prefer(request)
     # Unasked, only the two operations that people wait for in a conversation are waited for.
     unasked = _BRIEF if operation in (Operation.RECALL, Operation.EMBED) and not asynchronous else 0.0
     answer = await submit(
         state,
         key,
-        intake,
+        gist,
+        whole=whole,
         idempotency_key=request.headers.get("idempotency-key"),
         wait=unasked if asked is None else asked,
         deadline=parse_deadline(request),

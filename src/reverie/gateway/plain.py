@@ -1,0 +1,115 @@
+"""Takes in bodies that are plainly right, at a small part of what the contract's models cost.
+
+Nearly all submissions are: strings, or objects with a few well-formed members. Whatever is not plain, wrong or merely
+rare, is left to the models, which say what is wrong with it. For what is plain both give the same canonical form; a
+test compares them.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from reverie.contracts import Request
+
+__all__ = ["plain"]
+
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{6})?(?:Z|\+00:00)")
+_MEMBERS = frozenset({"id", "text", "created_at", "last_accessed_at", "access_count", "kind", "source"})
+_NAMES = (("kind", 64), ("source", 256))
+_LONGEST_ID = 256
+
+
+def plain(model: type[Request], body: bytes, text_chars: int) -> tuple[Any, list[str], bytes] | None:
+    """``(request without its memories, their texts, canonical JSON)``; None when the models must look at it.
+
+    ``text_chars`` is the most characters of one text.
+    """
+    # JSON writes a NUL only like this; a text must not hold one.
+    if b"\\u0000" in body:
+        return None
+    try:
+        document = orjson.loads(body)
+        given = document["memories"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if type(given) is not list or not given:
+        return None
+    memories = _strings(given) if type(given[0]) is str else _objects(given)
+    if memories is None:
+        return None
+    texts = [memory["text"] for memory in memories]
+    if max(map(len, texts)) > text_chars or any(map(str.isspace, texts)) or not all(texts):
+        return None
+    # Small without the memories, so here the models look at everything.
+    document["memories"] = []
+    try:
+        request = model.model_validate_json(orjson.dumps(document))
+    except (ValidationError, ValueError, RecursionError):
+        return None
+    # In the models' order of members: the canonical form is the same, and so is its hash.
+    canonical = {
+        name: memories if name == "memories" else value
+        for name, value in request.model_dump(mode="json", exclude_defaults=True, exclude={"callback_url"}).items()
+    }
+    return request, texts, orjson.dumps(canonical)
+
+
+def _strings(given: list[Any]) -> list[dict[str, Any]] | None:
+    if set(map(type, given)) != {str}:
+        return None
+    return [{"id": str(index), "text": text} for index, text in enumerate(given)]
+
+
+def _objects(given: list[Any]) -> list[dict[str, Any]] | None:
+    out = []
+    ids = set()
+    for index, item in enumerate(given):
+        if type(item) is not dict or not item.keys() <= _MEMBERS:
+            return None
+        text = item.get("text")
+        name = item.get("id")
+        if name is None:
+            name = str(index)
+        if type(text) is not str or type(name) is not str or not name.isprintable():
+            return None
+        if not 0 < len(name) <= _LONGEST_ID:
+            return None
+        ids.add(name)
+        memory: dict[str, Any] = {"id": name, "text": text}
+        if len(item) > 2 and not _further(item, memory):
+            return None
+        out.append(memory)
+    return out if len(ids) == len(out) else None
+
+
+def _further(item: dict[str, Any], memory: dict[str, Any]) -> bool:
+    """Put what else is said of a memory into ``memory``, defaults left out; False when it is not plain."""
+    for name in ("created_at", "last_accessed_at"):
+        moment = item.get(name)
+        if moment is None:
+            continue
+        if type(moment) is not str or not _MOMENT.fullmatch(moment) or not "1970" <= moment < "2200":
+            return False
+        try:
+            datetime.fromisoformat(moment)
+        except ValueError:
+            return False
+        memory[name] = moment.removesuffix("Z").removesuffix("+00:00").removesuffix(".000000") + "Z"
+    count = item.get("access_count", 0)
+    if type(count) is not int or not 0 <= count < 2**31:
+        return False
+    if count:
+        memory["access_count"] = count
+    for name, longest in _NAMES:
+        value = item.get(name)
+        if value is None:
+            continue
+        if type(value) is not str or len(value) > longest:
+            return False
+        memory[name] = value
+    return True
