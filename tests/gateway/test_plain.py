@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverie.contracts import AnalyzeRequest, ClusterRequest, Operation
@@ -44,10 +44,11 @@ members = st.fixed_dictionaries(
     },
 )
 usual = st.fixed_dictionaries(
-    {"id": st.uuids().map(str), "text": st.text('abc äöü茶🍵 "\\\n\t', min_size=1, max_size=40)},
+    {"text": st.text('abc äöü茶🍵 "\\\n\t', max_size=39).map(lambda text: "x" + text)},
     optional={
+        "id": st.uuids().map(str),
         "created_at": moments,
-        "access_count": st.integers(0, 9),
+        "access_count": st.integers(-1, 9),
         "kind": st.sampled_from(["fact", None]),
         "source": st.text("#abc", max_size=9),
     },
@@ -71,7 +72,8 @@ def outcome(body: bytes) -> Any:
         return type(error), error.message, error.extra
 
 
-@given(documents, st.booleans())
+@settings(max_examples=300)
+@given(documents | st.builds(lambda memory: {"user_id": "u", "memories": [memory]}, usual), st.booleans())
 def test_both_ways_agree(document: dict[str, Any], escaped: bool) -> None:
     try:
         body = json.dumps(document, ensure_ascii=escaped).encode()

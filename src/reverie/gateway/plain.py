@@ -81,7 +81,7 @@ def _objects(given: list[Any]) -> list[dict[str, Any]] | None:
             return None
         ids.add(name)
         memory: dict[str, Any] = {"id": name, "text": text}
-        if len(item) > 2 and not _further(item, memory):
+        if len(item) > ("id" in item) + 1 and not _further(item, memory):
             return None
         out.append(memory)
     return out if len(ids) == len(out) else None
