@@ -21,6 +21,11 @@ __all__ = ["AnswerCache"]
 
 log = logging.getLogger(__name__)
 
+# KEYS: a user's answers, the user's vectors. ARGV: a content hash. Gives the answer, else whether there are vectors.
+_LOOK_SCRIPT = """
+return redis.call('HGET', KEYS[1], ARGV[1]) or redis.call('EXISTS', KEYS[2])
+"""
+
 _MAX_BYTES = 512 * 1024
 """Larger answers are read from PostgreSQL: a cache must not crowd out the queue."""
 
@@ -85,13 +90,11 @@ class AnswerCache:
         assert self._redis is not None
         pipe = self._redis.pipeline(transaction=False)
         for answer, content_hash, vectors in wanted:
-            pipe.hget(answer, content_hash)
-            pipe.exists(vectors)
-        found = iter(await pipe.execute())
-        return list(zip(found, found, strict=True))
+            pipe.eval(_LOOK_SCRIPT, 2, answer, vectors, content_hash)
+        return [(found, 0) if isinstance(found, bytes) else (None, found) for found in await pipe.execute()]
 
     async def get(self, tenant: str, user_id: str, content_hash: bytes) -> tuple[bytes | None, bool]:
-        """``(encoded Task with its result, whether the user has cached vectors)``."""
+        """``(encoded Task with its result, whether there are vectors)``; the second only without the first."""
         if not self._usable():
             return None, False
         try:
