@@ -159,6 +159,21 @@ os.setgroups([]); os.setgid(int(sys.argv[4])); os.setuid(int(sys.argv[3]))
 """
 
 
+def test_a_queue_written_by_a_newer_program_is_set_aside(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with start_servers(folder) as running, redis.Redis.from_url(running.redis_url) as client:
+        client.set("left", "behind")
+    files = folder / "valkey" / "appendonlydir"
+    (base,) = files.glob("*.base.rdb")
+    base.write_bytes(b"REDIS9999" + base.read_bytes()[9:])
+    with start_servers(folder) as running, redis.Redis.from_url(running.redis_url) as client:
+        assert client.get("left") is None
+        client.set("new", "kept")
+    assert "another version" in caplog.text
+    assert (folder / "valkey" / "appendonlydir.unreadable" / base.name).exists()
+    with start_servers(folder) as running, redis.Redis.from_url(running.redis_url) as client:
+        assert client.get("new") == b"kept"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_normal_user_runs_it_too(folder: Path) -> None:
     folder.chmod(0o777)

@@ -232,8 +232,31 @@ def _start_valkey(running: RunningServers) -> None:
         _wait(child, lambda: _pings(path), log, "Valkey", 60)
         return child
 
-    running._run("valkey", start, signal.SIGTERM)
+    try:
+        running._run("valkey", start, signal.SIGTERM)
+    except StartupError:
+        # The truth is in PostgreSQL: caches fill again, and what was queued is sent again.
+        aside = _set_aside(folder) if _cannot_read(running.data_dir / "logs" / "valkey.log") else None
+        if aside is None:
+            raise
+        log.warning("%s was written by another version of Redis or Valkey, or is damaged: a new one begins", aside)
+        running._run("valkey", start, signal.SIGTERM)
     running.redis_url = f"unix://{quote(str(path))}"
+
+
+def _cannot_read(log: Path) -> bool:
+    end = _tail(log)
+    return any(words in end for words in ("Can't handle RDB format version", "Bad file format", "Wrong signature"))
+
+
+def _set_aside(folder: Path) -> Path | None:
+    """Rename the append-only files, of which one such set is kept; None when there are none."""
+    files = folder / "appendonlydir"
+    if not files.exists():
+        return None
+    aside = folder / "appendonlydir.unreadable"
+    shutil.rmtree(aside, ignore_errors=True)
+    return files.rename(aside)
 
 
 def _pings(path: Path) -> bool:
