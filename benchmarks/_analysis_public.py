@@ -109,12 +109,12 @@ def _typical(talk: _Conversation) -> NDArray[np.float64]:
     from reverie.analysis.budget import Budget
     from reverie.analysis.graph import build_graph
     from reverie.analysis.insight import LocalInsight
-    from reverie.analysis.neighbours import find_neighbours
     from reverie.analysis.shared import find_shared
     from reverie.analysis.texts import content_words
+    from reverie.clustering.nearest import neighbours
 
     texts = [m.text for m in talk.memories]
-    near = find_neighbours(talk.vectors, 12, budget=Budget())
+    near = neighbours(talk.vectors, 12)
     names = [i.entities for i in LocalInsight().read(texts)]
     shared = find_shared(names, [content_words(t) for t in texts], budget=Budget())
     return build_graph(talk.vectors, near, shared, budget=Budget()).typical

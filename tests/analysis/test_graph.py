@@ -10,10 +10,8 @@ import numpy as np
 import pytest
 
 from reverie.analysis import to_graphml, to_networkx, to_node_link
-from reverie.analysis.budget import Budget
-from reverie.analysis.neighbours import find_neighbours, unit_rows
 from reverie.contracts import AnalyzeOptions, AnalyzeResult, GraphResult, Memory
-from tests.analysis.people import embed, memories, run, themed
+from tests.analysis.people import memories, run, themed
 
 _ONLY = AnalyzeOptions(sections=["graph"])
 
@@ -129,27 +127,6 @@ def test_the_smallest_graphs_can_be_exported(count: int) -> None:
 def test_the_seed_alone_decides() -> None:
     texts = themed(150)
     assert _graph(texts, seed=3) == _graph(texts, seed=3)
-
-
-def test_neighbours_by_cells_find_nearly_all_that_the_exact_search_finds() -> None:
-    rng = np.random.default_rng(0)
-    centres = rng.normal(size=(40, 32))
-    x = unit_rows(centres[rng.integers(0, 40, 3000)] + 0.5 * rng.normal(size=(3000, 32)))
-    exact, _ = find_neighbours(x, 10, budget=Budget())
-    cells, cosines = find_neighbours(x, 10, budget=Budget(), exact=100)
-    found = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact.tolist(), cells.tolist(), strict=True)])
-    assert found >= 0.95
-    assert not (cells == np.arange(3000)[:, None]).any()
-    assert (np.diff(cosines, axis=1) <= 1e-5).all()
-
-
-def test_the_nearest_are_the_nearest() -> None:
-    x = embed(themed(60))
-    index, cosine = find_neighbours(x, 5, budget=Budget())
-    sims = x @ x.T
-    np.fill_diagonal(sims, -9)
-    assert np.allclose(np.sort(sims, axis=1)[:, ::-1][:, :5], cosine, atol=1e-5)
-    assert np.allclose(np.take_along_axis(sims, index, axis=1), cosine, atol=1e-5)
 
 
 def test_communities_of_a_tangle_are_the_same_every_time() -> None:

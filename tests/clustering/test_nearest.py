@@ -35,10 +35,30 @@ def test_equal_neighbours_come_in_the_order_of_their_rows() -> None:
 def test_search_by_cells_finds_nearly_all_true_neighbours_and_never_the_row_itself() -> None:
     x, _ = blobs(60, 50, spread=1.0)
     exact, _ = neighbours(x, 10)
-    found, value = neighbours(x, 10, exact=0, probed=800)
+    found, value = neighbours(x, 10, exact=0)
     assert (found != np.arange(len(x))[:, None]).all()
     assert (np.diff(value, axis=1) <= 0).all()
     hits = np.mean([len(set(a) & set(b)) for a, b in zip(exact, found, strict=True)])
-    assert hits > 9.0
-    again, _ = neighbours(x, 10, exact=0, probed=800)
+    assert hits > 9.5
+    again, _ = neighbours(x, 10, exact=0)
     assert (again == found).all()
+
+
+@pytest.mark.parametrize("exact", [20_000, 0])
+def test_single_rows_get_their_exact_neighbours(exact: int) -> None:
+    x, _ = blobs(10, 200, spread=3.0)
+    index, value = neighbours(x, 10)
+    rows = np.array([3, 700, 1999])
+    some, their = neighbours(x, 10, exact=exact, rows=rows)
+    assert (some == index[rows]).all()
+    assert (their == value[rows]).all()
+
+
+def test_where_cells_hold_too_few_the_row_itself_stands_for_nobody() -> None:
+    # Each cell holds one direction: 12 cells of 12 rows, of which 10 are looked into.
+    x = np.repeat(np.eye(12, dtype=np.float32), 12, axis=0)
+    index, value = neighbours(x, 143, exact=0)
+    nobody = index == np.arange(144)[:, None]
+    assert nobody.any()
+    assert (value[nobody] == 0.0).all()
+    assert (np.sort(index[0][~nobody[0]])[:11] == np.arange(1, 12)).all()

@@ -107,7 +107,7 @@ def _simulated(
     while done < draws:
         size = min(size, draws - done)
         simulated = rng.multinomial(total, share, size=size)
-        hits = np.flatnonzero(_evidence(simulated, inside, logs, offset) >= observed - 1e-6)
+        hits = np.flatnonzero(_evidence(simulated, inside, logs, offset, least=observed) >= observed - 1e-6)
         if extreme + len(hits) >= _ENOUGH:
             return _ENOUGH / (done + int(hits[_ENOUGH - extreme - 1]) + 1)
         extreme += len(hits)
@@ -117,8 +117,14 @@ def _simulated(
 
 
 def _evidence(
-    counts: NDArray[np.integer], inside: NDArray[np.float32], logs: NDArray[np.float32], offset: Floats
+    counts: NDArray[np.integer],
+    inside: NDArray[np.float32],
+    logs: NDArray[np.float32],
+    offset: Floats,
+    *,
+    least: float = -np.inf,
 ) -> Floats:
+    """Log of the mean likelihood ratio of each row of ``counts``; -inf where it is plain that it is below ``least``."""
     found = counts.astype(np.float32) @ inside.T
     # The offset of counts that are large is larger still: subtracted in double precision, then shrunk.
     top = np.full(len(counts), -np.inf)
@@ -127,13 +133,18 @@ def _evidence(
         part = (log * found.astype(np.float64) - base).astype(np.float32)
         parts.append(part)
         top = np.maximum(top, part.max(axis=1))
-    shift = top.astype(np.float32)[:, None]
-    total = np.zeros(len(counts))
+    # A mean is at most the greatest: where the data holds a pattern, few draws need the exponentials.
+    near = np.flatnonzero(top >= least - 1e-3)
+    shift = top[near].astype(np.float32)[:, None]
+    total = np.zeros(len(near))
     for part in parts:
-        part -= shift
-        np.exp(part, out=part)
-        total += part.sum(axis=1, dtype=np.float64)
-    return np.asarray(top + np.log(total / (len(parts) * found.shape[1])))
+        some = part[near] if len(near) < len(part) else part
+        some -= shift
+        np.exp(some, out=some)
+        total += some.sum(axis=1, dtype=np.float64)
+    out = np.full(len(counts), -np.inf)
+    out[near] = top[near] + np.log(total / (len(parts) * found.shape[1]))
+    return out
 
 
 @lru_cache(maxsize=16)

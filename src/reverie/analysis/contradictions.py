@@ -8,13 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from reverie.analysis.budget import Budget
-from reverie.analysis.neighbours import Neighbours
 from reverie.analysis.texts import NEGATIONS, STOPWORDS, words
+from reverie.clustering.nearest import Neighbours
 from reverie.contracts import DuplicateGroup, Memory
 
-__all__ = ["find_contradictions"]
+__all__ = ["SUBJECT", "find_contradictions"]
 
-_CLOSE = 0.55
+SUBJECT = 0.55
+"""Cosine from which two memories are taken to be on one subject."""
 _EVERY = 512
 _MOST = 200
 
@@ -43,7 +44,7 @@ def find_contradictions(
 ) -> list[DuplicateGroup]:
     """Pairs on one subject (cosine at least .55) of which one negates the other, uses the opposite word, or gives
     another value for what has one value at a time (home, age, favourite). Never more than candidates."""
-    rows, columns = np.nonzero((near[1] >= _CLOSE) & (near[0] >= 0))
+    rows, columns = np.nonzero(near[1] >= SUBJECT)
     others, cosines = near[0][rows, columns], near[1][rows, columns]
     # Each pair once, at the first of its cosines.
     pairs = np.stack([np.minimum(rows, others), np.maximum(rows, others)], axis=1)
@@ -93,23 +94,24 @@ class _Claim:
         weak = match is None or match["key"] in ("has", "have", "from")
         self.key = "" if weak or match is None else re.sub(r"favour", "favor", match["key"])
         self.value = frozenset() if weak or match is None else frozenset(match["value"].split()) - STOPWORDS
-        found = _AGE.search(joined)
+        found = _AGE.search(joined) if "years old" in joined else None
         self.age = found["age"] if found else ""
 
 
 def _opposed(a: _Claim, b: _Claim) -> str | None:
-    union = len(a.content | b.content)
+    both = a.content & b.content
+    union = len(a.content) + len(b.content) - len(both)
     if not union:
         return None
-    both = a.content & b.content
     if a.age and b.age and a.age != b.age and _before(a) == _before(b):
         return f"two ages, {a.age} and {b.age}"
-    only_a, only_b = a.content - b.content, b.content - a.content
-    for word in sorted(only_a):
-        if other := sorted(_OPPOSITES.get(word, frozenset()) & only_b):
-            rest = len((only_a | only_b) - {word, other[0]})
-            if a.negated == b.negated and both and rest <= len(both):
-                return f"“{word}” against “{other[0]}”"
+    if a.negated == b.negated and both and not a.against.isdisjoint(b.content):
+        only_a, only_b = a.content - b.content, b.content - a.content
+        for word in sorted(only_a):
+            if other := sorted(_OPPOSITES.get(word, frozenset()) & only_b):
+                rest = len((only_a | only_b) - {word, other[0]})
+                if rest <= len(both):
+                    return f"“{word}” against “{other[0]}”"
     if a.negated != b.negated and len(both) >= 0.5 * union:
         return "one says not"
     if a.key and a.key == b.key and a.negated == b.negated and a.value and b.value and not a.value & b.value:

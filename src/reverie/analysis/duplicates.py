@@ -11,11 +11,11 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
 from reverie.analysis.budget import Budget
-from reverie.analysis.contradictions import find_contradictions
+from reverie.analysis.contradictions import SUBJECT, find_contradictions
 from reverie.analysis.importance import is_pinned
 from reverie.analysis.junk import is_junk
-from reverie.analysis.neighbours import Neighbours, find_neighbours
 from reverie.analysis.texts import NEGATIONS, STOPWORDS, normalized, words
+from reverie.clustering.nearest import Neighbours, neighbours
 from reverie.contracts import DuplicateGroup, Memory
 from reverie.embedding.base import Vectors
 
@@ -49,7 +49,7 @@ def find_duplicates(
             by_key[key].append(i)
     budget.check()
     leader = {i: members[0] for members in by_key.values() for i in members}
-    if any(len(members) > near[0].shape[1] for members in by_key.values()):
+    if any(len(members) > near[0].shape[1] > 0 for members in by_key.values()):
         near = _among(sorted(set(leader.values())), near, vectors, budget)
     merged = _near_groups(memories, keys, leader, near, budget)
     groups: list[DuplicateGroup] = []
@@ -174,12 +174,22 @@ _BARE_NEGATIONS = frozenset(w.replace("'", "") for w in NEGATIONS if "'" in w)
 def _among(some: list[int], near: Neighbours, vectors: Vectors, budget: Budget) -> Neighbours:
     """Neighbours among ``some`` memories alone: where a text has many copies, these are all that a copy sees."""
     chosen = np.array(some, dtype=np.int64)
-    index, value = find_neighbours(vectors[chosen], near[0].shape[1], budget=budget)
-    everyone = np.full((len(vectors), index.shape[1]), -1, dtype=np.int64)
-    cosines = np.full(everyone.shape, -2.0, dtype=np.float32)
-    everyone[chosen] = np.where(index >= 0, chosen[index], -1)
-    cosines[chosen] = value
-    return everyone, cosines
+    among = np.zeros(len(vectors), dtype=bool)
+    among[chosen] = True
+    counts = among[near[0]] & among[:, None]
+    index = np.where(counts, near[0], np.arange(len(vectors))[:, None])
+    value = np.where(counts, near[1], np.float32(0.0))
+    # Only who lost neighbours can have others, and only beyond the last of the list: mostly too far to matter.
+    again = np.flatnonzero(~counts[chosen].all(axis=1) & (near[1][chosen, -1] >= min(_CLOSE, SUBJECT)))
+    if len(again):
+
+        def pulse(_stage: str, _done: int, _total: int) -> None:
+            budget.check()
+
+        found, cosines = neighbours(vectors[chosen], index.shape[1], pulse, rows=again)
+        index[chosen[again], : found.shape[1]] = chosen[found]
+        value[chosen[again], : found.shape[1]] = cosines
+    return index, value
 
 
 def _near_groups(
@@ -187,7 +197,7 @@ def _near_groups(
 ) -> list[tuple[list[int], float]]:
     """Groups of leaders (one for each normalised text) that say the same, with the least similarity inside."""
     pairs: dict[tuple[int, int], float] = {}
-    rows, columns = np.nonzero((near[1] >= _CLOSE) & (near[0] >= 0))
+    rows, columns = np.nonzero(near[1] >= _CLOSE)
     for i, j, cosine in zip(
         rows.tolist(), near[0][rows, columns].tolist(), near[1][rows, columns].tolist(), strict=True
     ):

@@ -20,10 +20,11 @@ from reverie.analysis.graph import MemoryGraph, build_graph, describe_graph
 from reverie.analysis.importance import importance
 from reverie.analysis.insight import Insight, LocalInsight, TextInsight
 from reverie.analysis.moments import timeline
-from reverie.analysis.neighbours import Neighbours, find_neighbours, unit_rows
 from reverie.analysis.patterns import find_patterns
 from reverie.analysis.shared import SharedNames, find_shared
 from reverie.analysis.texts import content_words
+from reverie.clustering.geometry import unit
+from reverie.clustering.nearest import Neighbours, neighbours
 from reverie.contracts import AnalyzeOptions, AnalyzeResult, DuplicateGroup, Emotion, Importance, Memory
 from reverie.contracts.analyze import Section
 from reverie.embedding.base import OnProgress, Vectors, silent
@@ -32,6 +33,8 @@ from reverie.errors import InvalidInput, ProviderError
 __all__ = ["analyze"]
 
 _NEIGHBOURS = 12
+_EXACT = 12_000
+"""Memories up to which their neighbours are searched exactly."""
 _MOST_ENTITIES = 200
 _SECTIONS: tuple[Section, ...] = ("graph", "importance", "duplicates", "patterns", "emotion", "advice")
 
@@ -147,11 +150,14 @@ class _Work:
 
     @cached_property
     def vectors(self) -> Vectors:
-        return unit_rows(self._raw)
+        return unit(self._raw)
 
     @cached_property
     def near(self) -> Neighbours:
-        return find_neighbours(self.vectors, _NEIGHBOURS, budget=self.budget, seed=self.options.seed)
+        def pulse(_stage: str, done: int, total: int) -> None:
+            self.budget.progress("graph", done, total)
+
+        return neighbours(self.vectors, _NEIGHBOURS, pulse, seed=self.options.seed, exact=_EXACT)
 
     @cached_property
     def tokens(self) -> list[list[str]]:

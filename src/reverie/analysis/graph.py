@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from reverie.analysis.budget import Budget
-from reverie.analysis.neighbours import Neighbours
 from reverie.analysis.shared import SharedNames
 from reverie.clustering.communities import communities
+from reverie.clustering.nearest import Neighbours
 from reverie.contracts import Community, GraphEdge, GraphResult, Memory
 from reverie.embedding.base import Vectors
 
@@ -114,7 +114,7 @@ def _background(vectors: Vectors, seed: int) -> float:
 def _mutual(near: Neighbours, threshold: float) -> sparse.csr_matrix:
     index, value = near[0][:, :_NEIGHBOURS], near[1][:, :_NEIGHBOURS]
     n = len(index)
-    keep = (index >= 0) & (value >= threshold)
+    keep = value >= threshold
     rows = np.repeat(np.arange(n), keep.sum(axis=1))
     weights = np.clip(np.round(value[keep].astype(np.float64), 5), 0.0, 1.0)
     directed = sparse.csr_matrix((weights, (rows, index[keep])), shape=(n, n))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from reverie.analysis.insight import Insight
 from reverie.analysis.junk import is_junk
-from reverie.analysis.neighbours import Neighbours
+from reverie.clustering.nearest import Neighbours
 from reverie.contracts import Factor, Importance, Memory
 from reverie.embedding.base import Vectors
 from reverie.errors import InvalidInput
@@ -165,11 +165,9 @@ def _ranked(x: Values) -> Values:
 
 
 def _novelty(near: Neighbours, n: int) -> Values:
-    index, value = near
-    if index.shape[1] == 0:
+    if near[1].shape[1] == 0:
         return np.full(n, 0.5)
-    sims = np.where(index[:, :5] >= 0, value[:, :5], 0.0).astype(np.float64)
-    return _ranked(-sims.mean(axis=1))
+    return _ranked(-near[1][:, :5].mean(axis=1, dtype=np.float64))
 
 
 def _information(tokens: Sequence[list[str]], insights: Sequence[Insight] | None) -> Values:
@@ -189,6 +187,6 @@ def _recurrence(memories: Sequence[Memory], near: Neighbours) -> Values:
     days = np.array([m.created_at.timestamp() // 86_400 if m.created_at else -1.0 for m in memories])
     if index.shape[1] == 0:
         return np.zeros(len(memories))
-    again = (index >= 0) & (value >= _SAME) & (days[index] != days[:, None]) & (days[:, None] >= 0) & (days[index] >= 0)
+    again = (value >= _SAME) & (days[index] != days[:, None]) & (days[:, None] >= 0) & (days[index] >= 0)
     count = again.sum(axis=1).astype(np.float64)
     return np.asarray(count / (count + 2.0))

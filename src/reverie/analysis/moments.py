@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,7 +17,7 @@ __all__ = ["Sittings", "dated", "local_days", "sittings", "timeline"]
 _GAP = 30 / 1440
 """Days. Memories closer than this are one sitting: they were not made independently of each other."""
 _MIDNIGHTS = 0.1
-_EPOCH = datetime(1970, 1, 1)
+_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +56,21 @@ def local_days(memories: Sequence[Memory], zone: ZoneInfo) -> tuple[NDArray[np.f
     Where more than a tenth of all dates lie exactly on midnight (of UTC or of the zone), these are dates without a
     time: a clock hits midnight to the microsecond once in 10^10 times. They keep their calendar day in every zone.
     """
-    wall = np.full(len(memories), np.nan)
-    midnight = np.zeros(len(memories), dtype=bool)
-    plain = np.full(len(memories), np.nan)
-    for i, memory in enumerate(memories):
-        if memory.created_at is None:
-            continue
-        there = memory.created_at.astimezone(zone).replace(tzinfo=None)
-        universal = memory.created_at.astimezone(UTC).replace(tzinfo=None)
-        wall[i] = (there - _EPOCH).total_seconds() / 86_400
-        plain[i] = wall[i]
-        if _is_midnight(universal):
-            midnight[i] = True
-            plain[i] = (universal - _EPOCH).total_seconds() / 86_400
-        elif _is_midnight(there):
-            midnight[i] = True
-    known = ~np.isnan(wall)
+    when = [memory.created_at for memory in memories]
+    # Seconds since 1970 to the microsecond, which a double holds until 2200.
+    universal = np.array([at.timestamp() if at else np.nan for at in when])
+    there = universal + np.array([_offset(at.astimezone(zone)) if at else np.nan for at in when])
+    known = ~np.isnan(there)
+    midnight = (universal % _DAY == 0) | (there % _DAY == 0)
     if midnight.sum() > _MIDNIGHTS * max(1, known.sum()):
-        return np.where(midnight, plain, wall), known & ~midnight
-    return wall, known
+        return np.where(universal % _DAY == 0, universal, there) / _DAY, known & ~midnight
+    return there / _DAY, known
+
+
+def _offset(moment: datetime) -> float:
+    """Seconds that its wall clock is ahead of UTC."""
+    ahead = moment.utcoffset()
+    return ahead.total_seconds() if ahead else 0.0
 
 
 def sittings(memories: Sequence[Memory], zone: ZoneInfo) -> Sittings:
@@ -106,7 +102,3 @@ def timeline(memories: Sequence[Memory], zone: ZoneInfo) -> dict[str, int]:
     wall, _ = local_days(memories, zone)
     days, counts = np.unique(np.floor(wall[~np.isnan(wall)]).astype("datetime64[D]"), return_counts=True)
     return {str(day): int(count) for day, count in zip(days, counts, strict=True)}
-
-
-def _is_midnight(moment: datetime) -> bool:
-    return moment.hour == moment.minute == moment.second == moment.microsecond == 0

@@ -25,15 +25,27 @@ _GAIN = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class _Network:
-    """A symmetric graph as the kernel reads it: all weights together are 1."""
+    """A symmetric graph as the kernel reads it: the arrays of a CSR matrix whose weights together are 1.
 
-    matrix: sparse.csr_matrix
-    #: (n,) float32: each node's part of all weight.
+    Plain arrays, since a search makes thousands of small graphs, and SciPy checks each of its matrices.
+    """
+
+    #: (n + 1,) and (edges,) int32.
+    indptr: NDArray[np.int32]
+    indices: NDArray[np.int32]
+    #: (edges,) float32.
+    data: NDArray[np.float32]
+    #: (n,) float32: each node's part of all weight, and what of it is a loop.
     strength: NDArray[np.float32]
+    loops: NDArray[np.float32]
 
     @property
     def size(self) -> int:
         return len(self.strength)
+
+    @property
+    def matrix(self) -> sparse.csr_matrix:
+        return sparse.csr_matrix((self.data, self.indices, self.indptr), shape=(self.size, self.size))
 
 
 def communities(graph: sparse.csr_matrix, resolution: float) -> Labels:
@@ -83,7 +95,13 @@ def _leiden(net: _Network, resolution: float) -> Labels:
 def _network(graph: sparse.csr_matrix) -> _Network:
     total = float(graph.sum())
     matrix = sparse.csr_matrix(graph, dtype=np.float64) / (total or 1.0)
-    return _Network(matrix.astype(np.float32), np.asarray(matrix.sum(axis=1)).ravel().astype(np.float32))
+    return _as_network(matrix, np.asarray(matrix.sum(axis=1)).ravel().astype(np.float32))
+
+
+def _as_network(matrix: sparse.csr_matrix, strength: NDArray[np.float32]) -> _Network:
+    indptr, indices = (part.astype(np.int32, copy=False) for part in (matrix.indptr, matrix.indices))
+    data, loops = (part.astype(np.float32, copy=False) for part in (matrix.data, matrix.diagonal()))
+    return _Network(indptr, indices, data, strength, loops)
 
 
 def _joined(net: _Network, labels: Labels) -> _Network:
@@ -91,35 +109,36 @@ def _joined(net: _Network, labels: Labels) -> _Network:
     n, count = net.size, int(labels.max()) + 1
     member = sparse.csr_matrix((np.ones(n, dtype=np.float32), labels, np.arange(n + 1)), shape=(n, count))
     matrix = sparse.csr_matrix(member.T @ (net.matrix @ member))
-    return _Network(matrix, np.bincount(labels, net.strength, count).astype(np.float32))
+    return _as_network(matrix, np.bincount(labels, net.strength, count).astype(np.float32))
 
 
 def _within(net: _Network, labels: Labels) -> _Network:
     """The same nodes without the edges between communities."""
-    matrix = net.matrix
-    rows = np.repeat(np.arange(net.size), np.diff(matrix.indptr))
-    inside = labels[rows] == labels[matrix.indices]
-    ends = np.concatenate([[0], np.cumsum(inside)])[matrix.indptr]
-    kept = sparse.csr_matrix((matrix.data[inside], matrix.indices[inside], ends), shape=matrix.shape)
-    return _Network(kept, net.strength)
+    inside = np.repeat(labels, np.diff(net.indptr)) == labels[net.indices]
+    before = np.zeros(len(inside) + 1, dtype=np.int32)
+    np.cumsum(inside, out=before[1:])
+    return _Network(before[net.indptr], net.indices[inside], net.data[inside], net.strength, net.loops)
 
 
 def _moved(net: _Network, labels: Labels, resolution: float) -> Labels:
     """Each node in turn goes to the neighbouring community that gains most, until passes gain little; labels 0.. ."""
-    start = labels.astype(np.int32)
     weights = np.bincount(labels, net.strength, net.size).astype(np.float32)
     moved, _ = optimize_core(
-        start,
-        net.matrix.indices.astype(np.int32, copy=False),
-        net.matrix.indptr.astype(np.int32, copy=False),
-        net.matrix.data,
+        labels.astype(np.int32),
+        net.indices,
+        net.indptr,
+        net.data,
         net.strength,
         net.strength,
         weights,
         weights.copy(),
         np.zeros(net.size, dtype=np.float32),
-        net.matrix.diagonal(),
+        net.loops,
         resolution,
         _GAIN,
     )
-    return np.unique(np.asarray(moved), return_inverse=True)[1].astype(np.int64)
+    # Without gaps, in the same order.
+    where = np.asarray(moved)
+    used = np.zeros(net.size, dtype=np.int64)
+    used[where] = 1
+    return np.asarray(np.cumsum(used)[where] - 1, dtype=np.int64)

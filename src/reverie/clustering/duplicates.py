@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reverie.clustering.grouping import Neighbourhood, neighbourhood
+from reverie.clustering.nearest import neighbours
 from reverie.embedding.base import OnProgress, Vectors
 
 __all__ = ["Copies", "collapse", "merge_alike"]
@@ -19,6 +20,10 @@ Copies = list[list[int]]
 
 _ALIKE = 0.97
 """Cosine similarity from which two texts say the same."""
+_SEARCHED_AGAIN = 2000
+"""Texts up to which all neighbours are searched again without the copies; beyond, of those who lost most."""
+_CROWDED = 0.5
+"""Part of its neighbours that a text must lose to be searched again."""
 
 
 def collapse(texts: Sequence[str]) -> Copies:
@@ -54,13 +59,19 @@ def merge_alike(
     merged: Copies = [[] for _ in kept]
     for one in np.concatenate([kept, np.flatnonzero(at < 0)]):
         merged[at[speaker[one]]].extend(copies[one])
+    if len(kept) <= _SEARCHED_AGAIN:
+        return merge_alike(x, search(x[first[kept]], seed, on_progress), merged, seed, on_progress, search)
     index = at[near.index[kept]]
     gone = index < 0
-    if len(kept) <= 2000 or (gone.mean(axis=1) > 0.5).any():
-        # Copies have crowded true neighbours, and further copies, out of the lists.
-        return merge_alike(x, search(x[first[kept]], seed, on_progress), merged, seed, on_progress, search)
     index = np.where(gone, np.arange(len(kept))[:, None], index)
-    return Neighbourhood(near.centred[kept], index, np.where(gone, 0.0, near.value[kept]).astype(np.float32)), merged
+    value = np.where(gone, np.float32(0.0), near.value[kept])
+    left = Neighbourhood(near.centred[kept], index, value)
+    crowded = np.flatnonzero(gone.mean(axis=1) > _CROWDED)
+    if not len(crowded):
+        return left, merged
+    # Copies have crowded true neighbours, and further copies, out of these lists.
+    index[crowded], value[crowded] = neighbours(left.centred, index.shape[1], on_progress, seed=seed, rows=crowded)
+    return merge_alike(x, left, merged, seed, on_progress, search)
 
 
 def _speakers(x: Vectors, near: Neighbourhood) -> NDArray[np.int64]:

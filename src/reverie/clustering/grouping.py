@@ -276,10 +276,10 @@ def _centre_silhouette(x: Vectors, labels: Labels) -> float:
     total = 0.0
     for start in range(0, len(x), 4096):
         part = labels[start : start + 4096]
-        d = 1.0 - x[start : start + 4096] @ centres.T
+        s = x[start : start + 4096] @ centres.T
         here = np.arange(len(part))
-        inside = d[here, part].copy()
-        d[here, part] = np.inf
-        outside = d.min(axis=1)
+        inside = 1.0 - s[here, part]
+        s[here, part] = -np.inf
+        outside = 1.0 - s.max(axis=1)
         total += float(((outside - inside) / np.maximum(np.maximum(inside, outside), 1e-9)).sum())
     return total / len(x)

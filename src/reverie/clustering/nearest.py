@@ -4,51 +4,63 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from reverie.embedding.base import OnProgress, Vectors, silent
 
-__all__ = ["EXACT", "Indices", "neighbours"]
+__all__ = ["EXACT", "Indices", "Neighbours", "neighbours"]
 
 Indices = NDArray[np.int64]
+
+Neighbours = tuple[Indices, NDArray[np.float32]]
+"""``(n, k)`` rows, nearest first, and their cosines. Where there are fewer than k: the row itself, with 0."""
 
 EXACT = 20_000
 """Sets up to this size are searched exactly."""
 
 _BLOCK = 1024
 _GROUP = 8
-PROBED = 10_000
-"""Rows that a query is compared with in a set too large to be searched exactly."""
-
-Found = tuple[Indices, NDArray[np.float32]]
+_PROBES = 10
+"""Cells that a row looks into, of the square root of n, where the set is too large to be searched exactly."""
+_NONE = np.float32(-2.0)
 
 
 def neighbours(
-    x: Vectors, k: int, on_progress: OnProgress = silent, *, seed: int = 0, exact: int = EXACT, probed: int = PROBED
-) -> Found:
-    """The ``k`` nearest other rows by cosine: ``(n, k)`` indices and similarities, nearest first.
+    x: Vectors,
+    k: int,
+    on_progress: OnProgress = silent,
+    *,
+    seed: int = 0,
+    exact: int = EXACT,
+    rows: Indices | None = None,
+) -> Neighbours:
+    """The ``k`` nearest other rows of ``x`` ((n, d), unit length) by cosine.
 
-    Exact up to ``exact`` rows, beyond by cells, comparing each row with about ``probed`` others. Memory is linear in
-    n. Similarities are rounded to five digits and equal ones ordered by index, so that the last bits of a BLAS do not
-    decide.
+    Exact up to ``exact`` rows, beyond by cells. ``rows`` (m,): only these are answered, and exactly where they are few.
+    Memory is linear in n. Similarities are rounded to five digits and equal ones ordered by index, so that the last
+    bits of a BLAS do not decide.
     """
     n = len(x)
     k = max(0, min(k, n - 1))
+    wanted = np.arange(n) if rows is None else rows
     if k == 0:
-        return np.empty((n, 0), dtype=np.int64), np.empty((n, 0), dtype=np.float32)
-    if n > exact:
-        return _by_cells(x, k, seed, on_progress, probed)
-    index = np.empty((n, k), dtype=np.int64)
-    value = np.empty((n, k), dtype=np.float32)
-    for start in range(0, n, _BLOCK):
-        stop = min(n, start + _BLOCK)
-        s = x[start:stop] @ x.T
-        s[np.arange(stop - start), np.arange(start, stop)] = -2.0
-        index[start:stop], value[start:stop] = _largest(s, k)
-        on_progress("clustering", stop, n)
+        return np.empty((len(wanted), 0), dtype=np.int64), np.empty((len(wanted), 0), dtype=np.float32)
+    # All rows by cells cost as much as so many rows exactly.
+    if n > exact and len(wanted) > _PROBES * n**0.5:
+        index, value = _by_cells(x, k, seed, on_progress)
+        return index[wanted], value[wanted]
+    index = np.empty((len(wanted), k), dtype=np.int64)
+    value = np.empty((len(wanted), k), dtype=np.float32)
+    for start in range(0, len(wanted), _BLOCK):
+        own = wanted[start : start + _BLOCK]
+        s = x[own] @ x.T
+        s[np.arange(len(own)), own] = _NONE
+        index[start : start + _BLOCK], value[start : start + _BLOCK] = _largest(s, k)
+        on_progress("clustering", start + len(own), len(wanted))
     return index, value
 
 
-def _largest(s: NDArray[np.float32], k: int) -> Found:
+def _largest(s: NDArray[np.float32], k: int) -> Neighbours:
     """Columns and values of each row's ``k`` largest.
 
     The k largest of a row lie in the k groups of columns with the largest maxima; looking at groups first reads the
@@ -68,7 +80,7 @@ def _largest(s: NDArray[np.float32], k: int) -> Found:
     return _in_order(columns, np.take_along_axis(s, columns, axis=1), k)
 
 
-def _in_order(columns: NDArray[np.int64], s: NDArray[np.float32], k: int) -> Found:
+def _in_order(columns: NDArray[np.int64], s: NDArray[np.float32], k: int) -> Neighbours:
     s = np.round(s, 5)
     if s.shape[1] > k:
         near = np.argpartition(s, s.shape[1] - k, axis=1)[:, s.shape[1] - k :]
@@ -77,57 +89,57 @@ def _in_order(columns: NDArray[np.int64], s: NDArray[np.float32], k: int) -> Fou
     return np.take_along_axis(columns, order, axis=1), np.take_along_axis(s, order, axis=1)
 
 
-def _by_cells(x: Vectors, k: int, seed: int, on_progress: OnProgress, probed: int) -> Found:
+def _by_cells(x: Vectors, k: int, seed: int, on_progress: OnProgress) -> Neighbours:
     """Approximate neighbours by an inverted file (Jegou et al. 2011) in plain matrix products.
 
-    Rows are sorted into about ``sqrt(n)`` cells around centres; the rows of a cell are compared, all at once, with
-    those of the nearest cells. Unlike a graph index built by threads it has one answer for a seed.
+    Rows are sorted into about ``sqrt(n)`` cells, and each is compared with the rows of its nearest cells alone. Unlike
+    a graph index built by threads it has one answer for a seed.
     """
     n = len(x)
-    cells = round(n**0.5)
-    centres, cell = _cells(x, cells, seed)
-    order = np.argsort(cell, kind="stable")
-    bounds = np.searchsorted(cell[order], np.arange(cells + 1))
-    sizes = np.diff(bounds)
-    index = np.empty((n, k), dtype=np.int64)
-    value = np.empty((n, k), dtype=np.float32)
-    done = 0
-    for here in np.flatnonzero(sizes):
-        own = order[bounds[here] : bounds[here + 1]]
-        # Round before sorting cells, as everywhere.
-        by_nearness = np.argsort(-np.round(centres @ centres[here], 5), kind="stable")
-        by_nearness = np.concatenate([[here], by_nearness[by_nearness != here]])
-        enough = int(np.searchsorted(np.cumsum(sizes[by_nearness]), max(probed, 4 * k))) + 1
-        pool = np.concatenate([order[bounds[c] : bounds[c + 1]] for c in by_nearness[:enough]])
-        theirs = np.ascontiguousarray(x[pool])
-        for start in range(0, len(own), _BLOCK):
-            part = own[start : start + _BLOCK]
-            s = x[part] @ theirs.T
-            # A cell's own rows lead the pool, in the same order.
-            s[np.arange(len(part)), np.arange(start, start + len(part))] = -2.0
-            columns, value[part] = _largest(s, k)
-            index[part] = pool[columns]
-        done += len(own)
-        on_progress("clustering", done, n)
-    return index, value
+    centres = _centres(x, round(n**0.5), seed, on_progress)
+    probes = min(_PROBES, len(centres))
+    near = np.empty((n, probes), dtype=np.int64)
+    for start in range(0, n, 4 * _BLOCK):
+        near[start : start + 4 * _BLOCK] = _largest(x[start : start + 4 * _BLOCK] @ centres.T, probes)[0]
+    # Who is in each cell, and who looks into it.
+    home = np.argsort(near[:, 0], kind="stable")
+    bounds = np.searchsorted(near[home, 0], np.arange(len(centres) + 1))
+    looks = np.argsort(near, axis=None, kind="stable")
+    visits = np.searchsorted(near.ravel()[looks], np.arange(len(centres) + 1))
+    index = np.repeat(np.arange(n)[:, None], k, axis=1)
+    value = np.full((n, k), _NONE, dtype=np.float32)
+    for cell in range(len(centres)):
+        inside = home[bounds[cell] : bounds[cell + 1]]
+        visitors = np.sort(looks[visits[cell] : visits[cell + 1]] // probes)
+        theirs = np.ascontiguousarray(x[inside])
+        for start in range(0, len(visitors) if len(inside) else 0, 4 * _BLOCK):
+            own = visitors[start : start + 4 * _BLOCK]
+            s = x[own] @ theirs.T
+            s[own[:, None] == inside[None, :]] = _NONE
+            columns, found = _largest(s, min(k, len(inside)))
+            both = np.concatenate([index[own], inside[columns]], axis=1)
+            index[own], value[own] = _in_order(both, np.concatenate([value[own], found], axis=1), k)
+        on_progress("clustering", int(bounds[cell + 1]), n)
+    missing = value <= _NONE
+    return np.where(missing, np.arange(n)[:, None], index), np.where(missing, np.float32(0.0), value)
 
 
-def _cells(x: Vectors, count: int, seed: int) -> tuple[Vectors, Indices]:
-    """Centres and the cell of each row: a few rounds of spherical k-means on a sample."""
+def _centres(x: Vectors, count: int, seed: int, on_progress: OnProgress) -> Vectors:
+    """Centres of cells: a few rounds of spherical k-means on a sample. Cells need to be even rather than right."""
     rng = np.random.default_rng(seed)
     sample = x[np.sort(rng.choice(len(x), min(len(x), 40 * count), replace=False))]
     centres = sample[np.sort(rng.choice(len(sample), count, replace=False))].copy()
+    ones, ends = np.ones(len(sample), dtype=np.float32), np.arange(len(sample) + 1)
     for _ in range(4):
-        label = _nearest(sample, centres)
-        total = np.zeros_like(centres)
-        np.add.at(total, label, sample)
-        kept = np.linalg.norm(total, axis=1) > 1e-6
-        centres[kept] = total[kept] / np.linalg.norm(total[kept], axis=1, keepdims=True)
-    return centres, _nearest(x, centres)
-
-
-def _nearest(x: Vectors, centres: Vectors) -> Indices:
-    label = np.empty(len(x), dtype=np.int64)
-    for start in range(0, len(x), 4096):
-        label[start : start + 4096] = np.round(x[start : start + 4096] @ centres.T, 5).argmax(axis=1)
-    return label
+        on_progress("clustering", 0, len(x))
+        label = np.concatenate(
+            [
+                np.round(sample[start : start + 4 * _BLOCK] @ centres.T, 5).argmax(axis=1)
+                for start in range(0, len(sample), 4 * _BLOCK)
+            ]
+        )
+        total = np.asarray(sparse.csr_matrix((ones, label, ends), shape=(len(sample), count)).T @ sample)
+        length = np.linalg.norm(total, axis=1, keepdims=True)
+        kept = length[:, 0] > 1e-6
+        centres[kept] = total[kept] / length[kept]
+    return centres

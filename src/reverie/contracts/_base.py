@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
@@ -34,10 +35,16 @@ class Response(BaseModel):
         made = cls.__new__(cls)
         put = object.__setattr__
         put(made, "__dict__", values)
-        put(made, "__pydantic_fields_set__", set(values))
+        put(made, "__pydantic_fields_set__", _fields(cls))
         put(made, "__pydantic_extra__", None)
         put(made, "__pydantic_private__", None)
         return made
+
+
+@lru_cache
+def _fields(model: type[BaseModel]) -> set[str]:
+    # One set for all: nobody can add to it, since responses are frozen.
+    return set(model.model_fields)
 
 
 def _aware(value: datetime) -> datetime:
