@@ -13,8 +13,8 @@ __all__ = ["settle", "strangeness"]
 
 _APART = {True: 0.42, False: 0.55}
 """Part of the usual similarity to the nearest others below which a memory is a stranger, in small and large sets."""
-_CROWD = {True: 2, False: 5}
-"""Nearest others that are looked at: in small sets a theme may have no more."""
+_CROWD = (2, 5)
+"""Fewest and most nearest others that are looked at, half the root of n between: a theme of few may have no more."""
 _ONE_TOPIC = 0.05
 """Usual similarity, after centring, below which the set has nothing to tell its memories apart by."""
 _UNRELATED = 0.2
@@ -33,7 +33,7 @@ def strangeness(near: Neighbourhood) -> NDArray[np.float64]:
     n = len(near.value)
     if n < 2:
         return np.zeros(n)
-    few = near.value[:, : _CROWD[n <= SMALL]]
+    few = near.value[:, : int(np.clip(round(n**0.5 / 2), *_CROWD))]
     # Neighbours that are copies of one another count once and leave zeros.
     crowd = few.sum(axis=1, dtype=np.float64) / np.maximum((few != 0).sum(axis=1), 1)
     usual = float(np.median(crowd))
