@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import adjusted_mutual_info_score
 
 from reverie.clustering import cluster
 from reverie.contracts import ClusterOptions, Memory
@@ -107,8 +108,6 @@ def measure(
 
 def agreement(rows: Sequence[Measured], labels: Sequence[str] | None) -> None:
     """Fill in the adjusted mutual information (Vinh et al. 2010); what is in no theme counts as a theme of its own."""
-    from sklearn.metrics import adjusted_mutual_info_score
-
     present = [row for row in rows if row.missing is None]
     for row in present:
         mine = _apart(row.assigned)

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         if error.name and error.name.startswith("reverie"):
             raise
-        raise MissingExtra("worker", what="reverie compare") from error
+        raise MissingExtra("embedded", what="reverie compare") from error
     if arguments.usd_per_hour is not None and not 0 < arguments.usd_per_hour < 1e6:
         raise InvalidInput("--usd-per-hour: an amount of US dollars")
     memories = _memories(arguments.file, arguments.limit)
