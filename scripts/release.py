@@ -1,8 +1,8 @@
 """Builds the release and tries it as users will: role by role, each in a clean environment.
 
 ``./dev release`` writes into dist/: the wheel, the source archive, and of the locked dependencies ``sbom.json``
-(CycloneDX) and ``licences.md``. It ends with status 1 when a role does not work; an audit that cannot be done is said
-and is no failure.
+(CycloneDX) and ``licences.md``. It ends with status 1 when a role does not work or a vulnerability is known; an audit
+that cannot be done is said and is no failure.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import tempfile
 import time
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
@@ -108,34 +109,41 @@ def sbom() -> dict[str, object]:
     }
 
 
-def audit() -> str:
-    """What pip-audit says of the locked packages, or why it says nothing."""
+def audit() -> tuple[bool, str]:
+    """What pip-audit says of the locked packages, or why it says nothing; false when it knows a vulnerability."""
     with tempfile.TemporaryDirectory(prefix="reverie-audit-") as folder:
         python = Path(folder) / "bin" / "python"
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", "pip-audit"], check=True, capture_output=True)
         wanted = Path(folder) / "requirements.txt"
         wanted.write_text("\n".join(f"{n}=={v}" for n, v in locked().items()))
-        command = [
-            str(python),
-            "-m",
-            "pip_audit",
-            "--disable-pip",
-            "--no-deps",
-            "-r",
-            str(wanted),
-            "--progress-spinner",
-            "off",
-        ]
+        command = [str(python), "-m", "pip_audit", "--disable-pip", "--no-deps", "--requirement", str(wanted)]
+        command += ["--format", "json", "--progress-spinner", "off"]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         except subprocess.TimeoutExpired:
-            return "not done: the vulnerability service did not answer within two minutes"
-        if done.returncode == 0:
-            return "no known vulnerabilities"
-        if "Name" in done.stdout:
-            return done.stdout.strip()
-        return "not done: " + (done.stderr.strip().splitlines() or ["no answer"])[-1][:200]
+            return True, "not done: the vulnerability service did not answer within five minutes"
+        try:
+            report: dict[str, list[dict[str, Any]]] = json.loads(done.stdout)
+        except ValueError:
+            return True, "not done: " + (done.stderr.strip().splitlines() or ["no answer"])[-1][:200]
+        return verdict(report["dependencies"])
+
+
+def verdict(packages: list[dict[str, Any]]) -> tuple[bool, str]:
+    """Reads pip-audit's report. It counts a package that nobody could look up as sound: here that is said."""
+    skipped = [p["name"] for p in packages if "skip_reason" in p]
+    known = [
+        f"{p['name']} {p['version']}: {v['id']}, fixed in {', '.join(v['fix_versions']) or 'no version'}"
+        for p in packages
+        for v in p.get("vulns", ())
+    ]
+    if len(skipped) == len(packages):
+        return True, f"not done: the vulnerability service knows none of the {len(packages)} packages from here"
+    looked_up = f"{len(packages) - len(skipped)} of {len(packages)} packages looked up"
+    if skipped:
+        looked_up += f" (not: {', '.join(skipped[:9])}{', ...' if skipped[9:] else ''})"
+    return not known, "\n  ".join([f"{looked_up}, {len(known) or 'no'} known vulnerabilities", *known])
 
 
 def main() -> int:
@@ -157,7 +165,9 @@ def main() -> int:
     (DIST / "licences.md").write_text("\n".join(lines) + "\n")
     print(f"dist/sbom.json and dist/licences.md: {len(locked())} packages")
     if not options.no_audit:
-        print("pip-audit:", audit())
+        sound, text = audit()
+        good &= sound
+        print("pip-audit:", text)
     return int(not good)
 
 
