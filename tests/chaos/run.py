@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.chaos.account import Account, LoopLag
-from tests.chaos.faults import FAULTS, Scene
+from tests.chaos.faults import FAULTS
 from tests.chaos.load import Load
+from tests.chaos.scene import Scene
 from tests.chaos.world import World
 
 __all__ = ["main", "run"]
