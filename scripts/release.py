@@ -33,7 +33,7 @@ ROLES: dict[str, tuple[str, list[str]]] = {
 _ABSENT = {
     "client": ("numpy", "fastapi", "celery"),
     "gateway": ("numpy", "sklearn", "torch"),
-    "worker": ("torch", "fastapi"),
+    "worker": ("torch", "fastapi", "sklearn", "pandas"),
 }
 
 
