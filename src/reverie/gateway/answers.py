@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any, cast
 
 import orjson
@@ -45,11 +46,21 @@ class AnswerCache:
         )
         self._looks = Together(self._look)
         self._quiet_until = 0.0
+        self._later: set[asyncio.Task[None]] = set()
         self.hits = 0
         self.misses = 0
 
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have something kept while its reader goes on."""
+        task = asyncio.create_task(work)
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
     async def close(self) -> None:
         """Close the connections."""
+        for task in self._later:
+            task.cancel()
+        await asyncio.gather(*self._later, return_exceptions=True)
         if self._redis is not None:
             with contextlib.suppress(RedisError, OSError):
                 await self._redis.aclose()
