@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any
 
 from reverie.contracts import GraphResult, Memory
+
+if TYPE_CHECKING:
+    import networkx as nx  # when it is needed: a worker answers without it
 
 __all__ = ["to_graphml", "to_networkx", "to_node_link"]
 
@@ -18,6 +19,8 @@ def to_networkx(graph: GraphResult, memories: Iterable[Memory] = ()) -> nx.Graph
     Nodes carry ``community`` (its id, or "" for an isolated memory), ``central`` and ``bridge`` (rank from 1, 0 for
     none) and, where ``memories`` are given, ``text`` and ``created_at``. Edges carry ``weight``, ``kind``, ``shared``.
     """
+    import networkx as nx
+
     out: nx.Graph[str] = nx.Graph()
     for memory_id in graph.isolated:
         out.add_node(memory_id, community="")
@@ -40,12 +43,16 @@ def to_networkx(graph: GraphResult, memories: Iterable[Memory] = ()) -> nx.Graph
 
 def to_node_link(graph: GraphResult, memories: Iterable[Memory] = ()) -> dict[str, Any]:
     """The node-link form of D3 and networkx: ``{"nodes": [...], "edges": [{"source", "target", ...}], ...}``."""
+    import networkx as nx
+
     found: dict[str, Any] = nx.node_link_data(to_networkx(graph, memories), edges="edges")
     return found
 
 
 def to_graphml(graph: GraphResult, memories: Iterable[Memory] = ()) -> str:
     """GraphML (XML), which Gephi, Cytoscape and yEd open. Characters that XML forbids are dropped."""
+    import networkx as nx
+
     out = to_networkx(graph, memories)
     for _, data in out.nodes(data=True):
         if "text" in data:
