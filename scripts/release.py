@@ -139,7 +139,7 @@ def verdict(packages: list[dict[str, Any]]) -> tuple[bool, str]:
         for v in p.get("vulns", ())
     ]
     if len(skipped) == len(packages):
-        return True, f"not done: the vulnerability service knows none of the {len(packages)} packages from here"
+        return True, f"not done: none of the {len(packages)} packages could be looked up"
     looked_up = f"{len(packages) - len(skipped)} of {len(packages)} packages looked up"
     if skipped:
         looked_up += f" (not: {', '.join(skipped[:9])}{', ...' if skipped[9:] else ''})"
