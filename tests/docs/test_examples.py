@@ -111,6 +111,7 @@ def preparation(service: LiveService) -> list[str]:
     return commands_of(first.at(service))
 
 
+@pytest.mark.curl
 def test_curl_submits_waits_fetches_follows_and_erases(service: LiveService, tmp_path: Path) -> None:
     block = on_page(HTTP, "sh")[1]
     prepared = preparation(service)
@@ -131,12 +132,14 @@ def test_curl_submits_waits_fetches_follows_and_erases(service: LiveService, tmp
     assert service.rows("SELECT id FROM tasks WHERE user_id = '42'") == []
 
 
+@pytest.mark.curl
 def test_the_problem_is_the_one_that_the_page_shows(service: LiveService, tmp_path: Path) -> None:
     command = commands_of(on_page(HTTP, "sh")[2].at(service))
     told = run_shell([*preparation(service), *command], service, tmp_path)[-1]
     assert json.loads(told) == json.loads(on_page(HTTP, "json")[0].text)
 
 
+@pytest.mark.curl
 def test_websocat_follows_a_task_to_its_end(service: LiveService, tmp_path: Path) -> None:
     block = on_page(HTTP, "sh")[3]
     told = run_shell([*preparation(service), *commands_of(block.at(service))], service, tmp_path)[-1]
@@ -168,6 +171,7 @@ def test_keys_are_made_listed_and_revoked(service: LiveService, tmp_path: Path) 
         assert client.get("/tasks").status_code == 401
 
 
+@pytest.mark.curl
 def test_a_file_is_clustered_and_a_user_erased(service: LiveService, tmp_path: Path) -> None:
     lines = [json.dumps({"id": str(i), "text": text}) for i, text in enumerate(TEXTS)]
     (tmp_path / "memories.jsonl").write_text("\n".join(lines))
