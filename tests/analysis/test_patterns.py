@@ -14,6 +14,7 @@ from reverie.analysis.budget import Budget
 from reverie.analysis.chance import benjamini_hochberg, circular_windows, linear_windows, window_test
 from reverie.analysis.moments import sittings
 from reverie.analysis.patterns import find_patterns
+from reverie.analysis.rhythms import rhythm_findings
 from reverie.contracts import AnalyzeOptions, Memory, Pattern
 from tests.analysis.people import START, run, themed
 
@@ -190,6 +191,18 @@ def test_p_values_of_the_window_test_are_uniform_under_chance(seed: int) -> None
     # Standard errors of these shares are .011 and .025.
     assert abs(np.mean(np.array(p) <= 0.05) - 0.05) < 0.045
     assert abs(np.mean(np.array(p) <= 0.5) - 0.5) < 0.1
+
+
+def test_chance_knows_that_sittings_keep_half_an_hour_apart() -> None:
+    # 300 in 15 days, as even as they can be at that distance. Without it, chance would crowd them far more than this,
+    # and no burst would ever look like one.
+    rng, gap = np.random.default_rng(1), 30.5 / 1440
+    p_values = []
+    for _ in range(30):
+        days = np.sort(rng.uniform(0, 15 - 300 * gap, 300)) + gap * np.arange(300)
+        found = rhythm_findings(sittings(_dated(_at(days)), ZoneInfo("UTC")), 0)
+        p_values += [f.p_value for f in found if f.kind == "burst"]
+    assert 4 <= sum(p <= 0.3 for p in p_values) <= 16
 
 
 def test_benjamini_hochberg_follows_the_published_example() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 __all__ = ["WindowTest", "benjamini_hochberg", "best_window", "circular_windows", "linear_windows", "window_test"]
 
 Floats = NDArray[np.float64]
+
+Draw = Callable[[int], NDArray[np.integer]]
 
 _DRAWS = 1999
 _ENOUGH = 25
@@ -43,6 +45,7 @@ def window_test(
     prior: Floats | None = None,
     rng: np.random.Generator,
     draws: int = _DRAWS,
+    chance: Draw | None = None,
 ) -> WindowTest:
     """Is the rate of events in some window other than elsewhere, given how long each bin was observed?
 
@@ -52,6 +55,7 @@ def window_test(
     (a scan statistic, Kulldorff 1997, averaged as in Gelfand and Dey rather than maximised: more power against
     unknown windows). Its p-value is by simulation from the null given the number of events (Barnard 1963), hence
     right at every sample size; simulation stops early once chance is a plain explanation (Besag and Clifford 1991).
+    ``chance`` draws from another null: ``(size,)`` to (size, b) counts.
     """
     share = exposure / exposure.sum()
     inside = windows.astype(np.float32)
@@ -62,7 +66,8 @@ def window_test(
     if prior is not None:
         offset -= np.log(prior / prior.mean())
     observed = _evidence(counts[None, :], inside, logs, offset)[0]
-    p_value = _simulated(observed, total, share, inside, logs, offset, rng, draws)
+    draw = chance or (lambda size: rng.multinomial(total, share, size=size))
+    p_value = _simulated(observed, draw, inside, logs, offset, draws)
     found = counts @ inside.T
     best = _likeliest(found, logs, offset)
     return WindowTest(
@@ -92,12 +97,10 @@ def _likeliest(found: NDArray[np.floating], logs: NDArray[np.float32], offset: F
 
 def _simulated(
     observed: float,
-    total: int,
-    share: Floats,
+    draw: Draw,
     inside: NDArray[np.float32],
     logs: NDArray[np.float32],
     offset: Floats,
-    rng: np.random.Generator,
     draws: int,
 ) -> float:
     """Sequential Monte Carlo p-value: h / l when the h-th extreme draw is the l-th, else (1 + g) / (1 + draws)."""
@@ -106,8 +109,7 @@ def _simulated(
     size = min(_FIRST_BLOCK, most)
     while done < draws:
         size = min(size, draws - done)
-        simulated = rng.multinomial(total, share, size=size)
-        hits = np.flatnonzero(_evidence(simulated, inside, logs, offset, least=observed) >= observed - 1e-6)
+        hits = np.flatnonzero(_evidence(draw(size), inside, logs, offset, least=observed) >= observed - 1e-6)
         if extreme + len(hits) >= _ENOUGH:
             return _ENOUGH / (done + int(hits[_ENOUGH - extreme - 1]) + 1)
         extreme += len(hits)

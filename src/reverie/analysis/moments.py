@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from reverie.contracts import Memory
 
-__all__ = ["Sittings", "dated", "local_days", "sittings", "timeline"]
+__all__ = ["GAP", "Sittings", "dated", "local_days", "sittings", "timeline"]
 
-_GAP = 30 / 1440
+GAP = 30 / 1440
 """Days. Memories closer than this are one sitting: they were not made independently of each other."""
 _MIDNIGHTS = 0.1
 _DAY = 86_400
@@ -86,7 +86,7 @@ def sittings(memories: Sequence[Memory], zone: ZoneInfo) -> Sittings:
     last = -np.inf
     for i in order.tolist():
         same_day = bool(starts) and at[i] // 1 == starts[-1] // 1 and not (known[i] and clock[-1])
-        if starts and (at[i] - last < _GAP or same_day):
+        if starts and (at[i] - last < GAP or same_day):
             members[-1].append(i)
             clock[-1] = clock[-1] or known[i]
         else:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reverie.analysis.chance import WindowTest, best_window, circular_windows, linear_windows, window_test
+from reverie.analysis.chance import Draw, WindowTest, best_window, circular_windows, linear_windows, window_test
 from reverie.analysis.findings import FEWEST, Finding, between_ends, counted, date_text, evidence, excess, listed
-from reverie.analysis.moments import Sittings
+from reverie.analysis.moments import GAP, Sittings
 from reverie.analysis.recurrence import recurrence_findings
 
 __all__ = ["rhythm_findings"]
@@ -31,6 +31,7 @@ _HOURS = (1, 2, 3, 4, 6, 8, 12)
 _HOUR_RATIOS = (3.0, 6.0)
 _BURST_DAYS = (1, 2, 3, 4, 5, 7, 10, 14)
 _MOST_BINS = 256
+_MOST_APART = 500
 _DEPENDENT = 0.05
 """p below which one explanation is taken out before the next is tested."""
 
@@ -237,9 +238,10 @@ def _burst_and_change(
 ) -> tuple[Finding, Finding]:
     bins = len(pace.counts)
     windows = _burst_windows(bins, pace.step)
-    burst = window_test(pace.counts, pace.exposure, windows, rng=rng)
+    burst = window_test(pace.counts, pace.exposure, windows, rng=rng, chance=_apart(sittings, pace, rng))
     prefix, ratios = _change_windows(pace.exposure)
-    change = window_test(pace.counts, pace.exposure, prefix, ratios=ratios, rng=rng_change)
+    by_chance = _apart(sittings, pace, rng_change)
+    change = window_test(pace.counts, pace.exposure, prefix, ratios=ratios, rng=rng_change, chance=by_chance)
     p_burst, p_change = burst.p_value, change.p_value
     if p_burst < _DEPENDENT and p_change < _DEPENDENT:
         if burst.evidence >= change.evidence:
@@ -258,6 +260,27 @@ def _burst_and_change(
         _burst_finding(sittings, pace, windows, burst, p_burst),
         _change_finding(sittings, pace, prefix[change.window], p_change),
     )
+
+
+def _apart(sittings: Sittings, pace: _Pace, rng: np.random.Generator) -> Draw | None:
+    """Chance as sittings know it: never less than half an hour apart, which bursts by chance often would be.
+
+    Events at an even rate that keep a distance are uniform once the distances are taken out (Tonks 1936). None where a
+    day is one sitting or there are so many of them that the plain null, which errs to the safe side, is as good.
+    """
+    total = int(pace.counts.sum())
+    free = sittings.span - (total + 1) * GAP
+    if not sittings.timed.all() or total > _MOST_APART or free < 0.5 * sittings.span:
+        return None
+    bins = len(pace.counts)
+    first = sittings.wall[0] + GAP * np.arange(1, total + 1) - pace.first_day
+
+    def draw(size: int) -> NDArray[np.int64]:
+        at = np.sort(rng.random((size, total)), axis=1) * free + first
+        place = np.minimum((at / pace.step).astype(np.int64), bins - 1) + bins * np.arange(size)[:, None]
+        return np.bincount(place.ravel(), minlength=size * bins).reshape(size, bins)
+
+    return draw
 
 
 def _burst_finding(
