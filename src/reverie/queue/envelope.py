@@ -37,6 +37,8 @@ class Envelopes:
             )  # fmt: skip
             self._sample: dict[str, Any] = channel._get(name)
             channel.queue_delete(name)
+        self._channel: Channel | None = None
+        self._client: Any = None
         self._embed = orjson.loads(base64.b64decode(self._sample["body"]))[1:]
 
     def message(self, task_id: str, queue: str) -> bytes:
@@ -63,8 +65,10 @@ class Envelopes:
 
     def send(self, channel: Channel, tasks: Sequence[tuple[str, str]]) -> None:
         """Put messages for ``(task id, queue)`` at the end of their queues, in one round trip."""
-        with channel.conn_or_acquire() as client:
-            pipe = client.pipeline(transaction=False)
-            for queue, group in itertools.groupby(tasks, key=lambda task: task[1]):
-                pipe.lpush(broker_name(queue), *(self.message(task_id, queue) for task_id, _ in group))
-            pipe.execute()
+        if channel is not self._channel:
+            # kombu makes a client anew for every message, which takes longer than to send it.
+            self._channel, self._client = channel, channel._create_client()
+        pipe = self._client.pipeline(transaction=False)
+        for queue, group in itertools.groupby(tasks, key=lambda task: task[1]):
+            pipe.lpush(broker_name(queue), *(self.message(task_id, queue) for task_id, _ in group))
+        pipe.execute()
