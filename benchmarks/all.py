@@ -23,6 +23,8 @@ HEAD = """# Benchmarks
 
 `./dev bench all` writes this page; `./dev bench NAME` runs one part. {machine}. Ratios within one run say more than
 times: they move less from machine to machine. Nothing here is a test, and none fails for being slow.
+
+What was tried, and what falls short: {pages}.
 """
 
 
@@ -50,6 +52,13 @@ def section(name: str, text: str, seconds: float) -> str:
     return "\n".join([*lines, ""])
 
 
+def pages() -> str:
+    """Links to the pages that explain a benchmark each."""
+    found = sorted((PAGE.parent / "benchmarks").glob("*.md"))
+    links = [f"[{page.stem}](benchmarks/{page.name})" for page in found]
+    return ", ".join([*links, "[scaling](scaling.md)", "[reliability](reliability.md)"])
+
+
 def main() -> int:
     """Run, print, write; 1 when a benchmark failed (never for its figures)."""
     parser = argparse.ArgumentParser(prog="./dev bench all", description=__doc__)
@@ -69,7 +78,7 @@ def main() -> int:
             failed.append(name)
             parts.append(f"## {name}\n\nDid not run to its end here.\n")
     if not options.small:
-        PAGE.write_text("\n".join([HEAD.format(machine=machine()), *parts]), encoding="utf-8")
+        PAGE.write_text("\n".join([HEAD.format(machine=machine(), pages=pages()), *parts]), encoding="utf-8")
         print(f"wrote {PAGE.relative_to(ROOT)}")
     if failed:
         print("failed: " + ", ".join(failed), file=sys.stderr)
