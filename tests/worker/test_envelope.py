@@ -11,7 +11,7 @@ import redis
 from celery import Celery
 
 from reverie.queue import make_celery
-from reverie.queue.celery_app import TASK_NAME, broker_name
+from reverie.queue.celery_app import broker_name, send_task
 from reverie.queue.envelope import Envelopes
 from reverie.settings import Settings
 
@@ -36,10 +36,7 @@ def test_the_same_messages_as_celery(app: Celery, redis_url: str) -> None:
     with app.connection_for_write() as connection, redis.Redis.from_url(redis_url) as client:
         producer = app.amqp.Producer(connection, auto_declare=False)
         for task_id, queue in tasks:
-            app.send_task(
-                TASK_NAME, args=(task_id, queue), task_id=task_id, queue=broker_name(queue), producer=producer,
-                retry=False, ignore_result=True,
-            )  # fmt: skip
+            send_task(app, producer, task_id, queue)
         queues = [broker_name(queue) for queue in ("fast", "analysis")]
         theirs = {queue: [read(raw) for raw in client.lrange(queue, 0, -1)] for queue in queues}
         client.delete(*queues)

@@ -26,6 +26,10 @@ class Budget:
         if self.deadline is not None and time.monotonic() >= self.deadline:
             raise OutOfTime
 
+    def pulse(self, _stage: str, _done: int, _total: int) -> None:
+        """``check`` as a progress callback, for work whose own progress is not told."""
+        self.check()
+
     def progress(self, stage: str, done: int, total: int) -> None:
         """Report, then check. Whatever the callback raises (cancellation) ends the analysis."""
         self._on_progress(stage, done, total)

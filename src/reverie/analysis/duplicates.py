@@ -182,11 +182,7 @@ def _among(some: list[int], near: Neighbours, vectors: Vectors, budget: Budget) 
     # Only who lost neighbours can have others, and only beyond the last of the list: mostly too far to matter.
     again = np.flatnonzero(~counts[chosen].all(axis=1) & (near[1][chosen, -1] >= min(_CLOSE, SUBJECT)))
     if len(again):
-
-        def pulse(_stage: str, _done: int, _total: int) -> None:
-            budget.check()
-
-        found, cosines = neighbours(vectors[chosen], index.shape[1], pulse, rows=again)
+        found, cosines = neighbours(vectors[chosen], index.shape[1], budget.pulse, rows=again)
         index[chosen[again], : found.shape[1]] = chosen[found]
         value[chosen[again], : found.shape[1]] = cosines
     return index, value

@@ -170,18 +170,15 @@ class _Work:
 
     @cached_property
     def insights(self) -> list[Insight]:
-        def pulse(_stage: str, _done: int, _total: int) -> None:
-            self.budget.check()
-
         reader = self._reader
         try:
-            found = reader.read(self.texts, on_progress=pulse)
+            found = reader.read(self.texts, on_progress=self.budget.pulse)
             if len(found) != len(self.memories):
                 raise ProviderError(f"{len(found)} answers for {len(self.memories)} texts")
         except ProviderError as error:
             self.notes.append(f"sentiment and names were read locally: {reader.name} failed ({error.message})")
             reader = LocalInsight()
-            found = reader.read(self.texts, on_progress=pulse)
+            found = reader.read(self.texts, on_progress=self.budget.pulse)
         self.stats["insight"] = reader.name
         return found
 

@@ -9,10 +9,14 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
-__all__ = ["AwareDatetime", "Identifier", "Request", "Response"]
+__all__ = ["EARLIEST", "LATEST", "MAX_ID_CHARS", "AwareDatetime", "Identifier", "Request", "Response"]
 
-_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+"""Bounds of every point in time, both included."""
+
+MAX_ID_CHARS = 256
+"""Longest id of a user or memory, in characters."""
 
 
 class Request(BaseModel):
@@ -54,7 +58,7 @@ def _aware(value: datetime) -> datetime:
         moment = value.astimezone(UTC)
     except OverflowError:
         raise ValueError("is not a possible date") from None
-    if not _EARLIEST <= moment <= _LATEST:
+    if not EARLIEST <= moment <= LATEST:
         raise ValueError("is not between 1970 and 2200")
     return moment
 
@@ -84,6 +88,6 @@ AwareDatetime = Annotated[datetime, BeforeValidator(_not_a_number), AfterValidat
 """A point in time between 1970 and 2200, with a time zone; kept in UTC."""
 
 Identifier = Annotated[
-    str, BeforeValidator(_text_id), StringConstraints(min_length=1, max_length=256), AfterValidator(_clean_id)
+    str, BeforeValidator(_text_id), StringConstraints(min_length=1, max_length=MAX_ID_CHARS), AfterValidator(_clean_id)
 ]
 """1 to 256 characters, no control characters. Integers are taken as their decimal text."""

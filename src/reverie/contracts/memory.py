@@ -9,10 +9,25 @@ from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from reverie.contracts._base import AwareDatetime, Identifier, Request
 
-__all__ = ["MAX_MEMORIES", "MAX_TEXT_CHARS", "Memories", "Memory"]
+__all__ = [
+    "MAX_ACCESSES",
+    "MAX_KIND_CHARS",
+    "MAX_MEMORIES",
+    "MAX_SOURCE_CHARS",
+    "MAX_TEXT_CHARS",
+    "Memories",
+    "Memory",
+]
 
 MAX_TEXT_CHARS = 100_000
 """Longest text of one memory, in characters."""
+
+MAX_KIND_CHARS = 64
+MAX_SOURCE_CHARS = 256
+"""Longest ``kind`` and ``source`` of a memory, in characters."""
+
+MAX_ACCESSES = 2**31 - 1
+"""Greatest ``access_count``."""
 
 MAX_MEMORIES = 100_000
 """Most memories in one task."""
@@ -36,11 +51,11 @@ class Memory(Request):
     text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARS), AfterValidator(_real)]
     created_at: AwareDatetime | None = None
     last_accessed_at: AwareDatetime | None = None
-    access_count: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)] = 0
+    access_count: Annotated[int, Field(ge=0, le=MAX_ACCESSES, strict=True)] = 0
     #: What sort of memory it is, in the bot's own words ("fact", "event", "pinned", ...).
-    kind: Annotated[str, Field(max_length=64)] | None = None
+    kind: Annotated[str, Field(max_length=MAX_KIND_CHARS)] | None = None
     #: Where it came from (a channel, a command).
-    source: Annotated[str, Field(max_length=256)] | None = None
+    source: Annotated[str, Field(max_length=MAX_SOURCE_CHARS)] | None = None
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
 
 

@@ -47,8 +47,8 @@ _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_POLICY = (b"content-security-policy", _CSP.encode())
 _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+_STRICT_HEADERS = (*_HEADERS, (b"content-security-policy", _CSP.encode()))
 
 
 VERSIONED = (charts.router, tasks.router, results.router, users.router, webhook_routes.router, ops.versioned)
@@ -205,7 +205,7 @@ class _App(FastAPI):
         except Exception:
             log.exception("a submission failed")
             answer = problems.problem_response(ReverieError(), scope["path"])
-        answer.raw_headers += [*_HEADERS, _POLICY]
+        answer.raw_headers.extend(_STRICT_HEADERS)
         await answer(scope, receive, send)
 
 
@@ -219,7 +219,7 @@ class _Headers:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        added = [*_HEADERS] if scope["path"].startswith("/docs") else [*_HEADERS, _POLICY]
+        added = _HEADERS if scope["path"].startswith("/docs") else _STRICT_HEADERS
 
         async def with_headers(message: Any) -> None:
             if message["type"] == "http.response.start":

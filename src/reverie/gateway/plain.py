@@ -15,13 +15,15 @@ import orjson
 from pydantic import ValidationError
 
 from reverie.contracts import Request
+from reverie.contracts._base import EARLIEST, LATEST, MAX_ID_CHARS
+from reverie.contracts.memory import MAX_ACCESSES, MAX_KIND_CHARS, MAX_SOURCE_CHARS
 
 __all__ = ["plain"]
 
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{6})?(?:Z|\+00:00)")
 _MEMBERS = frozenset({"id", "text", "created_at", "last_accessed_at", "access_count", "kind", "source"})
-_NAMES = (("kind", 64), ("source", 256))
-_LONGEST_ID = 256
+_NAMES = (("kind", MAX_KIND_CHARS), ("source", MAX_SOURCE_CHARS))
+_YEARS = (str(EARLIEST.year), str(LATEST.year))
 
 
 def plain(model: type[Request], body: bytes, text_chars: int) -> tuple[Any, list[str], bytes] | None:
@@ -77,7 +79,7 @@ def _objects(given: list[Any]) -> list[dict[str, Any]] | None:
             name = str(index)
         if type(text) is not str or type(name) is not str or not name.isprintable():
             return None
-        if not 0 < len(name) <= _LONGEST_ID:
+        if not 0 < len(name) <= MAX_ID_CHARS:
             return None
         ids.add(name)
         memory: dict[str, Any] = {"id": name, "text": text}
@@ -93,7 +95,7 @@ def _further(item: dict[str, Any], memory: dict[str, Any]) -> bool:
         moment = item.get(name)
         if moment is None:
             continue
-        if type(moment) is not str or not _MOMENT.fullmatch(moment) or not "1970" <= moment < "2200":
+        if type(moment) is not str or not _MOMENT.fullmatch(moment) or not _YEARS[0] <= moment < _YEARS[1]:
             return False
         try:
             datetime.fromisoformat(moment)
@@ -101,7 +103,7 @@ def _further(item: dict[str, Any], memory: dict[str, Any]) -> bool:
             return False
         memory[name] = moment.removesuffix("Z").removesuffix("+00:00").removesuffix(".000000") + "Z"
     count = item.get("access_count", 0)
-    if type(count) is not int or not 0 <= count < 2**31:
+    if type(count) is not int or not 0 <= count <= MAX_ACCESSES:
         return False
     if count:
         memory["access_count"] = count

@@ -13,7 +13,7 @@ from reverie.contracts import Lane, Operation
 from reverie.errors import StartupError
 from reverie.settings import Settings
 
-__all__ = ["QUEUES", "TASK_NAME", "broker_name", "broker_url", "make_celery", "queue_for"]
+__all__ = ["QUEUES", "TASK_NAME", "broker_name", "broker_url", "make_celery", "queue_for", "send_task"]
 
 TASK_NAME = "reverie.run"
 
@@ -78,6 +78,19 @@ def make_celery(settings: Settings) -> Celery:
         broker_pool_limit=2,
     )
     return app
+
+
+def send_task(app: Celery, producer: Any, task_id: str, queue: str) -> None:
+    """Send one task's message through ``producer``. Raises what the broker's transport raises; nothing is retried."""
+    app.send_task(
+        TASK_NAME,
+        args=(task_id, queue),
+        task_id=task_id,
+        queue=broker_name(queue),
+        producer=producer,
+        retry=False,
+        ignore_result=True,
+    )
 
 
 def _tls(url: str) -> tuple[str, dict[str, Any] | None]:

@@ -12,7 +12,7 @@ from celery import Celery
 from kombu.connection import Connection
 from kombu.transport.redis import Channel
 
-from reverie.queue.celery_app import TASK_NAME, broker_name
+from reverie.queue.celery_app import send_task
 from reverie.queue.envelope import Envelopes
 
 __all__ = ["Dispatcher"]
@@ -109,15 +109,7 @@ class Dispatcher:
             return
         producer = self._app.amqp.Producer(channel, auto_declare=False)
         for task_id, queue_name in group:
-            self._app.send_task(
-                TASK_NAME,
-                args=(task_id, queue_name),
-                task_id=task_id,
-                queue=broker_name(queue_name),
-                producer=producer,
-                retry=False,
-                ignore_result=True,
-            )
+            send_task(self._app, producer, task_id, queue_name)
 
     def _drop_waiting(self) -> None:
         # With the broker away, each publish would wait for its own timeout; rows are safe in PostgreSQL.

@@ -17,7 +17,7 @@ from celery import Celery
 from kombu.connection import Connection
 from kombu.transport.redis import Channel
 
-from reverie.queue.celery_app import TASK_NAME, broker_name
+from reverie.queue.celery_app import broker_name, send_task
 
 __all__ = ["Envelopes"]
 
@@ -31,10 +31,7 @@ class Envelopes:
             channel = connection.default_channel
             name = broker_name("fast")
             channel.queue_declare(name)
-            app.send_task(
-                TASK_NAME, args=("id", "queue"), task_id="id", queue=name, retry=False, ignore_result=True,
-                producer=app.amqp.Producer(connection, auto_declare=False),
-            )  # fmt: skip
+            send_task(app, app.amqp.Producer(connection, auto_declare=False), "id", "fast")
             self._sample: dict[str, Any] = channel._get(name)
             channel.queue_delete(name)
         self._channel: Channel | None = None
