@@ -1,6 +1,6 @@
 """Models shared by client, gateway and workers: the public API in types."""
 
-from reverie.contracts._base import AwareDatetime, Identifier, Request, Response
+from reverie.contracts._base import EARLIEST, LATEST, MAX_ID_CHARS, AwareDatetime, Identifier, Request, Response
 from reverie.contracts.analyze import (
     AnalyzeOptions,
     AnalyzeRequest,
@@ -27,7 +27,15 @@ from reverie.contracts.cluster import (
     ThemeChanges,
 )
 from reverie.contracts.common import CLOUD_PROVIDERS, CloudPolicy, ModelUsed
-from reverie.contracts.memory import MAX_MEMORIES, MAX_TEXT_CHARS, Memories, Memory
+from reverie.contracts.memory import (
+    MAX_ACCESSES,
+    MAX_KIND_CHARS,
+    MAX_MEMORIES,
+    MAX_SOURCE_CHARS,
+    MAX_TEXT_CHARS,
+    Memories,
+    Memory,
+)
 from reverie.contracts.recall import (
     EmbedOptions,
     EmbedRequest,
@@ -55,7 +63,13 @@ from reverie.contracts.tasks import (
 
 __all__ = [
     "CLOUD_PROVIDERS",
+    "EARLIEST",
+    "LATEST",
+    "MAX_ACCESSES",
+    "MAX_ID_CHARS",
+    "MAX_KIND_CHARS",
     "MAX_MEMORIES",
+    "MAX_SOURCE_CHARS",
     "MAX_TEXT_CHARS",
     "TERMINAL",
     "AnalyzeOptions",

@@ -14,9 +14,15 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from reverie.contracts import Request
-from reverie.contracts._base import EARLIEST, LATEST, MAX_ID_CHARS
-from reverie.contracts.memory import MAX_ACCESSES, MAX_KIND_CHARS, MAX_SOURCE_CHARS
+from reverie.contracts import (
+    EARLIEST,
+    LATEST,
+    MAX_ACCESSES,
+    MAX_ID_CHARS,
+    MAX_KIND_CHARS,
+    MAX_SOURCE_CHARS,
+    Request,
+)
 
 __all__ = ["plain"]
 
