@@ -2,10 +2,11 @@
 
 from reverie.store.cloud import LOCAL, CloudChoice, CloudRefused, PolicyStore, TenantPolicy, choose
 from reverie.store.codec import Codec
-from reverie.store.gateway_store import GatewayStore, NewTask, Submitted
+from reverie.store.gateway_store import GatewayStore
 from reverie.store.keys import SCOPES, Key, KeyStore, hash_key, key_id
 from reverie.store.migrate import migrate
 from reverie.store.rows import DEADLINE_PASSED, TaskRow
+from reverie.store.submissions import NewTask, Submitted
 from reverie.store.webhook_store import Delivery, WebhookStore
 from reverie.store.worker_store import WorkerStore, is_outage
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
 import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
@@ -18,87 +17,15 @@ from reverie.errors import ServiceUnavailable
 from reverie.store.cloud import TenantPolicy
 from reverie.store.keys import Key
 from reverie.store.reach import Reach
-from reverie.store.rows import TASK_CONTRACT, TaskRow
+from reverie.store.rows import TaskRow
 from reverie.store.sql import sql
+from reverie.store.submissions import Connection, NewTask, Submitted, store_group
 from reverie.store.within import within
 
-__all__ = ["Erased", "GatewayStore", "NewTask", "Submitted", "join_webhook"]
-
-_Connection = psycopg.AsyncConnection[dict[str, Any]]
+__all__ = ["Erased", "GatewayStore"]
 
 _PATIENCE = 5.0
 """Seconds a query may take before its request is answered without it."""
-
-
-@dataclass(slots=True)
-class NewTask:
-    """A validated submission, ready to be stored."""
-
-    id: str
-    tenant: str
-    user_id: str
-    operation: str
-    lane: str
-    queue: str
-    content_hash: bytes
-    items: int
-    chars: int
-    body: bytes
-    estimate: float | None = None
-    callback: str | None = None
-    deadline: float | None = None
-    idempotency_key: str | None = None
-    body_hash: bytes = b""
-    #: W3C traceparent of the submission.
-    trace: str | None = None
-
-    def told(self) -> dict[str, Any]:
-        """What ``insert_tasks`` is told of it, the body apart."""
-        return {
-            "id": self.id,
-            "tenant": self.tenant,
-            "user_id": self.user_id,
-            "operation": self.operation,
-            "lane": self.lane,
-            "queue": self.queue,
-            "content": self.content_hash.hex(),
-            "items": self.items,
-            "chars": self.chars,
-            "estimate": self.estimate,
-            "callback": self.callback,
-            "deadline": self.deadline,
-            "trace": self.trace,
-        }
-
-    def row(self, decided: dict[str, Any]) -> TaskRow:
-        """The stored row, with the times that the database decided."""
-        return TaskRow(
-            id=self.id,
-            tenant=self.tenant,
-            user_id=self.user_id,
-            operation=self.operation,
-            lane=self.lane,
-            queue=self.queue,
-            content_hash=self.content_hash,
-            items=self.items,
-            chars=self.chars,
-            estimate_seconds=self.estimate,
-            callback_url=self.callback,
-            deadline_at=decided["deadline_at"],
-            published_at=decided["published_at"],
-            created_at=decided["created_at"],
-        )
-
-
-@dataclass(slots=True)
-class Submitted:
-    """What became of a submission."""
-
-    row: TaskRow | None
-    #: The row is new; otherwise it was already there (same content in flight, or same idempotency key).
-    created: bool = False
-    #: The idempotency key belongs to another body.
-    conflict: bool = False
 
 
 @dataclass(slots=True)
@@ -112,19 +39,11 @@ class Erased:
     at_ms: int
 
 
-async def join_webhook(connection: _Connection, tenant: str, task_id: str, url: str) -> None:
-    """Tie a callback to a task that was there before; inside a transaction."""
-    cursor = await connection.execute(sql("lock_task"), {"id": task_id, "tenant": tenant})
-    task = await cursor.fetchone()
-    if task is not None:
-        await connection.execute(sql("join_webhook"), {"id": task_id, "tenant": tenant, "url": url, **task})
-
-
 class GatewayStore:
     """All the gateway asks of PostgreSQL. ``ServiceUnavailable`` is raised when it cannot answer in time."""
 
     def __init__(self, database_url: str, *, size: int = 8, timeout: float = 0.7) -> None:
-        self._pool: AsyncConnectionPool[_Connection] = AsyncConnectionPool(
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             database_url,
             connection_class=psycopg.AsyncConnection[dict[str, Any]],
             kwargs={
@@ -162,7 +81,7 @@ class GatewayStore:
         return self._reach.up
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[_Connection]:
+    async def connection(self) -> AsyncIterator[Connection]:
         """A pooled connection, or ``ServiceUnavailable`` within a second."""
         if not self._reach.up:
             raise ServiceUnavailable("The database is not reachable right now.", retry_after=2.0)
@@ -196,94 +115,9 @@ class GatewayStore:
         async with self.connection() as connection:
             if not any(n.idempotency_key or n.callback for n in new):
                 # A single statement is a transaction by itself, without the round trips that frame one.
-                return await self._submit(connection, new)
+                return await store_group(connection, new)
             async with connection.transaction():
-                return await self._submit(connection, new)
-
-    async def _submit(self, connection: _Connection, new: Sequence[NewTask]) -> list[Submitted]:
-        out: dict[str, Submitted] = {}
-        keyed = [n for n in new if n.idempotency_key is not None]
-        if keyed:
-            cursor = await connection.execute(
-                sql("insert_idempotency"),
-                {
-                    "tenants": [n.tenant for n in keyed],
-                    "keys": [n.idempotency_key for n in keyed],
-                    "hashes": [n.body_hash for n in keyed],
-                    "ids": [n.id for n in keyed],
-                },
-            )
-            won = {(row["tenant"], row["key"]) for row in await cursor.fetchall()}
-            for n in keyed:
-                # Within one group the first of two equal keys wins; the second one finds the first's row below.
-                if (n.tenant, n.idempotency_key) in won:
-                    won.discard((n.tenant, n.idempotency_key))
-                else:
-                    out[n.id] = Submitted(None)
-        fresh = [n for n in new if n.id not in out]
-        rows: dict[str, TaskRow] = {}
-        if fresh:
-            cursor = await connection.execute(
-                sql("insert_tasks"),
-                {
-                    "tasks": orjson.dumps([n.told() for n in fresh]).decode(),
-                    "ids": [n.id for n in fresh],
-                    "bodies": [n.body for n in fresh],
-                    "contract": TASK_CONTRACT,
-                },
-            )
-            decided = {row["id"]: row for row in await cursor.fetchall()}
-            rows = {n.id: n.row(decided[n.id]) for n in fresh if n.id in decided}
-        for n in fresh:
-            if n.id in rows:
-                out[n.id] = Submitted(rows[n.id], created=True)
-                continue
-            cursor = await connection.execute(sql("get_in_flight"), {"tenant": n.tenant, "content": n.content_hash})
-            found = await cursor.fetchone()
-            if found is None:  # it ended this instant: its result is the answer
-                cursor = await connection.execute(sql("get_cached"), {"tenant": n.tenant, "content": n.content_hash})
-                found = await cursor.fetchone()
-            row = TaskRow.of(found) if found else None
-            out[n.id] = Submitted(row)
-            if row is not None and n.idempotency_key is not None:
-                await connection.execute(
-                    sql("point_idempotency"), {"tenant": n.tenant, "key": n.idempotency_key, "task_id": row.id}
-                )
-        for n in keyed:
-            if out[n.id].row is None and n not in fresh:
-                out[n.id] = await self._replay(connection, n)
-        await self._add_webhooks(connection, fresh, out)
-        return [out[n.id] for n in new]
-
-    @staticmethod
-    async def _add_webhooks(connection: _Connection, fresh: Sequence[NewTask], out: dict[str, Submitted]) -> None:
-        calling = [n for n in fresh if n.callback is not None]
-        new = [n for n in calling if out[n.id].created]
-        if new:
-            await connection.execute(
-                sql("insert_webhooks"),
-                {
-                    "ids": [n.id for n in new],
-                    "tenants": [n.tenant for n in new],
-                    "urls": [n.callback for n in new],
-                },
-            )
-        for n in calling:
-            row = out[n.id].row
-            if row is not None and not out[n.id].created:
-                await join_webhook(connection, n.tenant, row.id, n.callback or "")
-
-    async def _replay(self, connection: _Connection, new: NewTask) -> Submitted:
-        parameters = {"tenant": new.tenant, "key": new.idempotency_key}
-        cursor = await connection.execute(sql("get_idempotency"), parameters)
-        found = await cursor.fetchone()
-        if found is None:
-            return Submitted(None)
-        if found["body_hash"] != new.body_hash:
-            return Submitted(None, conflict=True)
-        cursor = await connection.execute(sql("get_task"), {"id": found["task_id"], "tenant": new.tenant})
-        row = await cursor.fetchone()
-        return Submitted(TaskRow.of(row) if row else None)
+                return await store_group(connection, new)
 
     async def idempotent(self, tenant: str, key: str) -> tuple[str, bytes] | None:
         """``(task_id, body_hash)`` behind an idempotency key."""
@@ -447,12 +281,12 @@ class GatewayStore:
 
     # -- the sweeper's ---------------------------------------------------------------------------
 
-    async def grant_grace(self, connection: _Connection, lease: float) -> int:
+    async def grant_grace(self, connection: Connection, lease: float) -> int:
         """Let every lease start anew; returns how many there are."""
         return (await connection.execute(sql("grant_grace"), {"lease": lease})).rowcount
 
     async def expire_leases(
-        self, connection: _Connection, max_attempts: int, error: dict[str, Any], silence: float
+        self, connection: Connection, max_attempts: int, error: dict[str, Any], silence: float
     ) -> list[TaskRow]:
         """Queue attempts again whose worker fell silent, or dead-letter their task with ``error``.
 
@@ -462,12 +296,12 @@ class GatewayStore:
         cursor = await connection.execute(sql("expire_leases"), parameters)
         return [TaskRow.of(row) for row in await cursor.fetchall()]
 
-    async def expire_deadlines(self, connection: _Connection, error: dict[str, Any]) -> list[TaskRow]:
+    async def expire_deadlines(self, connection: Connection, error: dict[str, Any]) -> list[TaskRow]:
         """Fail queued tasks whose deadline has passed."""
         cursor = await connection.execute(sql("expire_deadlines"), {"error": Jsonb(error)})
         return [TaskRow.of(row) for row in await cursor.fetchall()]
 
-    async def queued(self, connection: _Connection | None = None) -> dict[str, tuple[int, float]]:
+    async def queued(self, connection: Connection | None = None) -> dict[str, tuple[int, float]]:
         """Waiting tasks by queue: ``{queue: (count, age of the oldest in seconds)}``."""
         if connection is None:
             rows = await self._rows("queued_by_queue")
@@ -480,14 +314,12 @@ class GatewayStore:
         webhooks = {row["state"]: row["n"] for row in await self._rows("webhook_counts")}
         return await self._rows("waiting_by_class"), await self._rows("lately"), webhooks
 
-    async def stale_messages(
-        self, connection: _Connection, queue: str, age: float, limit: int
-    ) -> list[tuple[str, str]]:
+    async def stale_messages(self, connection: Connection, queue: str, age: float, limit: int) -> list[tuple[str, str]]:
         """``(id, queue)`` of queued tasks whose message may be lost."""
         cursor = await connection.execute(sql("stale_messages"), {"queue": queue, "age": age, "limit": limit})
         return [(row["id"], row["queue"]) for row in await cursor.fetchall()]
 
-    async def retire(self, connection: _Connection, days: float) -> int:
+    async def retire(self, connection: Connection, days: float) -> int:
         """Remove a bite of what is older than ``days``; returns the rows removed."""
         removed = 0
         for name in (

@@ -11,8 +11,9 @@ from typing import Any
 import psycopg
 
 from reverie.store.codec import Codec
-from reverie.store.gateway_store import GatewayStore, join_webhook
+from reverie.store.gateway_store import GatewayStore
 from reverie.store.sql import sql
+from reverie.store.submissions import join_webhook
 
 __all__ = ["Delivery", "WebhookStore"]
 
