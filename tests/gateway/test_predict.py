@@ -6,9 +6,9 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fastapi import Request
 
 from reverie.contracts import Lane
+from reverie.gateway.front import joined_headers
 from reverie.gateway.predict import Predictor
 from reverie.gateway.routes.deps import parse_prefer
 from reverie.store import TaskRow
@@ -107,5 +107,5 @@ def test_lanes() -> None:
     ],
 )
 def test_preferences_are_read_as_rfc_7240_has_them(headers: list[str], expected: tuple[float | None, bool]) -> None:
-    scope = {"type": "http", "headers": [(b"prefer", value.encode()) for value in headers]}
-    assert parse_prefer(Request(scope)) == expected
+    found = joined_headers([(b"prefer", value.encode()) for value in headers])
+    assert parse_prefer(found.get("prefer", "")) == expected

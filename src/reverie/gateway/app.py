@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from typing import Any
@@ -14,7 +15,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from reverie import _tracing
 from reverie.errors import ReverieError, StartupError
@@ -23,14 +24,19 @@ from reverie.gateway.accept import Acceptor
 from reverie.gateway.admission import Admission
 from reverie.gateway.answers import AnswerCache
 from reverie.gateway.auth import Auth
+from reverie.gateway.body import spool_json_body
+from reverie.gateway.direct import STATE
 from reverie.gateway.frames import Frames
+from reverie.gateway.front import PATHS, joined_headers, submission
 from reverie.gateway.hub import Hub
 from reverie.gateway.loopwatch import LoopWatch
 from reverie.gateway.openapi import PROBLEMS
 from reverie.gateway.policy import Policies
 from reverie.gateway.predict import Predictor
+from reverie.gateway.replies import Reply
 from reverie.gateway.routes import charts, embeddings, ops, results, tasks, users
 from reverie.gateway.routes import webhooks as webhook_routes
+from reverie.gateway.security import STRICT_HEADERS, SecurityHeaders
 from reverie.gateway.state import State, new_intake_pool
 from reverie.gateway.sweeper import Sweeper
 from reverie.gateway.together import Together
@@ -42,14 +48,6 @@ from reverie.store import Codec, GatewayStore
 __all__ = ["UNVERSIONED", "VERSIONED", "create_app"]
 
 log = logging.getLogger(__name__)
-
-_CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-    "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
-_STRICT_HEADERS = (*_HEADERS, (b"content-security-policy", _CSP.encode()))
-
 
 VERSIONED = (charts.router, tasks.router, results.router, users.router, webhook_routes.router, ops.versioned)
 """Served as they are and under ``/v1``."""
@@ -67,7 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     codec = Codec(keys=encryption.get_secret_value() if encryption else None)
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         _tracing.check()
         store = GatewayStore(database_url)
         auth = Auth(store)
@@ -116,7 +114,7 @@ def create_app(settings: Settings) -> FastAPI:
         state.loop_watch.start()
         noting = asyncio.create_task(auth.note_use(), name="note-key-use")
         try:
-            yield
+            yield {STATE: state}
         finally:
             noting.cancel()
             await webhooks.stop()
@@ -149,7 +147,7 @@ def create_app(settings: Settings) -> FastAPI:
     static = files("reverie.gateway") / "static"
     if (static / "index.html").is_file():
         app.mount("/", StaticFiles(directory=str(static), html=True), name="dashboard")
-    app.add_middleware(_Headers)
+    app.add_middleware(SecurityHeaders)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
     return app
 
@@ -191,39 +189,25 @@ def _version() -> str:
 
 
 class _App(FastAPI):
-    """Submissions go past the framework and all of its middleware, which takes longer than they do."""
+    """Submissions go past the framework and all of its middleware, which takes longer than they do.
+
+    Most do not even come here: ``DirectProtocol`` answers them.
+    """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in tasks.DIRECT:
+        path = scope.get("path", "")
+        if scope["type"] != "http" or scope["method"] != "POST" or path not in PATHS:
             await super().__call__(scope, receive, send)
             return
-        scope["app"] = self
+        state: State = self.state.reverie
+        body = partial(spool_json_body, Request(scope, receive), state.settings.limits.body_bytes)
         try:
-            answer = await tasks.submit_directly(Request(scope, receive), tasks.DIRECT[scope["path"]])
+            reply = await submission(state, PATHS[path], path, joined_headers(scope["headers"]), body)
         except ClientDisconnect:
             return
         except Exception:
             log.exception("a submission failed")
-            answer = problems.problem_response(ReverieError(), scope["path"])
-        answer.raw_headers.extend(_STRICT_HEADERS)
-        await answer(scope, receive, send)
-
-
-class _Headers:
-    """Security headers on every answer; the strict policy on all but the API's own documentation page."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        added = _HEADERS if scope["path"].startswith("/docs") else _STRICT_HEADERS
-
-        async def with_headers(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                message.setdefault("headers", []).extend(added)
-            await send(message)
-
-        await self._app(scope, receive, with_headers)
+            reply = Reply.of(problems.problem_response(ReverieError(), path))
+        headers = [*reply.headers, *STRICT_HEADERS]
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": reply.body})

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from fastapi import Request
 
 from reverie.errors import InvalidInput, ReverieError, TooLarge
 
-__all__ = ["RequestTimeout", "SpooledBody", "UnsupportedMediaType", "read_json_body", "spool_json_body"]
+__all__ = [
+    "SECONDS",
+    "RequestTimeout",
+    "SpooledBody",
+    "UnsupportedMediaType",
+    "check_headers",
+    "joined",
+    "late",
+    "read_json_body",
+    "spool_json_body",
+]
 
 
-_SECONDS = 60.0
+SECONDS = 60.0
 """Seconds in which a body must have arrived."""
 
 SPOOL_BYTES = 1024 * 1024
@@ -57,7 +67,7 @@ class SpooledBody:
 
 async def spool_json_body(request: Request, limit: int) -> bytes | SpooledBody:
     """Like ``read_json_body``, but where the system has memory files a large body is left in one; close it."""
-    _check_headers(request, limit)
+    check_headers(request.headers, limit)
     chunks: list[bytes] = []
     size = 0
     spool: SpooledBody | None = None
@@ -77,7 +87,7 @@ async def spool_json_body(request: Request, limit: int) -> bytes | SpooledBody:
         if spool is not None:
             spool.close()
         raise
-    return spool or _joined(chunks)
+    return spool or joined(chunks)
 
 
 async def read_json_body(request: Request, limit: int) -> bytes:
@@ -86,17 +96,23 @@ async def read_json_body(request: Request, limit: int) -> bytes:
     Raises ``TooLarge`` beyond ``limit`` bytes, ``UnsupportedMediaType`` for compressed or non-JSON bodies,
     ``RequestTimeout`` for a body that comes too slowly.
     """
-    _check_headers(request, limit)
-    return _joined([chunk async for chunk in _chunks(request, limit)])
+    check_headers(request.headers, limit)
+    return joined([chunk async for chunk in _chunks(request, limit)])
 
 
-def _check_headers(request: Request, limit: int) -> None:
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+def late() -> RequestTimeout:
+    """The refusal of a body that did not come in time."""
+    return RequestTimeout(f"The body did not arrive within {SECONDS:g} s.")
+
+
+def check_headers(headers: Mapping[str, str], limit: int) -> None:
+    """Refuse what the headers say of a body; raises like ``read_json_body``."""
+    if headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType("Compressed bodies are not taken: a few bytes could grow to gigabytes.")
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    kind = headers.get("content-type", "").split(";")[0].strip().lower()
     if kind and kind != "application/json" and not kind.endswith("+json"):
         raise UnsupportedMediaType(f"Send the body as application/json, not {kind[:80]}.")
-    length = request.headers.get("content-length")
+    length = headers.get("content-length")
     if length is not None and length.isdigit() and int(length) > limit:
         raise TooLarge(f"The body has {int(length):,} bytes; at most {limit:,} are taken here.")
 
@@ -105,17 +121,18 @@ async def _chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
     size = 0
     try:
         # The whole body, not the next piece: a client that sends a byte now and then must not hold a request open.
-        async with asyncio.timeout(_SECONDS):
+        async with asyncio.timeout(SECONDS):
             async for chunk in request.stream():
                 size += len(chunk)
                 if size > limit:
                     raise TooLarge(f"The body has more than {limit:,} bytes, the most that is taken here.")
                 yield chunk
     except TimeoutError:
-        raise RequestTimeout(f"The body did not arrive within {_SECONDS:g} s.") from None
+        raise late() from None
 
 
-def _joined(chunks: list[bytes]) -> bytes:
+def joined(chunks: list[bytes]) -> bytes:
+    """A body's pieces as one. Raises ``InvalidInput`` when there is nothing."""
     body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
     if not body:
         raise InvalidInput("The body is empty; send a JSON object.")

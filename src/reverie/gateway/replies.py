@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ from fastapi.responses import Response
 
 from reverie.store import Codec, TaskRow
 
-__all__ = ["event_json", "matches", "task_json", "task_response", "unpack"]
+__all__ = ["Facts", "Reply", "event_json", "matches", "task_headers", "task_json", "task_response", "unpack"]
 
 _OFF_LOOP = 256 * 1024
 """Stored results above this size are unpacked in a thread."""
@@ -51,21 +52,58 @@ def matches(wanted: str | None, etag: str) -> bool:
     return wanted.strip() == "*" or etag in [tag.strip().removeprefix("W/") for tag in wanted.split(",")]
 
 
+@dataclass(slots=True)
+class Facts:
+    """What the status and the headers of an answer tell of a task."""
+
+    id: str
+    etag: str
+    status: str = "succeeded"
+    #: Seconds until it is worth to ask again; None once the task has ended.
+    retry_after: float | None = None
+    error: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, row: TaskRow) -> Facts:
+        """The facts of a stored task."""
+        return cls(row.id, etag_of(row), row.status, None if row.ended else row.estimate_seconds or 1.0, row.error)
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer as a server writes it; the names of its headers are in lower case."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+    @classmethod
+    def of(cls, response: Response) -> Reply:
+        """A response of the framework."""
+        return cls(response.status_code, list(response.raw_headers), bytes(response.body))
+
+    @classmethod
+    def json(cls, status: int, body: bytes, headers: dict[str, str]) -> Reply:
+        """An answer in JSON."""
+        out = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
+        out += [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+        return cls(status, out, body)
+
+
+def task_headers(facts: Facts, path: str) -> dict[str, str]:
+    """ETag, Location and, while the task runs, Retry-After; ``path`` is the request's."""
+    prefix = "/v1" if path.startswith("/v1/") else ""
+    out = {"Location": f"{prefix}/tasks/{facts.id}", "ETag": facts.etag, "Cache-Control": "private, no-cache"}
+    if facts.retry_after is not None:
+        out["Retry-After"] = str(max(1, min(60, math.ceil(facts.retry_after))))
+    return out
+
+
 def task_response(
-    request: Request,
-    row: TaskRow,
-    body: bytes,
-    *,
-    status: int = 200,
-    headers: dict[str, str] | None = None,
-    conditional: bool = False,
+    request: Request, row: TaskRow, body: bytes, *, status: int = 200, conditional: bool = False
 ) -> Response:
-    """The answer for one task, with ETag, Location and, while it runs, Retry-After."""
-    prefix = "/v1" if request.url.path.startswith("/v1/") else ""
-    out = {"Location": f"{prefix}/tasks/{row.id}", "ETag": etag_of(row), "Cache-Control": "private, no-cache"}
-    if not row.ended:
-        out["Retry-After"] = str(max(1, min(60, math.ceil(row.estimate_seconds or 1.0))))
-    out.update(headers or {})
+    """The answer for one task; ``conditional``: without its body when the client has it already."""
+    out = task_headers(Facts.of(row), request.url.path)
     if conditional and matches(request.headers.get("if-none-match"), out["ETag"]):
         return Response(status_code=304, headers=out)
     return Response(body, status, out, "application/json")

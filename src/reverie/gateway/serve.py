@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import logging
+import socket
 
 import uvicorn
+from uvicorn.main import STARTUP_FAILURE
 
 from reverie._logs import configure_logs
 from reverie.errors import StartupError
 from reverie.gateway.app import create_app
-from reverie.gateway.guard import GuardedProtocol
+from reverie.gateway.direct import DirectProtocol
 from reverie.settings import Settings
 from reverie.store import KeyStore, migrate
 
 __all__ = ["ensure_first_key", "main"]
 
 log = logging.getLogger(__name__)
+
+_GARBAGE = 20_000
+"""Objects after which the interpreter looks for garbage: a submission makes some hundreds, nearly all of which go by
+themselves."""
 
 
 def ensure_first_key(settings: Settings) -> str | None:
@@ -49,14 +57,14 @@ def main(host: str | None = None, port: int | None = None) -> int:
         raise StartupError("No database: set REVERIE_DATABASE_URL, or start everything with: reverie up")
     migrate(settings.server.database_url.get_secret_value())
     ensure_first_key(settings)
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(settings),
         host=host or settings.server.host,
         port=settings.server.port if port is None else port,
         log_level=settings.server.log_level.lower(),
         access_log=False,
         log_config=None,
-        http=GuardedProtocol,
+        http=DirectProtocol,
         ws="websockets-sansio",
         ws_max_size=64 * 1024,
         ws_ping_interval=20,
@@ -65,4 +73,16 @@ def main(host: str | None = None, port: int | None = None) -> int:
         timeout_graceful_shutdown=5,
         server_header=False,
     )
-    return 0
+    server = _Server(config)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    return 0 if server.started else STARTUP_FAILURE
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        # Code and tables stay for good: to look through them for garbage would hold every request up, again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_GARBAGE)

@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from reverie.gateway.sweeper import Sweeper
     from reverie.gateway.webhooks import WebhookSender
 
-__all__ = ["State", "Whole", "new_intake_pool", "state_of"]
+__all__ = ["INLINE_BYTES", "State", "Whole", "new_intake_pool", "state_of"]
 
 Whole = Callable[[], Awaitable[Intake]]
 """Gives the whole of a submission whose gist did not suffice."""
 
-_INLINE_BYTES = 128 * 1024
+INLINE_BYTES = 128 * 1024
 """Bodies up to this size are checked on the event loop (a few milliseconds), larger ones in another process."""
 
 
@@ -99,7 +99,7 @@ class State:
         """Check a body without holding up the event loop."""
         limits = IntakeLimits(self.settings.limits.memories, self.settings.limits.text_chars)
         if isinstance(body, bytes):
-            if len(body) <= _INLINE_BYTES:
+            if len(body) <= INLINE_BYTES:
                 return take_in(operation, body, limits)
             return await self._elsewhere(take_in, operation, body, limits)
         try:

@@ -16,7 +16,7 @@ from reverie.contracts import TERMINAL, Lane, Operation
 from reverie.errors import Conflict, InvalidInput, ServiceUnavailable, UnsupportedModel
 from reverie.gateway.hub import Subscription
 from reverie.gateway.intake import Intake
-from reverie.gateway.replies import task_json, unpack
+from reverie.gateway.replies import Facts, task_json, unpack
 from reverie.gateway.state import State, Whole
 from reverie.queue import queue_for
 from reverie.store import CloudChoice, Key, NewTask, TaskRow
@@ -38,9 +38,9 @@ class IdempotencyMismatch(InvalidInput):
 
 @dataclass(slots=True)
 class Answer:
-    """A submission's outcome: the row, its JSON, and whether it is a finished one."""
+    """A submission's outcome: its task, the task's JSON, the HTTP status, and whether it was finished before."""
 
-    row: TaskRow
+    facts: Facts
     body: bytes
     status: int
     cached: bool = False
@@ -85,7 +85,7 @@ async def submit(
         return await _answer(state, row)
     except ServiceUnavailable:
         # What is accepted is accepted: a database that goes away now must not make it look refused.
-        return Answer(accepted, task_json(accepted, None), 202)
+        return Answer(Facts.of(accepted), task_json(accepted, None), 202)
 
 
 async def _accept(
@@ -115,10 +115,10 @@ async def _accept(
         cached, vectors = await _cached(state, key.tenant, gist.user_id, content)
     if cached is not None:
         if gist.callback_url is not None:
-            await state.webhooks.webhooks.add(key.tenant, cached.row.id, gist.callback_url)
+            await state.webhooks.webhooks.add(key.tenant, cached.facts.id, gist.callback_url)
             state.webhooks.wake()
         if idempotency_key is not None:
-            await state.store.remember_idempotency(key.tenant, idempotency_key, body_hash, cached.row.id)
+            await state.store.remember_idempotency(key.tenant, idempotency_key, body_hash, cached.facts.id)
         return cached
     await state.admission.admit(key.tenant)
     intake = await whole()
@@ -200,7 +200,9 @@ async def _cached(state: State, tenant: str, user_id: str, content: bytes) -> tu
     if encoded is not None:
         head_size = int.from_bytes(encoded[:4])
         head = orjson.loads(encoded[4 : 4 + head_size])
-        return Answer(_row_of(head), await unpack(state.codec, encoded[4 + head_size :]), 200, cached=True), vectors
+        if "etag" in head:  # older gateways wrote whole rows
+            facts = Facts(head["id"], head["etag"])
+            return Answer(facts, await unpack(state.codec, encoded[4 + head_size :]), 200, cached=True), vectors
     found = await state.looks.get((tenant, content))
     if found is None:
         return None, vectors
@@ -208,35 +210,22 @@ async def _cached(state: State, tenant: str, user_id: str, content: bytes) -> tu
     body = task_json(row, await unpack(state.codec, stored), cached=True)
     # Whoever asks first need not wait until it is at hand for others.
     state.answers.later(_keep(state, row, body))
-    return Answer(row, body, 200, cached=True), vectors
+    return Answer(Facts.of(row), body, 200, cached=True), vectors
 
 
 async def _keep(state: State, row: TaskRow, body: bytes) -> None:
-    head = _head(row)
+    facts = Facts.of(row)
+    head = orjson.dumps({"id": facts.id, "etag": facts.etag})
     packed = len(head).to_bytes(4) + head + await asyncio.to_thread(state.codec.encode, body)
     accepted_ms = int(row.created_at.timestamp() * 1000)
     await state.answers.put(row.tenant, row.user_id, row.content_hash, accepted_ms, packed)
 
 
-def _head(row: TaskRow) -> bytes:
-    fields = {name: getattr(row, name) for name in TaskRow.__slots__}
-    fields["content_hash"] = row.content_hash.hex()
-    return orjson.dumps(fields)
-
-
-def _row_of(head: dict[str, object]) -> TaskRow:
-    head["content_hash"] = bytes.fromhex(str(head["content_hash"]))
-    for name in ("created_at", "started_at", "finished_at", "published_at", "lease_until", "deadline_at"):
-        value = head[name]
-        head[name] = datetime.fromisoformat(str(value)) if value is not None else None
-    return TaskRow(**head)  # type: ignore[arg-type]
-
-
 async def _answer(state: State, row: TaskRow, stored: bytes | None = None) -> Answer:
     if row.status == "succeeded":
         stored = stored or await state.store.result(row.id)
-        return Answer(row, task_json(row, await unpack(state.codec, stored) if stored else None), 200)
-    return Answer(row, task_json(row, None), 200 if row.ended else 202)
+        return Answer(Facts.of(row), task_json(row, await unpack(state.codec, stored) if stored else None), 200)
+    return Answer(Facts.of(row), task_json(row, None), 200 if row.ended else 202)
 
 
 async def wait_for_end(state: State, row: TaskRow, seconds: float) -> TaskRow | None:

@@ -41,11 +41,11 @@ _WAIT = re.compile(r'^wait\s*=\s*"?(\d{1,9}(?:\.\d{1,9})?)"?$')
 _MOST_WAIT = 60.0
 
 
-def parse_prefer(request: Request) -> tuple[float | None, bool]:
-    """``(seconds to wait, respond-async asked)`` of the Prefer headers (RFC 7240): of one name the first counts."""
+def parse_prefer(header: str) -> tuple[float | None, bool]:
+    """``(seconds to wait, respond-async asked)`` of the Prefer header (RFC 7240): of one name the first counts."""
     wait: float | None = None
     asynchronous = False
-    for part in ",".join(request.headers.getlist("prefer")).split(","):
+    for part in header.split(","):
         name = part.partition(";")[0].strip().lower()
         if name == "respond-async":
             asynchronous = True
@@ -54,9 +54,8 @@ def parse_prefer(request: Request) -> tuple[float | None, bool]:
     return wait, asynchronous
 
 
-def parse_deadline(request: Request) -> float | None:
+def parse_deadline(value: str | None) -> float | None:
     """Seconds the client will wait at most (``Reverie-Deadline``); afterwards queued work is dropped."""
-    value = request.headers.get("reverie-deadline")
     if value is None:
         return None
     try:

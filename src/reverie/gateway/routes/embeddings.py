@@ -64,8 +64,8 @@ async def create_embedding(request: Request, state: GatewayState, key: Submitter
         answer = await submit(state, key, gist, whole=whole, wait=_WAIT)
     except InvalidInput as error:
         raise _in_openai_words(error) from None
-    if answer.row.status in ("failed", "cancelled"):
-        raise _why(answer.row.error or {})
+    if answer.facts.status in ("failed", "cancelled"):
+        raise _why(answer.facts.error or {})
     if answer.status != 200:
         raise ServiceUnavailable("The embedding is not ready yet.", retry_after=2.0)
     return Response(

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from reverie import _tracing
 from reverie.contracts import Operation, Status, Task, TaskPage
-from reverie.errors import Conflict, NotFound, ReverieError
-from reverie.gateway.admission import rate_headers
-from reverie.gateway.auth import bearer
+from reverie.errors import Conflict, NotFound
 from reverie.gateway.body import spool_json_body
+from reverie.gateway.front import accept, joined_headers
 from reverie.gateway.intake import REQUESTS
-from reverie.gateway.problems import problem_response
 from reverie.gateway.replies import task_json, task_response, unpack
-from reverie.gateway.routes.deps import GatewayState, Reader, Submitter, parse_deadline, parse_prefer
-from reverie.gateway.state import state_of
-from reverie.gateway.submit import submit
-from reverie.store import TaskRow
+from reverie.gateway.routes.deps import GatewayState, Reader, Submitter
+from reverie.gateway.state import State
+from reverie.store import Key, TaskRow
 
-__all__ = ["DIRECT", "router", "submit_directly"]
+__all__ = ["router"]
 
 router = APIRouter(tags=["tasks"])
-
-_BRIEF = 0.25
-"""Seconds a fast operation is waited for unless the client says otherwise."""
 
 
 def _request_body(operation: str) -> dict[str, Any]:
@@ -37,61 +31,13 @@ def _request_body(operation: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-async def submit_directly(request: Request, operation: Operation) -> Response:
-    """The submit routes without the framework between: it takes longer than the submission itself.
-
-    Routes of the same name document them; both run the same code.
-    """
-    state = state_of(request)
-    # Without a tracer this would be a tenth of the whole answer.
-    if not state.tracing:
-        return await _answer(operation, request, state)
-    parent = request.headers.get("traceparent")
-    with _tracing.span(f"POST /{operation}/submit", "server", parent=parent, operation=str(operation)) as current:
-        answer = await _answer(operation, request, state)
-        current.set_attribute("http.response.status_code", answer.status_code)
-        if "location" in answer.headers:
-            current.set_attribute("reverie.task_id", answer.headers["location"].rsplit("/", 1)[1])
-        return answer
-
-
-async def _answer(operation: Operation, request: Request, state: GatewayState) -> Response:
-    try:
-        key = await state.auth.check(bearer(request.headers.get("authorization")), "submit")
-        return await _submit(operation, request, state, key)
-    except ReverieError as error:
-        return problem_response(error, request.url.path)
-
-
-DIRECT = {f"{prefix}/{operation}/submit": operation for operation in Operation for prefix in ("", "/v1")}
-"""Paths that ``submit_directly`` answers."""
-
-
-async def _submit(operation: Operation, request: Request, state: GatewayState, key: Submitter) -> Response:
-    limit, remaining, reset = state.admission.spend(key)
-    body = await spool_json_body(request, state.settings.limits.body_bytes)
-    gist, whole = await state.take_in(operation, body)
-    asked, asynchronous = parse_prefer(request)
-    # Unasked, only the two operations that people wait for in a conversation are waited for.
-    unasked = _BRIEF if operation in (Operation.RECALL, Operation.EMBED) and not asynchronous else 0.0
-    answer = await submit(
-        state,
-        key,
-        gist,
-        whole=whole,
-        idempotency_key=request.headers.get("idempotency-key"),
-        wait=unasked if asked is None else asked,
-        deadline=parse_deadline(request),
-        trace=request.headers.get("traceparent"),
-    )
-    headers = rate_headers(limit, remaining, reset)
-    # RFC 7240: say which preferences shaped the answer. Both together mean: wait so long, then go on without me.
-    applied = [f"wait={asked:g}"] if asked is not None else []
-    if asynchronous and answer.status == 202:
-        applied.append("respond-async")
-    if applied:
-        headers["Preference-Applied"] = ", ".join(applied)
-    return task_response(request, answer.row, answer.body, status=answer.status, headers=headers)
+async def _submit(operation: Operation, request: Request, state: State, key: Key) -> Response:
+    """What the front does before a request comes here; this is for servers that call the routes themselves."""
+    read = partial(spool_json_body, request, state.settings.limits.body_bytes)
+    reply = await accept(state, key, operation, request.url.path, joined_headers(request.headers.raw), read)
+    response = Response(reply.body, reply.status)
+    response.raw_headers = reply.headers
+    return response
 
 
 _ACCEPTED: dict[int | str, dict[str, Any]] = {

@@ -1,0 +1,144 @@
+"""Submissions straight from the socket: no ASGI messages, one write for the whole answer.
+
+Only plain requests go this way: a body of known, moderate length, nothing before it still unanswered. All others,
+and all other paths, take uvicorn's way to the application, which gives the same answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from reverie.contracts import Operation
+from reverie.errors import ReverieError
+from reverie.gateway import body as bodies
+from reverie.gateway.front import PATHS, joined_headers, submission
+from reverie.gateway.guard import HEAD_SECONDS, GuardedProtocol
+from reverie.gateway.problems import problem_response
+from reverie.gateway.replies import Reply
+from reverie.gateway.security import STRICT_HEADERS
+from reverie.gateway.state import INLINE_BYTES, State
+
+__all__ = ["STATE", "DirectProtocol"]
+
+log = logging.getLogger(__name__)
+
+STATE = "reverie"
+"""Name of the gateway's ``State`` in the lifespan's state."""
+
+_OPERATIONS = {path.encode(): operation for path, operation in PATHS.items()}
+_STATUS_LINES = {int(status): f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+
+
+class Direct:
+    """One submission; to uvicorn it looks like one of its request cycles."""
+
+    #: Of the cycles' interface: nobody waits for it.
+    message_event = asyncio.Event()
+
+    def __init__(self, operation: Operation, path: str, headers: dict[str, str], keep_alive: bool) -> None:
+        self.operation = operation
+        self.path = path
+        self.headers = headers
+        self.keep_alive = keep_alive
+        self.chunks: list[bytes] = []
+        self.whole = self.overtime = False
+        self.disconnected = self.response_complete = False
+
+
+class DirectProtocol(GuardedProtocol):
+    """Answers plain submissions itself and hands everything else on."""
+
+    def on_headers_complete(self) -> None:
+        direct = self._direct()
+        if direct is None:
+            super().on_headers_complete()
+            return
+        self._in_head = False
+        self._head_bytes = 0
+        # The timer of the head goes on until the body is whole.
+        self.cycle = direct  # type: ignore[assignment]
+
+    def on_body(self, body: bytes) -> None:
+        if isinstance(self.cycle, Direct):
+            self.cycle.chunks.append(body)
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        cycle = self.cycle
+        if not isinstance(cycle, Direct):
+            super().on_message_complete()
+        elif not cycle.response_complete:
+            cycle.whole = True
+            self._disarm()
+            task = self.loop.create_task(self._answer(cycle))
+            self.tasks.add(task)  # a server that is told to end waits for these
+            task.add_done_callback(self.tasks.discard)
+
+    def _direct(self) -> Direct | None:
+        """The request whose head is complete, if it is a plain submission."""
+        operation = _OPERATIONS.get(self.url)
+        parser = self.parser
+        if (
+            operation is None
+            or parser.get_method() != b"POST"
+            or parser.get_http_version() != "1.1"
+            or parser.should_upgrade()
+            or self.expect_100_continue
+            or self.root_path
+            or self.limit_concurrency is not None
+            or (self.cycle is not None and not self.cycle.response_complete)
+            or STATE not in self.app_state
+        ):
+            return None
+        headers = joined_headers(self.headers)
+        length = headers.get("content-length", "")
+        if not length.isdigit() or int(length) > INLINE_BYTES:
+            return None
+        return Direct(operation, self.url.decode(), headers, bool(parser.should_keep_alive()))
+
+    async def _answer(self, cycle: Direct) -> None:
+        state: State = self.app_state[STATE]
+
+        async def body() -> bytes:
+            bodies.check_headers(cycle.headers, state.settings.limits.body_bytes)
+            return bodies.joined(cycle.chunks)
+
+        try:
+            reply = await submission(state, cycle.operation, cycle.path, cycle.headers, body)
+        except Exception:
+            log.exception("a submission failed")
+            reply = Reply.of(problem_response(ReverieError(), cycle.path))
+        if self.flow.write_paused and not cycle.disconnected:
+            await self.flow.drain()
+        self._write(cycle, reply)
+
+    def _write(self, cycle: Direct, reply: Reply) -> None:
+        if cycle.response_complete or cycle.disconnected:
+            return
+        parts = [_STATUS_LINES[reply.status]]
+        for headers in (self.server_state.default_headers, reply.headers, STRICT_HEADERS):
+            for name, value in headers:
+                parts += (name, b": ", value, b"\r\n")
+        parts += (b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n", reply.body)
+        self.transport.write(b"".join(parts))
+        cycle.response_complete = True
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _refuse(self, status: int) -> None:
+        cycle: Any = self.cycle
+        if self._in_head or not isinstance(cycle, Direct):
+            super()._refuse(status)
+        elif not cycle.overtime:
+            # The head came in time; a body may take longer.
+            cycle.overtime = True
+            self._timer = self.loop.call_later(bodies.SECONDS - HEAD_SECONDS, self._refuse, 408)
+        else:
+            self._timer = None
+            cycle.keep_alive = False
+            self._write(cycle, Reply.of(problem_response(bodies.late(), cycle.path)))
