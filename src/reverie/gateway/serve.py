@@ -8,7 +8,7 @@ import logging
 import socket
 
 import uvicorn
-from uvicorn.main import STARTUP_FAILURE
+from uvicorn.main import STARTUP_FAILURE  # type: ignore[attr-defined]
 
 from reverie._logs import configure_logs
 from reverie.errors import StartupError
