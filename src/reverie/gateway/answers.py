@@ -27,6 +27,9 @@ _LOOK_SCRIPT = """
 return redis.call('HGET', KEYS[1], ARGV[1]) or redis.call('EXISTS', KEYS[2])
 """
 
+_FORMAT = b"2"
+"""Goes before the content hash: a gateway of another version must not read what it does not know."""
+
 _MAX_BYTES = 512 * 1024
 """Larger answers are read from PostgreSQL: a cache must not crowd out the queue."""
 
@@ -110,7 +113,7 @@ class AnswerCache:
             return None, False
         try:
             value, vectors = await self._looks.get(
-                (answer_key(tenant, user_id), content_hash, vector_key(tenant, user_id))
+                (answer_key(tenant, user_id), _FORMAT + content_hash, vector_key(tenant, user_id))
             )
         except (RedisError, OSError, TimeoutError) as error:
             self._away(error)
@@ -134,7 +137,7 @@ class AnswerCache:
                 gone_key(tenant, user_id),
                 accepted_ms,
                 TTL,
-                content_hash,
+                _FORMAT + content_hash,
                 encoded,
             )
         except (RedisError, OSError, TimeoutError) as error:

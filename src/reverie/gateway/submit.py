@@ -200,9 +200,8 @@ async def _cached(state: State, tenant: str, user_id: str, content: bytes) -> tu
     if encoded is not None:
         head_size = int.from_bytes(encoded[:4])
         head = orjson.loads(encoded[4 : 4 + head_size])
-        if "etag" in head:  # older gateways wrote whole rows
-            facts = Facts(head["id"], head["etag"])
-            return Answer(facts, await unpack(state.codec, encoded[4 + head_size :]), 200, cached=True), vectors
+        body = await unpack(state.codec, encoded[4 + head_size :])
+        return Answer(Facts(head["id"], head["etag"]), body, 200, cached=True), vectors
     found = await state.looks.get((tenant, content))
     if found is None:
         return None, vectors

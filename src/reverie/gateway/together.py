@@ -25,19 +25,28 @@ class Together(Generic[Q, A]):
         self._ask = ask
         self._at_once = at_once
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
-        self._asking: set[asyncio.Task[None]] = set()
+        self._asking = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def get(self, question: Q) -> A:
         """The answer. Raises what ``ask`` raised."""
         future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
-        if len(self._asking) < self._at_once:
+        if self._asking < self._at_once:
+            self._asking += 1
             task = asyncio.create_task(self._run())
-            self._asking.add(task)
-            task.add_done_callback(self._asking.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return await future
 
     async def _run(self) -> None:
+        try:
+            await self._ask_all()
+        finally:
+            # At once, not when the task's callbacks run: a question that comes in between would wait for the next one.
+            self._asking -= 1
+
+    async def _ask_all(self) -> None:
         while self._waiting:
             group, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
             try:

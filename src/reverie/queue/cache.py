@@ -1,7 +1,7 @@
 """What Redis caches, all of it under keys that name the user, so that erasing a user is exact.
 
 ``reverie:v:{tenant}:{user}``  hash of vectors: field = model key + text key, value = tokens (int32) + float32 bytes
-``reverie:c:{tenant}:{user}``  hash of finished answers: field = content hash, value = the encoded Task
+``reverie:c:{tenant}:{user}``  hash of finished answers: field = format + content hash, value = the encoded Task
 ``reverie:gone:{tenant}:{user}``  time of the last erasure (ms): work accepted before it may write nothing any more
 """
 
