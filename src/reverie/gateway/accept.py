@@ -23,7 +23,7 @@ _DEADLINE = 0.7
 class Acceptor:
     """Collects what arrives while the previous group is being written."""
 
-    def __init__(self, store: GatewayStore, *, writers: int = 2) -> None:
+    def __init__(self, store: GatewayStore, *, writers: int = 1) -> None:
         self._store = store
         self._waiting: asyncio.Queue[tuple[NewTask, asyncio.Future[Submitted]]] = asyncio.Queue(maxsize=5000)
         self._writers = writers

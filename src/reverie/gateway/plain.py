@@ -7,6 +7,7 @@ test compares them.
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,7 @@ __all__ = ["plain"]
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{6})?(?:Z|\+00:00)")
 _MEMBERS = frozenset({"id", "text", "created_at", "last_accessed_at", "access_count", "kind", "source"})
 _NAMES = (("kind", MAX_KIND_CHARS), ("source", MAX_SOURCE_CHARS))
+_NUMBERS = [str(number) for number in range(1000)]
 _YEARS = (str(EARLIEST.year), str(LATEST.year))
 
 
@@ -70,7 +72,8 @@ def plain(model: type[Request], body: bytes, text_chars: int) -> tuple[Any, list
 def _strings(given: list[Any]) -> list[dict[str, Any]] | None:
     if set(map(type, given)) != {str}:
         return None
-    return [{"id": str(index), "text": text} for index, text in enumerate(given)]
+    names = _NUMBERS if len(given) <= len(_NUMBERS) else map(str, itertools.count())
+    return [{"id": name, "text": text} for name, text in zip(names, given, strict=False)]
 
 
 def _objects(given: list[Any]) -> list[dict[str, Any]] | None:

@@ -76,24 +76,17 @@ class State:
     #: Whether spans are sent somewhere.
     tracing: bool = False
 
-    async def take_in(self, operation: str, body: bytes | SpooledBody) -> tuple[Intake, Whole]:
-        """A submission, at least its gist, and what gives the whole of it; a spooled body is closed."""
+    async def take_in(self, operation: str, body: bytes | SpooledBody) -> tuple[Intake, Whole | None]:
+        """A submission; or its gist alone and what gives the whole of it. A spooled body is closed."""
         if isinstance(body, SpooledBody):
-            return self._present(await self._check(operation, body))
+            return await self._check(operation, body), None
         name = self.gists.name(operation, body)
         gist = self.gists.get(name)
         if gist is not None:
             return gist, partial(self._check, operation, body)
         intake = await self._check(operation, body)
         self.gists.put(name, intake)
-        return self._present(intake)
-
-    @staticmethod
-    def _present(intake: Intake) -> tuple[Intake, Whole]:
-        async def whole() -> Intake:
-            return intake
-
-        return intake, whole
+        return intake, None
 
     async def _check(self, operation: str, body: bytes | SpooledBody) -> Intake:
         """Check a body without holding up the event loop."""

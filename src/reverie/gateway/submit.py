@@ -57,13 +57,13 @@ async def submit(
     key: Key,
     gist: Intake,
     *,
-    whole: Whole,
+    whole: Whole | None,
     idempotency_key: str | None = None,
     wait: float = 0.0,
     deadline: float | None = None,
     trace: str | None = None,
 ) -> Answer:
-    """Accept one task, or answer it at once. ``whole`` gives the submission when its gist does not suffice.
+    """Accept one task, or answer it at once. ``whole`` gives the submission where ``gist`` is no more than that.
 
     ``trace`` is a traceparent. Raises ``TooManyRequests``, ``ServiceUnavailable``, ``IdempotencyMismatch`` or
     ``UnsupportedModel``.
@@ -92,7 +92,7 @@ async def _accept(
     state: State,
     key: Key,
     gist: Intake,
-    whole: Whole,
+    whole: Whole | None,
     *,
     idempotency_key: str | None,
     deadline: float | None,
@@ -107,12 +107,13 @@ async def _accept(
             raise InvalidInput("Idempotency-Key: 1 to 255 printable characters")
         # Two questions, to two servers.
         replayed, (cached, vectors) = await asyncio.gather(
-            _replay(state, key, idempotency_key, body_hash), _cached(state, key.tenant, gist.user_id, content)
+            _replay(state, key, idempotency_key, body_hash),
+            _cached(state, key.tenant, gist.user_id, content, repeated=whole is not None),
         )
         if replayed is not None:
             return replayed
     else:
-        cached, vectors = await _cached(state, key.tenant, gist.user_id, content)
+        cached, vectors = await _cached(state, key.tenant, gist.user_id, content, repeated=whole is not None)
     if cached is not None:
         if gist.callback_url is not None:
             await state.webhooks.webhooks.add(key.tenant, cached.facts.id, gist.callback_url)
@@ -121,7 +122,7 @@ async def _accept(
             await state.store.remember_idempotency(key.tenant, idempotency_key, body_hash, cached.facts.id)
         return cached
     await state.admission.admit(key.tenant)
-    intake = await whole()
+    intake = gist if whole is None else await whole()
     missing = 1.0
     if vectors and not choice.provider:
         missing = await state.answers.missing_share(
@@ -156,6 +157,10 @@ async def _accept(
     if submitted.row is None:
         raise ServiceUnavailable("The submission met an erasure or a sweep; send it again.", retry_after=1.0)
     row = submitted.row
+    if submitted.done:
+        if intake.callback_url is not None:
+            state.webhooks.wake()
+        return await _done(state, row)
     if intake.callback_url is not None:
         state.webhooks.watch(row.id)
     if submitted.created:
@@ -194,22 +199,32 @@ async def _replay(state: State, key: Key, idempotency_key: str, body_hash: bytes
     return await _answer(state, found[0], found[1])
 
 
-async def _cached(state: State, tenant: str, user_id: str, content: bytes) -> tuple[Answer | None, bool]:
-    """The finished answer of the same content, and whether any vectors of the user are at hand."""
+async def _cached(
+    state: State, tenant: str, user_id: str, content: bytes, *, repeated: bool
+) -> tuple[Answer | None, bool]:
+    """The finished answer of the same content, and whether any vectors of the user are at hand.
+
+    PostgreSQL is asked only for bodies that came here before: of all others the insertion finds out.
+    """
     encoded, vectors = await state.answers.get(tenant, user_id, content)
     if encoded is not None:
         head_size = int.from_bytes(encoded[:4])
         head = orjson.loads(encoded[4 : 4 + head_size])
         body = await unpack(state.codec, encoded[4 + head_size :])
         return Answer(Facts(head["id"], head["etag"]), body, 200, cached=True), vectors
-    found = await state.looks.get((tenant, content))
-    if found is None:
-        return None, vectors
-    row, stored = found
+    found = await state.looks.get((tenant, content)) if repeated else None
+    return (await _done(state, *found) if found is not None else None), vectors
+
+
+async def _done(state: State, row: TaskRow, stored: bytes | None = None) -> Answer:
+    """The answer that was there before, to be at hand from now on."""
+    stored = stored or await state.store.result(row.id)
+    if stored is None:
+        raise ServiceUnavailable("The answer was erased this instant; send it again.", retry_after=1.0)
     body = task_json(row, await unpack(state.codec, stored), cached=True)
     # Whoever asks first need not wait until it is at hand for others.
     state.answers.later(_keep(state, row, body))
-    return Answer(Facts.of(row), body, 200, cached=True), vectors
+    return Answer(Facts.of(row), body, 200, cached=True)
 
 
 async def _keep(state: State, row: TaskRow, body: bytes) -> None:

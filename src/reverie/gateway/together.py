@@ -21,7 +21,7 @@ class Together(Generic[Q, A]):
     nothing.
     """
 
-    def __init__(self, ask: Callable[[Sequence[Q]], Awaitable[Sequence[A]]], *, at_once: int = 2) -> None:
+    def __init__(self, ask: Callable[[Sequence[Q]], Awaitable[Sequence[A]]], *, at_once: int = 1) -> None:
         self._ask = ask
         self._at_once = at_once
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []

@@ -22,7 +22,7 @@ SELECT task_id, body_hash FROM idempotency WHERE tenant = %(tenant)s AND key = %
 UPDATE idempotency SET task_id = %(task_id)s WHERE tenant = %(tenant)s AND key = %(key)s;
 
 -- name: insert_tasks
--- One statement for a group of submissions: rows and payloads together, identical work in flight left out.
+-- One statement for a group of submissions: rows and payloads together, identical work in flight or done left out.
 -- Only what the database decides comes back; the rest is known.
 WITH new AS (
     INSERT INTO tasks (id, tenant, user_id, operation, lane, queue, content_hash, items, chars, estimate_seconds,
@@ -32,6 +32,11 @@ WITH new AS (
     FROM json_to_recordset(%(tasks)s::json)
          AS t(id text, tenant text, user_id text, operation text, lane text, queue text, content text, items int,
               chars bigint, estimate real, callback text, deadline double precision, trace text)
+    -- Lateral, so that each is looked up by the index, whatever the planner believes of a JSON value's length.
+    LEFT JOIN LATERAL (SELECT true AS there FROM tasks d JOIN results r ON r.task_id = d.id
+                       WHERE d.tenant = t.tenant AND d.content_hash = decode(t.content, 'hex')
+                       AND d.status = 'succeeded' LIMIT 1) AS done ON true
+    WHERE done.there IS NULL
     ON CONFLICT (tenant, content_hash) WHERE status IN ('queued', 'running') DO NOTHING
     RETURNING id, created_at, published_at, deadline_at
 ), body AS (

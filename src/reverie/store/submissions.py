@@ -86,6 +86,8 @@ class Submitted:
     created: bool = False
     #: The idempotency key belongs to another body.
     conflict: bool = False
+    #: The same content was done before: its result is the answer.
+    done: bool = False
 
 
 async def join_webhook(connection: Connection, tenant: str, task_id: str, url: str) -> None:
@@ -137,11 +139,12 @@ async def store_group(connection: Connection, new: Sequence[NewTask]) -> list[Su
             continue
         cursor = await connection.execute(sql("get_in_flight"), {"tenant": n.tenant, "content": n.content_hash})
         found = await cursor.fetchone()
-        if found is None:  # it ended this instant: its result is the answer
+        done = found is None
+        if done:
             cursor = await connection.execute(sql("get_cached"), {"tenant": n.tenant, "content": n.content_hash})
             found = await cursor.fetchone()
         row = TaskRow.of(found) if found else None
-        out[n.id] = Submitted(row)
+        out[n.id] = Submitted(row, done=done and row is not None)
         if row is not None and n.idempotency_key is not None:
             await connection.execute(
                 sql("point_idempotency"), {"tenant": n.tenant, "key": n.idempotency_key, "task_id": row.id}
