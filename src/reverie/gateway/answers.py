@@ -14,6 +14,7 @@ import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 
 from reverie._text_key import text_key
+from reverie.gateway.line import Line
 from reverie.gateway.together import Together
 from reverie.queue.cache import GONE_TTL, PUT_SCRIPT, TTL, answer_key, gone_key, vector_key
 from reverie.queue.presence import WORKERS, presence_key
@@ -47,6 +48,7 @@ class AnswerCache:
             if redis_url
             else None
         )
+        self._line = Line(redis_url, seconds=0.25) if redis_url else None
         self._looks = Together(self._look)
         self._quiet_until = 0.0
         self._later: set[asyncio.Task[None]] = set()
@@ -64,6 +66,8 @@ class AnswerCache:
         for task in self._later:
             task.cancel()
         await asyncio.gather(*self._later, return_exceptions=True)
+        if self._line is not None:
+            await self._line.close()
         if self._redis is not None:
             with contextlib.suppress(RedisError, OSError):
                 await self._redis.aclose()
@@ -101,11 +105,9 @@ class AnswerCache:
         return [orjson.loads(about) for about in found if about is not None]
 
     async def _look(self, wanted: Sequence[tuple[str, bytes, str]]) -> list[tuple[bytes | None, int]]:
-        assert self._redis is not None
-        pipe = self._redis.pipeline(transaction=False)
-        for answer, content_hash, vectors in wanted:
-            pipe.eval(_LOOK_SCRIPT, 2, answer, vectors, content_hash)
-        return [(found, 0) if isinstance(found, bytes) else (None, found) for found in await pipe.execute()]
+        assert self._line is not None
+        looks = [("EVAL", _LOOK_SCRIPT, 2, answer, vectors, name) for answer, name, vectors in wanted]
+        return [(one, 0) if isinstance(one, bytes) else (None, one) for one in await self._line.ask(looks)]
 
     async def get(self, tenant: str, user_id: str, content_hash: bytes) -> tuple[bytes | None, bool]:
         """``(encoded Task with its result, whether there are vectors)``; the second only without the first."""
@@ -147,14 +149,10 @@ class AnswerCache:
         """Share of ``texts`` without a cached vector of ``model``; 1 when nothing is known."""
         if not self._usable() or not texts or model is None:
             return 1.0
-        assert self._redis is not None
-        prefix = bytes.fromhex(model)
+        assert self._line is not None
+        prefix, where = bytes.fromhex(model), vector_key(tenant, user_id)
         try:
-            async with self._redis.pipeline(transaction=False) as pipe:
-                where = vector_key(tenant, user_id)
-                for text in texts:
-                    pipe.hstrlen(where, prefix + text_key(text))
-                lengths = await pipe.execute()
+            lengths = await self._line.ask([("HSTRLEN", where, prefix + text_key(text)) for text in texts])
         except (RedisError, OSError, TimeoutError) as error:
             self._away(error)
             return 1.0

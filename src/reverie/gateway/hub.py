@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 
 from reverie.contracts import TERMINAL
 from reverie.errors import ReverieError
+from reverie.gateway.line import Line
 from reverie.queue.bus import CONTROL, EVENTS
 from reverie.store import GatewayStore, TaskRow
 
@@ -89,15 +90,7 @@ class Hub:
         self._redis: aioredis.Redis | None = (
             aioredis.Redis.from_url(redis_url, socket_connect_timeout=1.0, socket_timeout=None) if redis_url else None
         )
-        self._publisher: aioredis.Redis | None = (
-            aioredis.Redis(
-                connection_pool=aioredis.BlockingConnectionPool.from_url(
-                    redis_url, socket_connect_timeout=0.5, socket_timeout=0.5, max_connections=4, timeout=1.0
-                )
-            )
-            if redis_url
-            else None
-        )
+        self._publisher = Line(redis_url, seconds=0.5) if redis_url else None
         self._on_control = on_control
         self._on_end = on_end
         self._by_task: defaultdict[str, set[Subscription]] = defaultdict(set)
@@ -128,10 +121,11 @@ class Hub:
             subscription.overrun = True
             with contextlib.suppress(asyncio.QueueFull):
                 subscription.events.put_nowait(None)
-        for client in (self._redis, self._publisher):
-            if client is not None:
-                with contextlib.suppress(RedisError, OSError):
-                    await client.aclose()
+        if self._publisher is not None:
+            await self._publisher.close()
+        if self._redis is not None:
+            with contextlib.suppress(RedisError, OSError):
+                await self._redis.aclose()
 
     def subscriptions(self) -> list[Subscription]:
         """All listeners."""
@@ -176,7 +170,7 @@ class Hub:
     async def _send(self, channel: str, message: dict[str, Any]) -> None:
         assert self._publisher is not None
         with contextlib.suppress(RedisError, OSError, TimeoutError):
-            await self._publisher.publish(channel, orjson.dumps({"origin": self._origin, **message}))
+            await self._publisher.ask([("PUBLISH", channel, orjson.dumps({"origin": self._origin, **message}))])
 
     async def _send_all(self) -> None:
         """What waits, many events in a message. Losing some is harmless: listeners also look at stored states."""
