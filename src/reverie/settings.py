@@ -106,9 +106,15 @@ class EmbeddingSettings(Group):
 
     model_config = SettingsConfigDict(env_prefix="REVERIE_", extra="ignore", env_ignore_empty=True)
 
-    embedder: str = Field("auto", description="auto, ctranslate2, sentence-transformers, a provider, or hash (a fake)")
+    embedder: str = Field(
+        "auto", description="auto, ctranslate2, openvino, sentence-transformers, a provider, or hash (a fake)"
+    )
     model: str = Field("all-MiniLM-L6-v2", description="Model name or folder")
-    precision: str = Field("float32", pattern="^(float32|int8)$", description="float32 or int8")
+    precision: str = Field(
+        "float32",
+        pattern="^(float32|int8|bfloat16)$",
+        description="float32, int8 (ctranslate2) or bfloat16 (openvino, where the processor has it)",
+    )
     embed_threads: int = Field(0, ge=0, le=256, description="Compute threads a worker process embeds with; 0 = cores")
     embed_shared: str = Field(
         "auto", pattern="^(auto|on|off)$", description="One process embeds for a worker's children: auto = on a GPU"

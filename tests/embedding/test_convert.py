@@ -13,15 +13,18 @@ import numpy as np
 import pytest
 
 from reverie.embedding import create_embedder, explain_choice
-from reverie.embedding.convert import prepare
-from reverie.embedding.models import find_model, prompts_for
+from reverie.embedding.convert import prepare, source_hash
+from reverie.embedding.models import ModelFolder, find_model, prompts_for
 from reverie.errors import UnsupportedModel
 
 from . import tiny_model
 
+ENGINES = pytest.mark.parametrize("engine", ["ctranslate2", "openvino"])
 
-def _vector(folder: Path, data_dir: Path) -> np.ndarray:
-    embedder = create_embedder("ctranslate2", str(folder), data_dir=data_dir)
+
+def _vector(folder: Path, data_dir: Path, engine: str = "ctranslate2") -> np.ndarray:
+    pytest.importorskip(engine)
+    embedder = create_embedder(engine, str(folder), data_dir=data_dir)
     try:
         return embedder.embed(["the cat drinks tea"]).vectors
     finally:
@@ -31,19 +34,32 @@ def _vector(folder: Path, data_dir: Path) -> np.ndarray:
 def test_a_second_start_reuses_the_conversion(tmp_path: Path) -> None:
     tiny_model.build(tmp_path / "tiny")
     folder = find_model(str(tmp_path / "tiny"), tmp_path / "data")
-    target, digest = prepare(folder, "float32", tmp_path / "data")
+
+    def write(target: Path) -> None:
+        (target / "model.bin").write_bytes(b"weights")
+
+    target, digest = prepare(folder, "float32", tmp_path / "data", write)
     made = (target / "model.bin").stat().st_ino
-    assert prepare(folder, "float32", tmp_path / "data") == (target, digest)
+    assert prepare(folder, "float32", tmp_path / "data", write) == (target, digest)
     assert (target / "model.bin").stat().st_ino == made
     assert target.name == f"tiny-{digest}-float32"
 
 
+def test_a_source_has_the_hash_that_earlier_versions_gave_it(tmp_path: Path) -> None:
+    # It is in the names of conversions and in the keys of stored vectors.
+    for name in ("model.safetensors", "tokenizer.json", "config.json"):
+        (tmp_path / name).write_text("{}")
+    assert source_hash(ModelFolder("any", tmp_path)) == "0ba304bcdeaae85f"
+
+
+@ENGINES
 @pytest.mark.parametrize("damage", ["flipped", "cut", "missing", "manifest"])
-def test_a_damaged_conversion_is_made_again(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_conversion_is_made_again(tmp_path: Path, engine: str, damage: str) -> None:
     tiny_model.build(tmp_path / "tiny")
-    expected = _vector(tmp_path / "tiny", tmp_path / "data")
+    expected = _vector(tmp_path / "tiny", tmp_path / "data", engine)
     (weights,) = (tmp_path / "data" / "models").glob("tiny-*/model.bin")
-    content = bytearray(weights.read_bytes())
+    whole = weights.read_bytes()
+    content = bytearray(whole)
     if damage == "flipped":
         content[len(content) // 2] ^= 0xFF
         weights.write_bytes(content)
@@ -53,7 +69,8 @@ def test_a_damaged_conversion_is_made_again(tmp_path: Path, damage: str) -> None
         weights.unlink()
     else:
         (weights.parent / "manifest.json").write_text("[]")
-    np.testing.assert_array_equal(_vector(tmp_path / "tiny", tmp_path / "data"), expected)
+    np.testing.assert_array_equal(_vector(tmp_path / "tiny", tmp_path / "data", engine), expected)
+    assert weights.read_bytes() == whole
 
 
 def test_other_weights_in_the_same_folder_give_another_revision(tmp_path: Path) -> None:
@@ -65,22 +82,25 @@ def test_other_weights_in_the_same_folder_give_another_revision(tmp_path: Path) 
     assert first.key != second.key
 
 
-def test_several_starters_share_one_whole_conversion(tmp_path: Path) -> None:
+@ENGINES
+def test_several_starters_share_one_whole_conversion(tmp_path: Path, engine: str) -> None:
     tiny_model.build(tmp_path / "tiny")
     with ThreadPoolExecutor(4) as pool:
-        vectors = list(pool.map(lambda _: _vector(tmp_path / "tiny", tmp_path / "data"), range(8)))
+        vectors = list(pool.map(lambda _: _vector(tmp_path / "tiny", tmp_path / "data", engine), range(8)))
     for vector in vectors[1:]:
         np.testing.assert_array_equal(vector, vectors[0])
     visible = [path for path in (tmp_path / "data" / "models").iterdir() if path.is_dir()]
     assert len(visible) == 1
 
 
-def test_a_failed_conversion_leaves_nothing_behind(tmp_path: Path) -> None:
+@ENGINES
+def test_a_failed_conversion_leaves_nothing_behind(tmp_path: Path, engine: str) -> None:
+    pytest.importorskip(engine)
     tiny_model.build(tmp_path / "tiny")
     config = json.loads((tmp_path / "tiny" / "config.json").read_text())
     (tmp_path / "tiny" / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 5}))
     with pytest.raises(UnsupportedModel, match=r"encoder\.layer\.2"):
-        create_embedder("ctranslate2", str(tmp_path / "tiny"), data_dir=tmp_path / "data")
+        create_embedder(engine, str(tmp_path / "tiny"), data_dir=tmp_path / "data")
     assert [path for path in (tmp_path / "data" / "models").iterdir() if path.is_dir()] == []
 
 
@@ -90,7 +110,7 @@ def test_the_cpu_path_imports_neither_torch_nor_transformers(tmp_path: Path) -> 
         "import sys\nfrom pathlib import Path\nfrom reverie.embedding import create_embedder\n"
         "e = create_embedder('auto', sys.argv[1], data_dir=Path(sys.argv[2]))\n"
         "assert e.model.provider == 'ctranslate2' and e.embed(['tea']).vectors.shape[0] == 1\n"
-        "print(sorted({'torch', 'transformers', 'onnxruntime'} & set(sys.modules)))"
+        "print(sorted({'torch', 'transformers', 'onnxruntime', 'openvino'} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "tiny"), str(tmp_path / "data")],

@@ -1,4 +1,4 @@
-"""The CPU backend on tiny random models: its vectors against the textbook forward pass, and its behaviour."""
+"""The engines for the CPU on tiny random models: vectors against the textbook forward pass, and behaviour."""
 
 from __future__ import annotations
 
@@ -24,38 +24,47 @@ TEXTS = [
 ]
 
 
+@pytest.fixture(params=["ctranslate2", "openvino"])
+def engine(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    pytest.importorskip(name)
+    return name
+
+
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
 @pytest.fixture
-def tiny(tmp_path: Path, data_dir: Path) -> Iterator[Embedder]:
+def tiny(tmp_path: Path, data_dir: Path, engine: str) -> Iterator[Embedder]:
     tiny_model.build(tmp_path / "tiny-bert")
-    embedder = create_embedder("ctranslate2", str(tmp_path / "tiny-bert"), threads=2, data_dir=data_dir)
+    embedder = create_embedder(engine, str(tmp_path / "tiny-bert"), threads=2, data_dir=data_dir)
     yield embedder
     embedder.close()
 
 
 @pytest.mark.parametrize(
-    ("family", "pooling", "offset"),
+    ("family", "pooling", "offset", "activation"),
     [
-        ("bert", "mean", 0),  # MiniLM and most others
-        ("bert", "cls", 0),  # BGE
-        ("xlm-roberta", "mean", 2),  # the multilingual ones: positions start after the padding row
+        ("bert", "mean", 0, "gelu"),  # MiniLM and most others
+        ("bert", "cls", 0, "gelu"),  # BGE
+        ("bert", "mean", 0, "gelu_new"),  # its approximation by a hyperbolic tangent
+        ("bert", "mean", 0, "relu"),
+        ("xlm-roberta", "mean", 2, "gelu"),  # the multilingual ones: positions start after the padding row
     ],
 )
 def test_vectors_equal_the_textbook_forward_pass(
-    tmp_path: Path, data_dir: Path, family: str, pooling: str, offset: int
+    tmp_path: Path, data_dir: Path, engine: str, family: str, pooling: str, offset: int, activation: str
 ) -> None:
     folder = tmp_path / "tiny"
-    weights = tiny_model.build(folder, family=family, pooling=pooling)
-    embedder = create_embedder("ctranslate2", str(folder), data_dir=data_dir)
+    weights = tiny_model.build(folder, family=family, pooling=pooling, activation=activation)
+    embedder = create_embedder(engine, str(folder), data_dir=data_dir)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     found = embedder.embed(TEXTS)
     assert found.tokens == sum(len(tokenizer.encode(text).ids) for text in TEXTS)
     for text, vector in zip(TEXTS, found.vectors, strict=True):
-        hidden = tiny_model.forward(weights, tokenizer.encode(text).ids, offset=offset)
+        hidden = tiny_model.forward(weights, tokenizer.encode(text).ids, offset=offset, activation=activation)
         expected = tiny_model.unit(hidden[0] if pooling == "cls" else hidden.mean(0))
         np.testing.assert_allclose(vector, expected, atol=2e-5)
     embedder.close()
@@ -81,9 +90,9 @@ def test_identical_texts_are_read_once_and_get_the_same_vector(tiny: Embedder) -
     assert found.tokens == 8
 
 
-def test_a_long_text_is_the_average_of_its_windows_and_is_counted(tmp_path: Path, data_dir: Path) -> None:
+def test_a_long_text_is_the_average_of_its_windows_and_is_counted(tmp_path: Path, data_dir: Path, engine: str) -> None:
     weights = tiny_model.build(tmp_path / "tiny")
-    embedder = create_embedder("ctranslate2", str(tmp_path / "tiny"), data_dir=data_dir)
+    embedder = create_embedder(engine, str(tmp_path / "tiny"), data_dir=data_dir)
     tokenizer = Tokenizer.from_file(str(tmp_path / "tiny" / "tokenizer.json"))
     text = " ".join(tiny_model.WORDS * 3)
     ids = tokenizer.encode(text, add_special_tokens=False).ids
@@ -140,10 +149,10 @@ def test_progress_ends_at_the_number_of_texts_and_may_stop_the_work(tiny: Embedd
     assert tiny.embed(["tea"]).vectors.shape == (1, tiny_model.HIDDEN)
 
 
-def test_a_query_gets_the_models_own_prompt(tmp_path: Path, data_dir: Path) -> None:
+def test_a_query_gets_the_models_own_prompt(tmp_path: Path, data_dir: Path, engine: str) -> None:
     prompts = {"config_sentence_transformers.json": {"prompts": {"query": "green tea ", "document": ""}}}
     tiny_model.build(tmp_path / "tiny", **prompts)
-    embedder = create_embedder("ctranslate2", str(tmp_path / "tiny"), data_dir=data_dir)
+    embedder = create_embedder(engine, str(tmp_path / "tiny"), data_dir=data_dir)
     query = embedder.embed(["the cat"], kind="query").vectors
     np.testing.assert_array_equal(query, embedder.embed(["green tea the cat"]).vectors)
     assert not np.allclose(query, embedder.embed(["the cat"]).vectors, atol=1e-3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,13 @@ Array = NDArray[np.float32]
 
 
 def build(
-    folder: Path, *, family: str = "bert", pooling: str = "mean", seed: int = 0, **extra: Any
+    folder: Path,
+    *,
+    family: str = "bert",
+    pooling: str = "mean",
+    activation: str = "gelu",
+    seed: int = 0,
+    **extra: Any,
 ) -> dict[str, Array]:
     """Write a SentenceTransformers model folder of ``family`` (``bert`` or ``xlm-roberta``); returns its weights."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -46,7 +53,7 @@ def build(
         "num_hidden_layers": LAYERS,
         "num_attention_heads": HEADS,
         "intermediate_size": 2 * HIDDEN,
-        "hidden_act": "gelu",
+        "hidden_act": activation,
         "layer_norm_eps": 1e-5,
         "max_position_embeddings": WINDOW + (2 if roberta else 0),
         "pad_token_id": 1 if roberta else 0,
@@ -81,7 +88,7 @@ def build(
     return weights
 
 
-def forward(weights: dict[str, Array], ids: list[int], *, offset: int = 0) -> Array:
+def forward(weights: dict[str, Array], ids: list[int], *, offset: int = 0, activation: str = "gelu") -> Array:
     """The encoder's last hidden state of one row, ``(len(ids), HIDDEN)`` (Devlin et al. 2019), in float64."""
     w = {name: value.astype(np.float64) for name, value in weights.items()}
     places = np.arange(len(ids)) + offset
@@ -100,9 +107,16 @@ def forward(weights: dict[str, Array], ids: list[int], *, offset: int = 0) -> Ar
         mixed = (share @ v).swapaxes(0, 1).reshape(len(ids), HIDDEN)
         x = _norm(x + _linear(mixed, w, f"{at}.attention.output.dense"), w, f"{at}.attention.output.LayerNorm")
         inner = _linear(x, w, f"{at}.intermediate.dense")
-        inner = inner * 0.5 * (1 + np.vectorize(math.erf)(inner / math.sqrt(2)))
+        inner = _ACTIVATIONS[activation](inner)
         x = _norm(x + _linear(inner, w, f"{at}.output.dense"), w, f"{at}.output.LayerNorm")
     return x.astype(np.float32)
+
+
+_ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+    "gelu": lambda x: x * 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2))),
+    "gelu_new": lambda x: x * 0.5 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    "relu": lambda x: np.maximum(x, 0),
+}
 
 
 def unit(vector: Array) -> Array:

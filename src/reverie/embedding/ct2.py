@@ -1,48 +1,28 @@
-"""The CPU default: CTranslate2, one compute thread a replica, no padding, no torch.
-
-What makes it fast: every replica is one thread on one core, so cores never wait for each other inside a matrix
-product; batches hold some hundred tokens of rows of equal length; identical texts are read once.
-"""
+"""The CPU default: CTranslate2 in float32 or int8, no torch."""
 
 from __future__ import annotations
 
-import itertools
-import os
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from reverie.embedding.base import Embeddings, EmbedKind, ModelSpec, OnProgress, Vectors, silent
-from reverie.embedding.batching import Row, excerpts, make_batches, windows
-from reverie.embedding.convert import import_ctranslate2, prepare
+from reverie.embedding.base import Vectors
+from reverie.embedding.convert import prepare
+from reverie.embedding.ct2_model import import_ctranslate2, write
+from reverie.embedding.local import Array, LocalEmbedder
 from reverie.embedding.models import ModelFolder, find_model
-from reverie.errors import MissingExtra
+from reverie.errors import UnsupportedModel
 
 __all__ = ["CTranslate2Embedder"]
 
-# 512 and 1,024 measure the same; the smaller one reports progress (and notices a cancellation) twice as often.
-_TOKENS_PER_BATCH = 512
-_FEWEST_TOKENS_PER_BATCH = 64
-_TEXTS_PER_TOKENIZER_CALL = 1000
 
-
-class CTranslate2Embedder:
-    """Embeds on the CPU. A text longer than the model's window is cut into windows whose vectors are averaged by
-    their number of tokens (at most ``MAX_WINDOWS``, spread evenly), and counted in ``truncated``."""
+class CTranslate2Embedder(LocalEmbedder):
+    """Runs a conversion on CTranslate2, one compute thread a replica."""
 
     def __init__(self, folder: ModelFolder, converted: Path, revision: str, *, precision: str, threads: int) -> None:
         ctranslate2 = import_ctranslate2()
-        try:
-            from tokenizers import Tokenizer
-        except ModuleNotFoundError as error:
-            raise MissingExtra("worker", what="The ctranslate2 embedder") from error
-
-        self._folder = folder
-        self._replicas = threads or _cores()
+        super().__init__(folder, revision, provider="ctranslate2", precision=precision, threads=threads)
         self._encoder: Any = ctranslate2.Encoder(
             str(converted),
             device="cpu",
@@ -51,131 +31,21 @@ class CTranslate2Embedder:
             intra_threads=1,
         )
         self._storage = ctranslate2.StorageView.from_array
-        self._tokenizer = Tokenizer.from_file(str(folder.path / "tokenizer.json"))
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
-        empty = self._tokenizer.encode("").ids
-        middle = len(empty) // 2
-        self._before, self._after = empty[:middle], empty[middle:]
-        self._room = max(1, folder.max_tokens - len(empty))
-        self._pool = ThreadPoolExecutor(self._replicas, thread_name_prefix="embed")
-        self._model = ModelSpec(
-            name=folder.name,
-            revision=revision,
-            dimensions=int(folder.config["hidden_size"]),
-            provider="ctranslate2",
-            precision=precision,
-            pooling=folder.pooling,
-            shortens=folder.shortens,
-        )
 
     @classmethod
     def load(cls, model: str, *, precision: str, threads: int, data_dir: Path) -> CTranslate2Embedder:
         """Find ``model``, convert it if that was not done yet, and load it.
 
-        Raises ``UnsupportedModel`` when it is not here or not of the BERT family.
+        Raises ``UnsupportedModel`` when it is not here, not of the BERT family, or ``precision`` is not the engine's.
         """
+        if precision not in ("float32", "int8"):
+            raise UnsupportedModel(
+                f"ctranslate2 computes in float32 or int8; {precision} is openvino's: REVERIE_EMBEDDER=openvino or auto"
+            )
         folder = find_model(model, data_dir)
-        converted, revision = prepare(folder, precision, data_dir)
+        converted, revision = prepare(folder, precision, data_dir, lambda target: write(folder, precision, target))
         return cls(folder, converted, revision, precision=precision, threads=threads)
 
-    @property
-    def model(self) -> ModelSpec:
-        """Name, source hash, dimension, precision and pooling."""
-        return self._model
-
-    def embed(
-        self, texts: Sequence[str], *, kind: EmbedKind = "document", on_progress: OnProgress = silent
-    ) -> Embeddings:
-        """Embed ``texts``: ``(n, d)`` float32, unit length, in the order of the texts."""
-        if not texts:
-            return Embeddings(vectors=np.zeros((0, self._model.dimensions), dtype=np.float32))
-        first: dict[str, int] = {}
-        index = [first.setdefault(text, len(first)) for text in texts]
-        on_progress("embedding", 0, len(texts))
-        rows, long = self._rows(list(first), self._folder.prompt(kind), on_progress, len(texts))
-        sums = self._run(rows, len(first), on_progress, len(texts))
-        sums /= np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
-        vectors = sums if len(first) == len(texts) else sums[index]
-        return Embeddings(
-            vectors=vectors,
-            tokens=sum(len(row.ids) for row in rows),
-            truncated=sum(1 for unique in index if unique in long),
-        )
-
-    def close(self) -> None:
-        """Stop the threads; the weights go with the last reference."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def _rows(self, texts: list[str], prompt: str, on_progress: OnProgress, total: int) -> tuple[list[Row], set[int]]:
-        """Windows of all texts, and the numbers of the texts that needed more than one."""
-        rows: list[Row] = []
-        long: set[int] = set()
-        for start in range(0, len(texts), _TEXTS_PER_TOKENIZER_CALL):
-            chunk = texts[start : start + _TEXTS_PER_TOKENIZER_CALL]
-            for number, tokens in enumerate(self._tokens([prompt + text for text in chunk]), start):
-                cut = windows(len(tokens), self._room)
-                if len(cut) > 1:
-                    long.add(number)
-                for begin, end in cut:
-                    ids = [*self._before, *tokens[begin:end], *self._after]
-                    rows.append(Row(number, ids, max(1, end - begin)))
-            on_progress("embedding", 0, total)
-        return rows, long
-
-    def _tokens(self, texts: list[str]) -> Iterator[list[int]]:
-        """Token ids of each text, without special tokens; of a very long text the ids of its excerpts."""
-        parts = [excerpts(text, self._room) for text in texts]
-        encode = self._tokenizer.encode_batch_fast
-        found = iter(encode([part for group in parts for part in group], add_special_tokens=False))
-        for group in parts:
-            own: list[list[int]] = [next(found).ids for _ in group]
-            # No excerpt gives more than one window's worth, so that each counts about the same.
-            yield own[0] if len(own) == 1 else list(itertools.chain.from_iterable(ids[: self._room] for ids in own))
-
-    def _run(self, rows: list[Row], count: int, on_progress: OnProgress, total: int) -> Vectors:
-        """Weighted sums of the windows' pooled vectors, one row a text."""
-        sums = np.zeros((count, self._model.dimensions), dtype=np.float32)
-        lengths = [len(row.ids) for row in rows]
-        share = -(-sum(lengths) // self._replicas)  # a small request still keeps every core busy
-        budget = min(_TOKENS_PER_BATCH, max(_FEWEST_TOKENS_PER_BATCH, share))
-        waiting = iter(make_batches(lengths, budget))
-        running: deque[tuple[list[int], Future[Vectors]]] = deque()
-        done = 0
-        try:
-            while True:
-                while len(running) < 2 * self._replicas and (batch := next(waiting, None)) is not None:
-                    running.append((batch, self._pool.submit(self._forward, [rows[number].ids for number in batch])))
-                if not running:
-                    return sums
-                batch, future = running.popleft()
-                for number, vector in zip(batch, future.result(), strict=True):
-                    sums[rows[number].text] += vector * rows[number].weight
-                done += len(batch)
-                on_progress("embedding", total * done // len(rows), total)
-        finally:
-            for _, future in running:
-                future.cancel()
-
-    def _forward(self, ids: list[list[int]]) -> Vectors:
-        """Pooled vectors of rows, ``(len(ids), d)``, not normalised."""
-        longest = len(ids[0])
-        array = np.zeros((len(ids), longest), dtype=np.int32)
-        lengths = np.empty(len(ids), dtype=np.int32)
-        for number, row in enumerate(ids):
-            array[number, : len(row)] = row
-            lengths[number] = len(row)
-        output = self._encoder.forward_batch(self._storage(array), self._storage(lengths))
-        hidden: Vectors = np.asarray(output.last_hidden_state)
-        if self._model.pooling == "cls":
-            return hidden[:, 0].copy()
-        if (lengths == longest).all():
-            return np.asarray(hidden.mean(axis=1), dtype=np.float32)
-        inside = (np.arange(longest) < lengths[:, None]).astype(np.float32)
-        pooled: Vectors = np.einsum("blh,bl->bh", hidden, inside) / lengths[:, None].astype(np.float32)
-        return pooled
-
-
-def _cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    def _hidden(self, ids: Array, lengths: Array) -> Vectors:
+        output = self._encoder.forward_batch(self._storage(ids), self._storage(lengths))
+        return np.asarray(output.last_hidden_state)

@@ -6,7 +6,6 @@ import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from reverie.embedding.base import Embedder
 from reverie.embedding.hashed import HashEmbedder
@@ -15,9 +14,8 @@ from reverie.errors import MissingExtra, ReverieError, UnsupportedModel
 __all__ = ["DEFAULT_MODEL", "LOCAL_BACKENDS", "create_embedder", "explain_choice", "wants_host"]
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
-LOCAL_BACKENDS = ("auto", "ctranslate2", "sentence-transformers", "hash")
-
-Precision = Literal["float32", "int8"]
+LOCAL_BACKENDS = ("auto", "ctranslate2", "openvino", "sentence-transformers", "hash")
+PRECISIONS = ("float32", "int8", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -36,20 +34,25 @@ def create_embedder(
 ) -> Embedder:
     """Build the embedder called ``name``; nothing heavy is imported before it is needed.
 
-    ``name`` is ``auto``, ``ctranslate2``, ``sentence-transformers``, ``hash``, or a provider of
-    ``reverie.embedding.providers`` (``openai``, ...). ``model`` is a name or a folder. ``threads`` 0 is one a core.
+    ``name`` is ``auto``, ``ctranslate2``, ``openvino``, ``sentence-transformers``, ``hash``, or a provider of
+    ``reverie.embedding.providers`` (``openai``, ...). ``model`` is a name or a folder. ``precision`` is ``float32``,
+    ``int8`` (ctranslate2) or ``bfloat16`` (openvino, on a processor that has it). ``threads`` 0 is one a core.
     ``data_dir`` keeps converted models. Raises ``MissingExtra`` or ``UnsupportedModel``, both saying the cure.
     """
-    if precision not in ("float32", "int8"):
-        raise UnsupportedModel(f"precision {precision!r} is not known; use float32 or int8")
+    if precision not in PRECISIONS:
+        raise UnsupportedModel(f"precision {precision!r} is not known; use one of {', '.join(PRECISIONS)}")
     if name == "auto":
-        name = _choose(model, data_dir).backend
+        name = _choose(model, precision, data_dir).backend
     if name == "hash":
         return HashEmbedder()
     if name == "ctranslate2":
         from reverie.embedding.ct2 import CTranslate2Embedder
 
         return CTranslate2Embedder.load(model, precision=precision, threads=threads, data_dir=data_dir)
+    if name == "openvino":
+        from reverie.embedding.openvino_backend import OpenVinoEmbedder
+
+        return OpenVinoEmbedder.load(model, precision=precision, threads=threads, data_dir=data_dir)
     if name == "sentence-transformers":
         from reverie.embedding.torch_backend import SentenceTransformersEmbedder
 
@@ -57,28 +60,32 @@ def create_embedder(
     return _provider(name, model, precision)
 
 
-def explain_choice(model: str = DEFAULT_MODEL, *, data_dir: Path) -> str:
+def explain_choice(model: str = DEFAULT_MODEL, precision: str = "float32", *, data_dir: Path) -> str:
     """One line on what ``auto`` chooses here and why, for ``reverie doctor``."""
     try:
-        choice = _choose(model, data_dir)
+        choice = _choose(model, precision, data_dir)
     except ReverieError as error:
         return f"none: {error.message}"
     return f"{choice.backend}: {choice.reason}"
 
 
-def wants_host(name: str, model: str, *, data_dir: Path) -> bool:
+def wants_host(name: str, model: str, precision: str = "float32", *, data_dir: Path) -> bool:
     """Whether embedder ``name`` would run on a GPU here, and so in one process for all workers of the machine."""
     if not _cuda_device():
         return False
+    if name == "auto" and precision == "bfloat16":
+        return False
     try:
-        return (_choose(model, data_dir).backend if name == "auto" else name) == "sentence-transformers"
+        return (_choose(model, precision, data_dir).backend if name == "auto" else name) == "sentence-transformers"
     except ReverieError:
         return False
 
 
-def _choose(model: str, data_dir: Path) -> _Choice:
+def _choose(model: str, precision: str, data_dir: Path) -> _Choice:
     from reverie.embedding.models import find_model
 
+    if precision == "bfloat16":
+        return _for_bfloat16(model, data_dir)
     if not _installed("ctranslate2", "tokenizers", "safetensors") and not _installed("sentence_transformers"):
         raise MissingExtra("worker", what="Embedding")
     has_torch = _installed("sentence_transformers", "torch")
@@ -97,6 +104,16 @@ def _choose(model: str, data_dir: Path) -> _Choice:
     if has_torch:
         return _Choice("sentence-transformers", refusal)
     raise UnsupportedModel(f"{refusal}; pip install 'reverie[torch]' runs any SentenceTransformers model")
+
+
+def _for_bfloat16(model: str, data_dir: Path) -> _Choice:
+    from reverie.embedding.models import find_model
+    from reverie.embedding.openvino_backend import refusal
+
+    reason = refusal("bfloat16") or find_model(model, data_dir).refusal()
+    if reason is not None:
+        raise UnsupportedModel(reason)
+    return _Choice("openvino", "bfloat16 is wanted, and this processor has it")
 
 
 def _provider(name: str, model: str, precision: str) -> Embedder:

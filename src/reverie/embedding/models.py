@@ -99,6 +99,11 @@ class ModelFolder:
             return 0
         return int(self.config.get("pad_token_id", 1)) + 1
 
+    @property
+    def norm_epsilon(self) -> float:
+        """What layer norms add to a variance."""
+        return float(self.config.get("layer_norm_eps", 1e-12))
+
     @cached_property
     def shortens(self) -> bool:
         """Whether the model's own files or its card allow shorter vectors."""
@@ -112,7 +117,7 @@ class ModelFolder:
         return prompts_for(self.name, _read_json(self.path / "config_sentence_transformers.json")).get(kind, "")
 
     def refusal(self) -> str | None:
-        """Why the CTranslate2 backend cannot run this model, or ``None``."""
+        """Why the engines for the CPU cannot run this model, or ``None``."""
         config = self.config
         if config.get("model_type") not in _FAMILIES:
             kind = config.get("model_type", "unknown")

@@ -48,7 +48,9 @@ class SentenceTransformersEmbedder:
         except ModuleNotFoundError as error:
             raise MissingExtra("torch", what="The sentence-transformers embedder") from error
         if precision != "float32":
-            raise UnsupportedModel("sentence-transformers runs float32 (float16 on a GPU); int8 is ctranslate2's")
+            raise UnsupportedModel(
+                f"sentence-transformers runs float32 (float16 on a GPU), not {precision}: REVERIE_PRECISION=float32"
+            )
         try:
             folder = find_model(model, data_dir)
             name, path, revision, short = folder.name, str(folder.path), source_hash(folder), folder.shortens

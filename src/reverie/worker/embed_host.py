@@ -30,8 +30,9 @@ def start_host(settings: Settings) -> EmbedHost | None:
     embedding = settings.embedding
     if embedding.embed_host is not None or embedding.embed_shared == "off":
         return None
-    auto = embedding.embed_shared == "auto"
-    if auto and not wants_host(embedding.embedder, embedding.model, data_dir=settings.server.data_dir):
+    if embedding.embed_shared == "auto" and not wants_host(
+        embedding.embedder, embedding.model, embedding.precision, data_dir=settings.server.data_dir
+    ):
         return None
     host = EmbedHost(settings)
     settings.embedding = embedding.model_copy(update={"embed_host": host.address})
