@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,6 +100,26 @@ def test_without_the_extra_bfloat16_names_it(tmp_path: Path, tiny: str, monkeypa
     with pytest.raises(MissingExtra, match=r"pip install 'reverie\[openvino\]'"):
         create_embedder("auto", tiny, "bfloat16", data_dir=tmp_path)
     assert "reverie[openvino]" in explain_choice(tiny, "bfloat16", data_dir=tmp_path)
+
+
+def test_batches_of_all_kinds_have_few_shapes(tmp_path: Path, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder = create_embedder("openvino", tiny, threads=1, data_dir=tmp_path)
+    assert isinstance(embedder, openvino_backend.OpenVinoEmbedder)
+    shapes: list[tuple[int, ...]] = []
+    run = embedder._hidden
+
+    def spy(ids: Any, lengths: Any) -> Any:
+        shapes.append(ids.shape)
+        return run(ids, lengths)
+
+    monkeypatch.setattr(embedder, "_hidden", spy)
+    for count in range(1, 60):
+        for length in (1, 3, 4, 11, 12, 13, 19):
+            embedder.embed([" ".join(tiny_model.WORDS[n % 18] for n in range(t, t + length)) for t in range(count)])
+    # Each costs a compilation, and a megabyte for as long as the process lives; as they come there are over 100.
+    assert len(set(shapes)) <= 40
+    assert all(rows * longest <= 512 * 4 / 3 for rows, longest in shapes)
+    embedder.close()
 
 
 def test_a_gpu_changes_nothing_for_who_asks_for_bfloat16(

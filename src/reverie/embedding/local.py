@@ -22,12 +22,12 @@ from reverie.embedding.batching import Row, excerpts, make_batches, windows
 from reverie.embedding.models import ModelFolder
 from reverie.errors import MissingExtra
 
-__all__ = ["Array", "LocalEmbedder"]
+__all__ = ["TOKENS_PER_BATCH", "Array", "LocalEmbedder"]
 
 Array = NDArray[Any]
 
 # 512 and 1,024 measure the same; the smaller one reports progress (and notices a cancellation) twice as often.
-_TOKENS_PER_BATCH = 512
+TOKENS_PER_BATCH = 512
 _FEWEST_TOKENS_PER_BATCH = 64
 _TEXTS_PER_TOKENIZER_CALL = 1000
 
@@ -72,6 +72,10 @@ class LocalEmbedder(ABC):
         ``lengths`` (rows,) int32 tells how many ids of each row count. Called by any of the pool's threads, each of
         which is done with the result before it calls again.
         """
+
+    def _shape(self, rows: int, longest: int) -> tuple[int, int]:
+        """The shape, at least as large, in which ``_hidden`` wants ``rows`` rows of at most ``longest`` ids."""
+        return rows, longest
 
     @property
     def model(self) -> ModelSpec:
@@ -130,9 +134,9 @@ class LocalEmbedder(ABC):
     def _run(self, rows: list[Row], count: int, on_progress: OnProgress, total: int) -> Vectors:
         """Weighted sums of the windows' pooled vectors, one row a text."""
         sums = np.zeros((count, self._model.dimensions), dtype=np.float32)
-        lengths = [len(row.ids) for row in rows]
+        lengths = [self._shape(1, len(row.ids))[1] for row in rows]
         share = -(-sum(lengths) // self._replicas)  # a small request still keeps every core busy
-        budget = min(_TOKENS_PER_BATCH, max(_FEWEST_TOKENS_PER_BATCH, share))
+        budget = min(TOKENS_PER_BATCH, max(_FEWEST_TOKENS_PER_BATCH, share))
         waiting = iter(make_batches(lengths, budget))
         running: deque[tuple[list[int], Future[Vectors]]] = deque()
         done = 0
@@ -153,13 +157,14 @@ class LocalEmbedder(ABC):
 
     def _forward(self, ids: list[list[int]]) -> Vectors:
         """Pooled vectors of rows, ``(len(ids), d)``, not normalised."""
-        longest = len(ids[0])
-        array = np.zeros((len(ids), longest), dtype=np.int32)
-        lengths = np.empty(len(ids), dtype=np.int32)
+        longest = max(map(len, ids))
+        array = np.zeros(self._shape(len(ids), longest), dtype=np.int32)
+        lengths = np.ones(len(array), dtype=np.int32)
         for number, row in enumerate(ids):
             array[number, : len(row)] = row
             lengths[number] = len(row)
-        hidden = self._hidden(array, lengths)
+        hidden = self._hidden(array, lengths)[: len(ids), :longest]
+        lengths = lengths[: len(ids)]
         if self._model.pooling == "cls":
             return hidden[:, 0].copy()
         if (lengths == longest).all():

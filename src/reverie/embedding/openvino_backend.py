@@ -8,7 +8,7 @@ from typing import Any
 
 from reverie.embedding.base import Vectors
 from reverie.embedding.convert import prepare
-from reverie.embedding.local import Array, LocalEmbedder
+from reverie.embedding.local import TOKENS_PER_BATCH, Array, LocalEmbedder
 from reverie.embedding.models import ModelFolder, find_model
 from reverie.embedding.openvino_model import FORM, GRAPH, import_openvino, write
 from reverie.errors import UnsupportedModel
@@ -16,6 +16,9 @@ from reverie.errors import UnsupportedModel
 __all__ = ["OpenVinoEmbedder", "refusal"]
 
 _PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
+
+_ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+"""Numbers of rows that a batch is filled up to, unless it is full."""
 
 
 def refusal(precision: str) -> str | None:
@@ -64,6 +67,16 @@ class OpenVinoEmbedder(LocalEmbedder):
         folder = find_model(model, data_dir)
         converted, revision = prepare(folder, FORM, data_dir, lambda target: write(folder, target))
         return cls(folder, converted, revision, precision=precision, threads=threads)
+
+    def _shape(self, rows: int, longest: int) -> tuple[int, int]:
+        # The plugin compiles kernels for each shape that it meets and keeps them: a megabyte and several milliseconds,
+        # every time. With lengths in steps and few numbers of rows there are about 150 shapes, and rows of like length
+        # share a batch.
+        step = 4 if longest <= 32 else 8 if longest <= 64 else 16
+        width = max(longest, min(-(-longest // step) * step, self._folder.max_tokens))
+        if rows != TOKENS_PER_BATCH // width:
+            rows = next((count for count in _ROWS if count >= rows), rows)
+        return rows, width
 
     def _hidden(self, ids: Array, lengths: Array) -> Vectors:
         request = getattr(self._own, "request", None)
