@@ -71,7 +71,7 @@ def reverie(backend, precision):
         from reverie.embedding import create_embedder
 
         embedder = create_embedder(backend, model, precision, data_dir=Path(work))
-        if backend == "ctranslate2" and {"torch", "transformers"} & set(sys.modules):
+        if backend != "sentence-transformers" and {"torch", "transformers"} & set(sys.modules):
             raise RuntimeError("torch was imported on the CPU path")
         return lambda texts: embedder.embed(texts).vectors
 
@@ -85,6 +85,8 @@ ENGINES = {
     "fastembed": fastembed,
     "reverie-float32": reverie("ctranslate2", "float32"),
     "reverie-int8": reverie("ctranslate2", "int8"),
+    "reverie-ov-float32": reverie("openvino", "float32"),
+    "reverie-ov-bfloat16": reverie("openvino", "bfloat16"),
     "reverie-torch": reverie("sentence-transformers", "float32"),
 }
 

@@ -19,9 +19,11 @@ from tests.live import LiveService
 from benchmarks._report import percentile, table
 from reverie.demo import PEOPLE, load
 from reverie.embedded import start_servers
+from reverie.embedding.openvino_backend import refusal
 from reverie.store import migrate
 
 COUNT = 5000
+ENGINES = (("ctranslate2", "float32"), ("ctranslate2", "int8"), ("openvino", "float32"), ("openvino", "bfloat16"))
 
 # From the start of the interpreter to the first vectors, as a worker's child does it; then one short text, warm.
 START = """
@@ -31,7 +33,7 @@ began = float(sys.argv[1])
 from reverie.worker import run
 imported = time.time() - began
 from reverie.embedding import create_embedder
-embedder = create_embedder("auto", precision=sys.argv[3], data_dir=Path(sys.argv[2]))
+embedder = create_embedder(sys.argv[3], precision=sys.argv[4], data_dir=Path(sys.argv[2]))
 embedder.embed(["ready"])
 ready = time.time() - began
 memory = [int(l.split()[1]) / 1024 for l in open("/proc/self/status") if l.startswith("VmRSS")][0]
@@ -46,9 +48,9 @@ print(json.dumps(found))
 """
 
 
-def start(work: Path, precision: str, texts: list[str]) -> dict[str, Any]:
+def start(work: Path, engine: str, precision: str, texts: list[str]) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-c", START, str(time.time()), str(work), precision],
+        [sys.executable, "-c", START, str(time.time()), str(work), engine, precision],
         input=json.dumps(texts).encode(),
         stdout=subprocess.PIPE,
         check=True,
@@ -107,14 +109,17 @@ def main(work: Path) -> None:
     rng = random.Random(1)
     many = [f"{rng.choice(own)} {rng.choice(own)} {n}" for n in range(COUNT)]
     rows = []
-    for precision in ("float32", "int8"):
-        start(work, precision, [])  # the first converts the model
-        runs = [start(work, precision, own[:100]) for _ in range(3)]
+    for engine, precision in ENGINES:
+        if engine == "openvino" and (reason := refusal(precision)):
+            rows.append([f"{engine} {precision}", f"not here: {reason}", *[""] * 5])
+            continue
+        start(work, engine, precision, [])  # the first converts the model
+        runs = [start(work, engine, precision, own[:100]) for _ in range(3)]
         best = min(runs, key=lambda run: float(run["ready"]))
         calls = [call for run in runs for call in run["calls"]]
         rows.append(
             [
-                precision,
+                f"{engine} {precision}",
                 f"{best['imported']:.2f} s",
                 f"{percentile([run['ready'] for run in runs], 50):.2f} s",
                 f"{best['memory']:.0f} MB",

@@ -39,6 +39,8 @@ ENGINES = {
     "reverie-torch": ("Reverie sentence-transformers", "naive"),
     "reverie-float32": ("Reverie ctranslate2 float32", None),
     "reverie-int8": ("Reverie ctranslate2 int8", None),
+    "reverie-ov-float32": ("Reverie openvino float32", None),
+    "reverie-ov-bfloat16": ("Reverie openvino bfloat16", None),
 }
 SETS = {"short": (1, 1), "chat": (2, 3), "long": (14, 17)}
 """How many demo memories make one text."""
