@@ -78,27 +78,39 @@ def test_bfloat16_is_refused_where_the_processor_lacks_it(
     create_embedder("openvino", tiny, "float32", data_dir=tmp_path).close()
 
 
-def test_doctor_tells_of_bfloat16_on_this_processor(tmp_path: Path, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REVERIE_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("REVERIE_MODEL", tiny)
-    monkeypatch.setenv("REVERIE_PRECISION", "bfloat16")
-    monkeypatch.setattr(openvino_backend, "_capabilities", lambda: ["FP32", "BF16"])
-    for engine in ("auto", "openvino"):
-        monkeypatch.setenv("REVERIE_EMBEDDER", engine)
-        monkeypatch.setattr(openvino_backend, "_capabilities", lambda: ["FP32", "BF16"])
-        (found,) = [finding for finding in examine(None) if finding.name == "embedding"]
-        assert found.ok
-        assert found.text.startswith("openvino")
-        _without_bfloat16(monkeypatch)
-        (found,) = [finding for finding in examine(None) if finding.name == "embedding"]
-        assert found.ok is False
-        assert "no bfloat16" in found.text
+@pytest.mark.parametrize(
+    ("engine", "capabilities", "ok", "said"),
+    [
+        ("auto", ["FP32", "BF16"], True, "openvino: bfloat16 is wanted"),
+        ("auto", ["FP32"], False, "no bfloat16 arithmetic"),
+        ("openvino", ["FP32", "BF16"], True, "as REVERIE_EMBEDDER says"),
+        ("openvino", ["FP32"], False, "no bfloat16 arithmetic"),
+        ("ctranslate2", ["FP32", "BF16"], False, "bfloat16 is openvino's"),
+    ],
+)
+def test_doctor_tells_who_does_bfloat16_here(
+    tmp_path: Path,
+    tiny: str,
+    monkeypatch: pytest.MonkeyPatch,
+    engine: str,
+    capabilities: list[str],
+    ok: bool,
+    said: str,
+) -> None:
+    settings = {"DATA_DIR": str(tmp_path), "MODEL": tiny, "PRECISION": "bfloat16", "EMBEDDER": engine}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"REVERIE_{name}", value)
+    monkeypatch.setattr(openvino_backend, "_capabilities", lambda: capabilities)
+    (found,) = [finding for finding in examine(None) if finding.name == "embedding"]
+    assert found.ok is ok
+    assert said in found.text
 
 
-def test_without_the_extra_bfloat16_names_it(tmp_path: Path, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_its_name_is_the_cure(tmp_path: Path, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'reverie\[openvino\]'"):
-        create_embedder("auto", tiny, "bfloat16", data_dir=tmp_path)
+    for engine, precision in (("auto", "bfloat16"), ("openvino", "bfloat16"), ("openvino", "float32")):
+        with pytest.raises(MissingExtra, match=r"pip install 'reverie\[openvino\]'"):
+            create_embedder(engine, tiny, precision, data_dir=tmp_path)
     assert "reverie[openvino]" in explain_choice(tiny, "bfloat16", data_dir=tmp_path)
 
 

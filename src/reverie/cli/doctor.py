@@ -110,23 +110,21 @@ def _model() -> list[Finding]:
         return [Finding("embedding", None, f"not here ({error.name} is missing); a client needs none")]
     settings = Settings.load()
     embedding = settings.embedding
-    if embedding.embedder == "openvino":
-        return [_openvino(embedding.precision)]
     if embedding.embedder != "auto":
-        return [Finding("embedding", True, f"{embedding.embedder}, as REVERIE_EMBEDDER says")]
+        return [_named(embedding.embedder, embedding.precision)]
     chosen = explain_choice(embedding.model, embedding.precision, data_dir=settings.server.data_dir)
     return [Finding("embedding", not chosen.startswith("none"), chosen)]
 
 
-def _openvino(precision: str) -> Finding:
-    from reverie.embedding.openvino_backend import refusal
+def _named(embedder: str, precision: str) -> Finding:
+    from reverie.embedding import ct2, openvino_backend
 
+    engines = {"ctranslate2": ct2.refusal, "openvino": openvino_backend.refusal}
     try:
-        reason = refusal(precision)
+        reason = engines[embedder](precision) if embedder in engines else None
     except ReverieError as error:
         reason = error.message
-    said = f"openvino in {precision}, as REVERIE_EMBEDDER and REVERIE_PRECISION say"
-    return Finding("embedding", reason is None, reason or said)
+    return Finding("embedding", reason is None, reason or f"{embedder}, as REVERIE_EMBEDDER says")
 
 
 def _service(url: str | None) -> list[Finding]:

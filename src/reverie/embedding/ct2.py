@@ -14,7 +14,14 @@ from reverie.embedding.local import Array, LocalEmbedder
 from reverie.embedding.models import ModelFolder, find_model
 from reverie.errors import UnsupportedModel
 
-__all__ = ["CTranslate2Embedder"]
+__all__ = ["CTranslate2Embedder", "refusal"]
+
+
+def refusal(precision: str) -> str | None:
+    """Why CTranslate2 does not compute in ``precision``, with the cure, or ``None``."""
+    if precision in ("float32", "int8"):
+        return None
+    return f"ctranslate2 computes in float32 or int8; {precision} is openvino's: REVERIE_EMBEDDER=openvino or auto"
 
 
 class CTranslate2Embedder(LocalEmbedder):
@@ -38,10 +45,8 @@ class CTranslate2Embedder(LocalEmbedder):
 
         Raises ``UnsupportedModel`` when it is not here, not of the BERT family, or ``precision`` is not the engine's.
         """
-        if precision not in ("float32", "int8"):
-            raise UnsupportedModel(
-                f"ctranslate2 computes in float32 or int8; {precision} is openvino's: REVERIE_EMBEDDER=openvino or auto"
-            )
+        if reason := refusal(precision):
+            raise UnsupportedModel(reason)
         folder = find_model(model, data_dir)
         converted, revision = prepare(folder, precision, data_dir, lambda target: write(folder, precision, target))
         return cls(folder, converted, revision, precision=precision, threads=threads)

@@ -24,11 +24,12 @@ _ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 def refusal(precision: str) -> str | None:
     """Why OpenVINO does not compute in ``precision`` on this machine, with the cure, or ``None``.
 
-    Raises ``MissingExtra`` when that is for the runtime to say and it is not installed.
+    Raises ``MissingExtra`` when the runtime is not installed.
     """
     if precision not in _PRECISIONS:
         known = " or ".join(_PRECISIONS)
         return f"openvino computes in {known}; {precision} is ctranslate2's: REVERIE_EMBEDDER=ctranslate2 or auto"
+    import_openvino()
     if precision == "bfloat16" and "BF16" not in _capabilities():
         return "this processor has no bfloat16 arithmetic; use REVERIE_PRECISION=float32 or int8"
     return None
@@ -70,9 +71,9 @@ class OpenVinoEmbedder(LocalEmbedder):
 
     def _shape(self, rows: int, longest: int) -> tuple[int, int]:
         # The plugin compiles kernels for each shape that it meets and keeps them: a megabyte and several milliseconds,
-        # every time. With lengths in steps and few numbers of rows there are about 150 shapes, and rows of like length
-        # share a batch.
-        step = 4 if longest <= 32 else 8 if longest <= 64 else 16
+        # every time. With lengths in steps and few numbers of rows there are 150 shapes for windows of 256 tokens, and
+        # rows of like length share a batch.
+        step = 4 if longest <= 32 else 8 if longest <= 64 else max(16, 1 << (longest - 1).bit_length() - 4)
         width = max(longest, min(-(-longest // step) * step, self._folder.max_tokens))
         if rows != TOKENS_PER_BATCH // width:
             rows = next((count for count in _ROWS if count >= rows), rows)
