@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reverie.embedding import create_embedder, explain_choice
+from reverie.embedding import convert, create_embedder, explain_choice
 from reverie.embedding.convert import prepare, source_hash
 from reverie.embedding.models import ModelFolder, find_model, prompts_for
 from reverie.errors import UnsupportedModel
@@ -43,6 +43,41 @@ def test_a_second_start_reuses_the_conversion(tmp_path: Path) -> None:
     assert prepare(folder, "float32", tmp_path / "data", write) == (target, digest)
     assert (target / "model.bin").stat().st_ino == made
     assert target.name == f"tiny-{digest}-float32"
+
+
+def test_files_are_read_again_only_once_they_were_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_model.build(tmp_path / "tiny")
+    folder = find_model(str(tmp_path / "tiny"), tmp_path / "data")
+    written = []
+
+    def write(target: Path) -> None:
+        written.append(target)
+        (target / "model.bin").write_bytes(b"weights")
+
+    def start() -> int:
+        """How many files a start reads."""
+        read = []
+        hashed = convert._file_hash
+        with monkeypatch.context() as patch:
+            patch.setattr(convert, "_file_hash", lambda path: read.append(path) or hashed(path))
+            prepare(folder, "float32", tmp_path / "data", write)
+        return len(read)
+
+    assert start() > 0
+    assert start() == 0
+    target = prepare(folder, "float32", tmp_path / "data", write)[0]
+    (target / "manifest.json").chmod(0o644)
+    (folder.path / "model.safetensors").touch()
+    assert start() > 0
+    assert start() == 0
+    assert (target / "manifest.json").stat().st_mode & 0o777 == 0o644
+    assert len(written) == 1
+    (target / "model.bin").write_bytes(b"Weights")  # as long as before
+    assert start() > 0
+    assert len(written) == 2
+    monkeypatch.setattr(convert, "_FORMAT", convert._FORMAT + 1)
+    assert start() > 0
+    assert len(written) == 3
 
 
 def test_a_source_has_the_hash_that_earlier_versions_gave_it(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ What is in it is the engine's affair: ``ct2_model``, ``openvino_model``.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -17,6 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +33,8 @@ _FORMAT = 1
 """Raised when the conversion's layout changes, so that older ones are made again."""
 
 _WEIGHTS = "model.safetensors"
+_SOURCES = (_WEIGHTS, "tokenizer.json", "config.json")
+_MANIFEST = "manifest.json"
 _BLOCK = 1 << 20
 
 
@@ -41,22 +46,28 @@ def prepare(folder: ModelFolder, form: str, data_dir: Path, write: Callable[[Pat
     """
     if refusal := folder.refusal():
         raise UnsupportedModel(refusal)
-    digest = source_hash(folder)
     root = data_dir / "models"
     root.mkdir(parents=True, exist_ok=True)
+    for target in root.glob(f"{glob.escape(folder.name)}-{'[0-9a-f]' * 16}-{glob.escape(form)}"):
+        manifest = _manifest(target)
+        seen = _seen(folder, target, manifest)
+        if seen is not None and manifest.get("seen") == seen:
+            return target, str(manifest["source"])
+    digest = source_hash(folder)
     target = root / f"{folder.name}-{digest}-{form}"
     # First without the lock: an image's model may lie where nothing can be written, and conversions appear whole.
     if not _intact(target, digest):
         with _locked(root / f".{target.name}.lock"):
             if not _intact(target, digest):
                 _make(folder, form, target, digest, write)
+    _note(folder, target)
     return target, digest
 
 
 def source_hash(folder: ModelFolder) -> str:
     """16 hexadecimal digits over the weights, the tokenizer and the configuration."""
     total = hashlib.sha256(f"format {_FORMAT}".encode())
-    for name in (_WEIGHTS, "tokenizer.json", "config.json"):
+    for name in _SOURCES:
         total.update(_file_hash(folder.path / name).encode())
     return total.hexdigest()[:16]
 
@@ -68,7 +79,7 @@ def _make(folder: ModelFolder, form: str, target: Path, digest: str, write: Call
     try:
         write(temporary)
         manifest = {"source": digest, "files": {path.name: _file_hash(path) for path in sorted(temporary.iterdir())}}
-        (temporary / "manifest.json").write_text(json.dumps(manifest, indent=1))
+        (temporary / _MANIFEST).write_text(json.dumps(manifest, indent=1))
         if target.exists():
             shutil.rmtree(target)
         os.rename(temporary, target)
@@ -79,12 +90,58 @@ def _make(folder: ModelFolder, form: str, target: Path, digest: str, write: Call
 
 def _intact(target: Path, digest: str) -> bool:
     try:
-        manifest = json.loads((target / "manifest.json").read_text())
+        manifest = _manifest(target)
         return bool(manifest["source"] == digest) and all(
             _file_hash(target / name) == expected for name, expected in manifest["files"].items()
         )
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+    except (OSError, KeyError, AttributeError):
         return False
+
+
+def _manifest(target: Path) -> dict[str, Any]:
+    """What was written down of a conversion; nothing when that cannot be read."""
+    try:
+        manifest = json.loads((target / _MANIFEST).read_text())
+    except (OSError, ValueError):
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
+
+
+def _seen(folder: ModelFolder, target: Path, manifest: dict[str, Any]) -> dict[str, Any] | None:
+    """Size and times of change of a conversion's source and of its own files.
+
+    While these are as they were when all hashes were right, nobody has written to a file, and reading 180 MB at every
+    start (a third of a second) can be left out.
+    """
+    files = manifest.get("files")
+    if not isinstance(files, dict):
+        return None
+    found: dict[str, Any] = {"format": _FORMAT}
+    for path in (*_sources(folder), *(target / name for name in files)):
+        try:
+            about = path.stat()
+        except OSError:
+            return None
+        found[str(path)] = [about.st_size, about.st_mtime_ns, about.st_ctime_ns]
+    return found
+
+
+def _note(folder: ModelFolder, target: Path) -> None:
+    """Write down that a conversion and its source are right as they are."""
+    manifest = _manifest(target)
+    manifest["seen"] = _seen(folder, target, manifest)
+    with contextlib.suppress(OSError):  # an image's model may lie where nothing can be written
+        with tempfile.NamedTemporaryFile("w", dir=target, prefix=".manifest.", delete=False) as file:
+            json.dump(manifest, file, indent=1)
+        shutil.copymode(target / _MANIFEST, file.name)
+        os.replace(file.name, target / _MANIFEST)
+
+
+def _sources(folder: ModelFolder) -> Iterator[Path]:
+    """The files that a conversion depends on; for weights that are not here, the file with their hash."""
+    for name in _SOURCES:
+        path = folder.path / name
+        yield path if path.exists() else _stand_in(path)
 
 
 class Weights:
@@ -116,8 +173,12 @@ class Weights:
         return np.asarray(table + self["embeddings.token_type_embeddings.weight"][0])
 
 
+def _stand_in(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")
+
+
 def _file_hash(path: Path) -> str:
-    stand_in = path.with_name(path.name + ".sha256")
+    stand_in = _stand_in(path)
     if stand_in.exists() and not path.exists():
         return stand_in.read_text().strip()
     digest = hashlib.sha256()
