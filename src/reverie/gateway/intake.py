@@ -100,13 +100,13 @@ def take_in(operation: str, body: bytes, limits: IntakeLimits) -> Intake:
     """
     check_structure(body, limits.memories)
     found = plain(REQUESTS[operation], body, limits.text_chars) if operation != Operation.EMBED else None
-    request, texts, canonical = found or _checked(operation, body, limits)
+    user_id, request, texts, canonical = found or _checked(operation, body, limits)
     if len(texts) > limits.memories:
         name = "texts" if operation == Operation.EMBED else "memories"
         raise TooLarge(f"{name}: {len(texts):,} in one task; at most {limits.memories:,} are taken here")
     return Intake(
         operation=operation,
-        user_id=request.user_id,
+        user_id=user_id,
         items=len(texts),
         chars=sum(map(len, texts)),
         content_hash=hashlib.blake2b(canonical, digest_size=32, person=operation.encode()[:16]).digest(),
@@ -118,8 +118,8 @@ def take_in(operation: str, body: bytes, limits: IntakeLimits) -> Intake:
     )
 
 
-def _checked(operation: str, body: bytes, limits: IntakeLimits) -> tuple[Any, list[str], bytes]:
-    """``(request, texts, canonical JSON)`` by the contract's models."""
+def _checked(operation: str, body: bytes, limits: IntakeLimits) -> tuple[str, Any, list[str], bytes]:
+    """``(user, request, texts, canonical JSON)`` by the contract's models."""
     try:
         request: Any = REQUESTS[operation].model_validate_json(body)
     except ValidationError as error:
@@ -141,6 +141,7 @@ def _checked(operation: str, body: bytes, limits: IntakeLimits) -> tuple[Any, li
             raise InvalidInput(f"{where}: {message}", errors=[{"item": where, "message": message}])
     try:
         # Defaults are left out: adding an option to the contract must not change the hash of old requests.
-        return request, texts, request.model_dump_json(exclude_defaults=True, exclude={"callback_url"}).encode()
+        canonical = request.model_dump_json(exclude_defaults=True, exclude={"callback_url"}).encode()
+        return request.user_id, request, texts, canonical
     except ValueError:  # lone surrogates, which JSON can write and UTF-8 cannot
         raise InvalidInput("The body is not valid Unicode.") from None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -30,14 +31,18 @@ __all__ = ["plain"]
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{6})?(?:Z|\+00:00)")
 _MEMBERS = frozenset({"id", "text", "created_at", "last_accessed_at", "access_count", "kind", "source"})
 _NAMES = (("kind", MAX_KIND_CHARS), ("source", MAX_SOURCE_CHARS))
+_COMMON = frozenset({"user_id", "memories", "options"})
+_SMALL = 500
+"""Bytes beside the memories that are worth to be remembered."""
+
 _NUMBERS = [str(number) for number in range(1000)]
 _YEARS = (str(EARLIEST.year), str(LATEST.year))
 
 
-def plain(model: type[Request], body: bytes, text_chars: int) -> tuple[Any, list[str], bytes] | None:
-    """``(request without its memories, their texts, canonical JSON)``; None when the models must look at it.
+def plain(model: type[Request], body: bytes, text_chars: int) -> tuple[str, Any, list[str], bytes] | None:
+    """``(user, request, texts, canonical JSON)``; None when the models must look at it.
 
-    ``text_chars`` is the most characters of one text.
+    ``text_chars`` is the most characters of one text. The request lacks the memories and may name another user.
     """
     # JSON writes a NUL only like this; a text must not hold one.
     if b"\\u0000" in body:
@@ -52,21 +57,37 @@ def plain(model: type[Request], body: bytes, text_chars: int) -> tuple[Any, list
     memories = _strings(given) if type(given[0]) is str else _objects(given)
     if memories is None:
         return None
-    texts = [memory["text"] for memory in memories]
+    texts = given if type(given[0]) is str else [memory["text"] for memory in memories]
     if max(map(len, texts)) > text_chars or any(map(str.isspace, texts)) or not all(texts):
         return None
     # Small without the memories, so here the models look at everything.
     document["memories"] = []
+    user = document.get("user_id")
+    if type(user) is str and 0 < len(user) <= MAX_ID_CHARS and user.isprintable() and document.keys() <= _COMMON:
+        document["user_id"] = "-"
+        rest = orjson.dumps(document)
+        found = (_known if len(rest) <= _SMALL else _checked)(model, rest)
+    else:
+        found = _checked(model, orjson.dumps(document))
+        user = found[0].user_id if found is not None else None
+    if found is None:
+        return None
+    request, canonical = found
+    return user, request, texts, orjson.dumps(canonical | {"user_id": user, "memories": memories})
+
+
+def _checked(model: type[Request], document: bytes) -> tuple[Any, dict[str, Any]] | None:
+    """A request and its canonical form, by the models."""
     try:
-        request = model.model_validate_json(orjson.dumps(document))
+        request = model.model_validate_json(document)
     except (ValidationError, ValueError, RecursionError):
         return None
     # In the models' order of members: the canonical form is the same, and so is its hash.
-    canonical = {
-        name: memories if name == "memories" else value
-        for name, value in request.model_dump(mode="json", exclude_defaults=True, exclude={"callback_url"}).items()
-    }
-    return request, texts, orjson.dumps(canonical)
+    return request, request.model_dump(mode="json", exclude_defaults=True, exclude={"callback_url"})
+
+
+_known = lru_cache(256)(_checked)
+"""The same for what most submissions say beside their memories: nothing, or the options of their program."""
 
 
 def _strings(given: list[Any]) -> list[dict[str, Any]] | None:

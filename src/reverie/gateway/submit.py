@@ -28,6 +28,7 @@ _DEADLINE = 0.75
 """Seconds until a submission is answered with 503 when it could not be confirmed, whatever holds it up."""
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in _CROCKFORD for second in _CROCKFORD]
 
 
 class IdempotencyMismatch(InvalidInput):
@@ -49,7 +50,7 @@ class Answer:
 def new_task_id() -> str:
     """48 bits of time and 80 random bits (the ULID layout), so that ids sort by age."""
     value = (int(time.time() * 1000) << 80) | int.from_bytes(os.urandom(10))
-    return "tsk_" + "".join(_CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))
+    return "tsk_" + "".join([_PAIRS[(value >> shift) & 1023] for shift in range(120, -1, -10)])
 
 
 async def submit(

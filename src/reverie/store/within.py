@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from reverie.errors import ReverieError, ServiceUnavailable
 
@@ -38,12 +39,62 @@ async def ends_within(seconds: float, future: asyncio.Future[Any]) -> bool:
     Counted in short waits, each as long as it should have been: on a machine so busy that the loop itself comes late,
     the work is late for the same reason, and nothing is down.
     """
-    for _ in range(max(1, round(seconds / _SLICE))):
-        await asyncio.wait({future}, timeout=_SLICE)
-        if future.done():
-            return True
-    await asyncio.sleep(0)  # a loop that was held up runs its timers before the answers that came meanwhile
+    if future.done():
+        return True
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+
+    def wake(_: object) -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    future.add_done_callback(wake)
+    ticks = _ticks.get(loop)
+    if ticks is None:
+        ticks = _ticks[loop] = _Ticks(loop)
+    ticks.wake_after(max(1, round(seconds / _SLICE)), ended)
+    try:
+        await ended
+    finally:
+        future.remove_done_callback(wake)
+    if not future.done():
+        await asyncio.sleep(0)  # a loop that was held up runs its timers before the answers that came meanwhile
     return future.done()
+
+
+class _Ticks:
+    """One timer for all who wait in a loop; a timer for each of their short waits would cost more than the rest."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._call_later = loop.call_later
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._count = 0
+        self._ticking = False
+
+    def wake_after(self, ticks: int, sleeper: asyncio.Future[None]) -> None:
+        """End ``sleeper`` after ``ticks`` whole ticks, unless it ends before."""
+        self._waiting.append((self._count + ticks + self._ticking, sleeper))
+        if not self._ticking:
+            self._ticking = True
+            self._call_later(_SLICE, self._tick)
+
+    def _tick(self) -> None:
+        self._count += 1
+        left = []
+        for until, sleeper in self._waiting:
+            if sleeper.done():
+                continue
+            if until <= self._count:
+                sleeper.set_result(None)
+            else:
+                left.append((until, sleeper))
+        self._waiting = left
+        self._ticking = bool(left)
+        if left:
+            self._call_later(_SLICE, self._tick)
+
+
+_ticks: WeakKeyDictionary[asyncio.AbstractEventLoop, _Ticks] = WeakKeyDictionary()
 
 
 def _done(task: asyncio.Task[Any]) -> None:
