@@ -14,9 +14,9 @@ import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 
 from reverie._text_key import text_key
-from reverie.gateway.line import Line
 from reverie.gateway.together import Together
 from reverie.queue.cache import GONE_TTL, PUT_SCRIPT, TTL, answer_key, gone_key, vector_key
+from reverie.queue.line import Line
 from reverie.queue.presence import WORKERS, presence_key
 
 __all__ = ["AnswerCache"]

@@ -41,7 +41,7 @@ from reverie.gateway.state import State, new_intake_pool
 from reverie.gateway.sweeper import Sweeper
 from reverie.gateway.together import Together
 from reverie.gateway.webhooks import WebhookSender
-from reverie.queue import Dispatcher, make_celery
+from reverie.queue import make_celery, make_dispatcher
 from reverie.settings import Settings
 from reverie.store import Codec, GatewayStore
 
@@ -80,7 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
 
         hub = Hub(store, redis_url, on_control=on_control, on_end=webhooks.ended)
         celery = make_celery(settings)
-        dispatcher = Dispatcher(celery)
+        dispatcher = make_dispatcher(celery, settings)
         admission = Admission(store, settings.limits)
         state = State(
             settings=settings,
@@ -105,7 +105,7 @@ def create_app(settings: Settings) -> FastAPI:
         await store.open()
         hub.start()
         state.acceptor.start()
-        dispatcher.start()
+        await dispatcher.start()
         state.sweeper.start()
         state.predictor.start()
         webhooks.start()
@@ -123,7 +123,7 @@ def create_app(settings: Settings) -> FastAPI:
             await state.sweeper.stop()
             await state.acceptor.stop()
             await hub.stop()
-            await asyncio.to_thread(dispatcher.stop)
+            await dispatcher.stop()
             await state.answers.close()
             await store.close()
             state.intake_pool.shutdown(wait=False, cancel_futures=True)

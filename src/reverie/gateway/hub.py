@@ -22,8 +22,8 @@ from redis.exceptions import RedisError
 
 from reverie.contracts import TERMINAL
 from reverie.errors import ReverieError
-from reverie.gateway.line import Line
 from reverie.queue.bus import CONTROL, EVENTS
+from reverie.queue.line import Line
 from reverie.store import GatewayStore, TaskRow
 
 __all__ = ["Hub", "Subscription"]

@@ -2,7 +2,7 @@
 
 from reverie.queue.bus import CONTROL, EVENTS, EventPublisher
 from reverie.queue.celery_app import QUEUES, TASK_NAME, broker_name, make_celery, queue_for
-from reverie.queue.dispatcher import Dispatcher
+from reverie.queue.dispatcher import Dispatcher, make_dispatcher
 
 __all__ = [
     "CONTROL",
@@ -13,5 +13,6 @@ __all__ = [
     "EventPublisher",
     "broker_name",
     "make_celery",
+    "make_dispatcher",
     "queue_for",
 ]

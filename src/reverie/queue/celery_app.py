@@ -8,12 +8,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from celery import Celery
 from kombu.entity import Queue
+from pydantic import SecretStr
 
 from reverie.contracts import Lane, Operation
 from reverie.errors import StartupError
 from reverie.settings import Settings
 
-__all__ = ["QUEUES", "TASK_NAME", "broker_name", "broker_url", "make_celery", "queue_for", "send_task"]
+__all__ = ["QUEUES", "TASK_NAME", "broker_name", "broker_url", "make_celery", "plain_redis", "queue_for", "send_task"]
 
 TASK_NAME = "reverie.run"
 
@@ -41,6 +42,17 @@ def broker_url(settings: Settings) -> str:
     url = secret.get_secret_value()
     # kombu's name for a Unix socket differs from redis-py's.
     return "redis+socket://" + url.removeprefix("unix://") if url.startswith("unix://") else url
+
+
+def plain_redis(settings: Settings) -> str | None:
+    """The broker's URL when it is a Redis that its own client reaches by it; None for all other brokers.
+
+    Parameters of a broker's URL are kombu's, which spells some of them in another way.
+    """
+    own, shared = settings.server.broker_url, settings.server.redis_url
+    url = (own or shared or SecretStr("")).get_secret_value().replace("redis+socket://", "unix://", 1)
+    same = own is None or own == shared
+    return url if url.startswith(("redis://", "rediss://", "unix://")) and (same or "?" not in url) else None
 
 
 def make_celery(settings: Settings) -> Celery:

@@ -1,54 +1,152 @@
-"""Publishes task ids from a thread of its own: Celery's publish may block for seconds, the event loop may not."""
+"""Publishes task ids. What cannot be published is dropped: the row stays, and the sweeper sends it again."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import itertools
 import logging
 import queue
 import threading
-import time
+from abc import ABC, abstractmethod
+from collections import deque
 
 from celery import Celery
 from kombu.connection import Connection
-from kombu.transport.redis import Channel
+from redis.exceptions import RedisError
 
-from reverie.queue.celery_app import send_task
+from reverie.queue.celery_app import broker_name, plain_redis, send_task
 from reverie.queue.envelope import Envelopes
+from reverie.queue.line import Line
+from reverie.settings import Settings
 
-__all__ = ["Dispatcher"]
+__all__ = ["Dispatcher", "RedisDispatcher", "ThreadDispatcher", "make_dispatcher"]
 
 log = logging.getLogger(__name__)
 
 _GROUP = 128
 """Most messages sent in one round trip."""
 
+_SECONDS = 1.0
+"""Seconds that Redis may take for a group before it counts as away."""
 
-class Dispatcher:
-    """``put`` never blocks. What cannot be published is dropped: the row stays, and the sweeper sends it again."""
+Message = tuple[str, str]
+"""A task's id and its queue."""
 
-    def __init__(self, app: Celery, *, capacity: int = 10_000) -> None:
-        self._app = app
-        self._waiting: queue.SimpleQueue[tuple[str, str] | None] = queue.SimpleQueue()
-        self._capacity = capacity
-        self._envelopes: Envelopes | None = None
-        self._thread: threading.Thread | None = None
+
+class Dispatcher(ABC):
+    """Hands tasks to the broker; ``put`` never blocks."""
+
+    def __init__(self) -> None:
         #: Messages sent, and messages given up, since the start.
         self.sent = 0
         self.dropped = 0
-        #: Monotonic time of the last success; readiness looks at it.
-        self.healthy_at = time.monotonic()
+        #: Whether the last try failed; readiness looks at it.
         self.broken = False
 
-    def start(self) -> None:
+    @abstractmethod
+    async def start(self) -> None:
+        """Be ready to send."""
+
+    @abstractmethod
+    async def stop(self, timeout: float = 2.0) -> None:
+        """Publish what waits, for at most ``timeout`` seconds."""
+
+    @abstractmethod
+    def put(self, task_id: str, queue_name: str) -> bool:
+        """Hand over a task for publication; False when too many wait already."""
+
+    def _succeeded(self, group: list[Message]) -> None:
+        self.sent += len(group)
+        self.broken = False
+
+    def _failed(self, group: list[Message], error: Exception) -> None:
+        self.dropped += len(group)
+        if not self.broken:
+            log.warning("broker not reachable, the sweeper will send again: %s", type(error).__name__)
+        self.broken = True
+
+
+def make_dispatcher(app: Celery, settings: Settings, *, capacity: int = 10_000) -> Dispatcher:
+    """The dispatcher for the broker in ``settings``; at most ``capacity`` messages wait."""
+    url = plain_redis(settings)
+    return RedisDispatcher(app, url, capacity=capacity) if url else ThreadDispatcher(app, capacity=capacity)
+
+
+class RedisDispatcher(Dispatcher):
+    """Sends over one connection from the event loop: a thread would contend with it for the interpreter."""
+
+    def __init__(self, app: Celery, redis_url: str, *, capacity: int) -> None:
+        super().__init__()
+        self._app = app
+        self._line = Line(redis_url, seconds=_SECONDS)
+        self._capacity = capacity
+        self._waiting: deque[Message] = deque()
+        self._sending: asyncio.Task[None] | None = None
+        self._envelopes: Envelopes | None = None
+
+    async def start(self) -> None:
+        """Have Celery make the message that all others are made after."""
+        self._envelopes = await asyncio.to_thread(Envelopes, self._app)
+
+    async def stop(self, timeout: float = 2.0) -> None:
+        """Publish what waits, for at most ``timeout`` seconds."""
+        if self._sending is not None:
+            await asyncio.wait({self._sending}, timeout=timeout)
+            self._sending.cancel()
+            await asyncio.gather(self._sending, return_exceptions=True)
+        await self._line.close()
+
+    def put(self, task_id: str, queue_name: str) -> bool:
+        """Hand over a task for publication, in the event loop; False when too many wait already."""
+        if len(self._waiting) >= self._capacity:
+            self.dropped += 1
+            return False
+        self._waiting.append((task_id, queue_name))
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send_all(), name="dispatch")
+        return True
+
+    async def _send_all(self) -> None:
+        assert self._envelopes is not None
+        message = self._envelopes.message
+        while self._waiting:
+            group = [self._waiting.popleft() for _ in range(min(len(self._waiting), _GROUP))]
+            commands = [
+                ("LPUSH", broker_name(name), *(message(task_id, name) for task_id, _ in tasks))
+                for name, tasks in itertools.groupby(group, key=lambda task: task[1])
+            ]
+            try:
+                await self._line.ask(commands)
+            except (RedisError, OSError, TimeoutError) as error:
+                self._failed(group, error)
+                # Each group would wait for its own timeout; rows are safe in PostgreSQL.
+                self.dropped += len(self._waiting)
+                self._waiting.clear()
+            else:
+                self._succeeded(group)
+
+
+class ThreadDispatcher(Dispatcher):
+    """Sends with Celery, whatever the broker, from a thread of its own: that may block for seconds."""
+
+    def __init__(self, app: Celery, *, capacity: int) -> None:
+        super().__init__()
+        self._app = app
+        self._waiting: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._capacity = capacity
+        self._thread: threading.Thread | None = None
+
+    async def start(self) -> None:
         """Start the thread."""
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
         self._thread.start()
 
-    def stop(self, timeout: float = 2.0) -> None:
+    async def stop(self, timeout: float = 2.0) -> None:
         """Publish what waits, for at most ``timeout`` seconds."""
         self._waiting.put(None)
         if self._thread is not None:
-            self._thread.join(timeout)
+            await asyncio.to_thread(self._thread.join, timeout)
 
     def put(self, task_id: str, queue_name: str) -> bool:
         """Hand over a task for publication; False when too many wait already."""
@@ -59,57 +157,22 @@ class Dispatcher:
         return True
 
     def _run(self) -> None:
-        connection = None
-        while True:
-            group = self._next()
-            if not group:
-                return
+        connection: Connection | None = None
+        while (item := self._waiting.get()) is not None:
             try:
                 if connection is None:
                     connection = self._app.connection_for_write()
-                self._send(connection, group)
-                self.sent += len(group)
-                self.healthy_at = time.monotonic()
-                self.broken = False
+                producer = self._app.amqp.Producer(connection.default_channel, auto_declare=False)
+                send_task(self._app, producer, *item)
+                self._succeeded([item])
             except Exception as error:
                 # Any broker's error class: the cure is the same for all, a new connection and the sweeper.
-                self.dropped += len(group)
-                if not self.broken:
-                    log.warning("broker not reachable, the sweeper will send again: %s", type(error).__name__)
-                self.broken = True
+                self._failed([item], error)
                 if connection is not None:
                     with contextlib.suppress(Exception):
                         connection.collect()
                 connection = None
                 self._drop_waiting()
-
-    def _next(self) -> list[tuple[str, str]]:
-        """What waits, at least one; empty when it is time to stop."""
-        item = self._waiting.get()
-        group = []
-        while item is not None:
-            group.append(item)
-            if len(group) >= _GROUP:
-                break
-            try:
-                item = self._waiting.get_nowait()
-            except queue.Empty:
-                break
-        else:
-            if group:
-                self._waiting.put(None)
-        return group
-
-    def _send(self, connection: Connection, group: list[tuple[str, str]]) -> None:
-        channel = connection.default_channel
-        if isinstance(channel, Channel):
-            if self._envelopes is None:
-                self._envelopes = Envelopes(self._app)
-            self._envelopes.send(channel, group)
-            return
-        producer = self._app.amqp.Producer(channel, auto_declare=False)
-        for task_id, queue_name in group:
-            send_task(self._app, producer, task_id, queue_name)
 
     def _drop_waiting(self) -> None:
         # With the broker away, each publish would wait for its own timeout; rows are safe in PostgreSQL.

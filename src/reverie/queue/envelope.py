@@ -7,15 +7,12 @@ Celery makes one message, and the others are made after it.
 from __future__ import annotations
 
 import base64
-import itertools
 import uuid
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
 from celery import Celery
 from kombu.connection import Connection
-from kombu.transport.redis import Channel
 
 from reverie.queue.celery_app import broker_name, send_task
 
@@ -34,8 +31,6 @@ class Envelopes:
             send_task(app, app.amqp.Producer(connection, auto_declare=False), "id", "fast")
             self._sample: dict[str, Any] = channel._get(name)
             channel.queue_delete(name)
-        self._channel: Channel | None = None
-        self._client: Any = None
         self._embed = orjson.loads(base64.b64decode(self._sample["body"]))[1:]
 
     def message(self, task_id: str, queue: str) -> bytes:
@@ -59,13 +54,3 @@ class Envelopes:
                 },
             }
         )
-
-    def send(self, channel: Channel, tasks: Sequence[tuple[str, str]]) -> None:
-        """Put messages for ``(task id, queue)`` at the end of their queues, in one round trip."""
-        if channel is not self._channel:
-            # kombu makes a client anew for every message, which takes longer than to send it.
-            self._channel, self._client = channel, channel._create_client()
-        pipe = self._client.pipeline(transaction=False)
-        for queue, group in itertools.groupby(tasks, key=lambda task: task[1]):
-            pipe.lpush(broker_name(queue), *(self.message(task_id, queue) for task_id, _ in group))
-        pipe.execute()

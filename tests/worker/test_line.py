@@ -8,7 +8,7 @@ import pytest
 import redis
 from redis.exceptions import ResponseError
 
-from reverie.gateway.line import Line
+from reverie.queue.line import Line
 
 
 async def test_many_ask_and_each_gets_its_own_answers(redis_url: str) -> None:
