@@ -62,7 +62,8 @@ def create_app(settings: Settings) -> FastAPI:
     database_url = settings.server.database_url.get_secret_value()
     redis_url = settings.server.redis_url.get_secret_value() if settings.server.redis_url else None
     encryption = settings.server.encryption_key
-    codec = Codec(keys=encryption.get_secret_value() if encryption else None)
+    secret = encryption.get_secret_value() if encryption else None
+    codec = Codec(keys=secret)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -89,7 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
             auth=auth,
             hub=hub,
             frames=Frames(store, codec),
-            acceptor=Acceptor(store),
+            acceptor=Acceptor(store, Codec(level=1, keys=secret)),
             answers=AnswerCache(redis_url),
             dispatcher=dispatcher,
             predictor=Predictor(store),

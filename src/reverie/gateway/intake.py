@@ -9,7 +9,7 @@ import hashlib
 import multiprocessing
 import os
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -62,17 +62,21 @@ class Intake:
     chars: int
     #: Hash of the canonical content; equal content gives equal hashes, however the JSON was written.
     content_hash: bytes
-    #: Canonical JSON, encoded for storage.
+    #: Canonical JSON, encoded for storage if ``packed``.
     body: bytes
     model: str | None
     callback_url: str | None
     cloud: dict[str, Any] | None
     #: Some of the texts, evenly spread: enough to see how many have vectors already.
     sample: tuple[str, ...] = ()
+    packed: bool = True
 
     def gist(self) -> Intake:
         """All that decides the answer, without a word of the memories."""
-        return replace(self, body=b"", sample=())
+        return Intake(
+            self.operation, self.user_id, self.items, self.chars, self.content_hash, b"", self.model,
+            self.callback_url, self.cloud,
+        )  # fmt: skip
 
 
 def end_with_parent() -> None:
@@ -93,8 +97,8 @@ def take_in_file(operation: str, path: str, limits: IntakeLimits) -> Intake:
         return take_in(operation, file.read(), limits)
 
 
-def take_in(operation: str, body: bytes, limits: IntakeLimits) -> Intake:
-    """Check a body and bring it into canonical form.
+def take_in(operation: str, body: bytes, limits: IntakeLimits, *, pack: bool = True) -> Intake:
+    """Check a body, bring it into canonical form, and ``pack`` it for storage.
 
     Raises ``InvalidInput`` naming the items at fault, ``TooLarge`` for too many memories.
     """
@@ -110,11 +114,12 @@ def take_in(operation: str, body: bytes, limits: IntakeLimits) -> Intake:
         items=len(texts),
         chars=sum(map(len, texts)),
         content_hash=hashlib.blake2b(canonical, digest_size=32, person=operation.encode()[:16]).digest(),
-        body=_codec.encode(canonical),
+        body=_codec.encode(canonical) if pack else canonical,
         model=request.options.model,
         callback_url=request.callback_url,
         cloud=request.cloud.model_dump() if request.cloud else None,
         sample=tuple(texts[:: -(-len(texts) // _SAMPLE) or 1]),
+        packed=pack,
     )
 
 

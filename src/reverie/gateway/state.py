@@ -43,6 +43,9 @@ Whole = Callable[[], Awaitable[Intake]]
 INLINE_BYTES = 128 * 1024
 """Bodies up to this size are checked on the event loop (a few milliseconds), larger ones in another process."""
 
+_PACKED_BYTES = 16 * 1024
+"""Bodies above this size wait for the database packed, lest thousands of them take too much memory."""
+
 
 def new_intake_pool() -> ProcessPoolExecutor:
     """One process that checks large bodies. It starts with the first of them."""
@@ -93,7 +96,8 @@ class State:
         limits = IntakeLimits(self.settings.limits.memories, self.settings.limits.text_chars)
         if isinstance(body, bytes):
             if len(body) <= INLINE_BYTES:
-                return take_in(operation, body, limits)
+                # Small ones are packed when they are stored, many at once.
+                return take_in(operation, body, limits, pack=len(body) > _PACKED_BYTES)
             return await self._elsewhere(take_in, operation, body, limits)
         try:
             return await self._elsewhere(take_in_file, operation, body.path, limits)

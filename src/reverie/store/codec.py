@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import os
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import zstandard
@@ -49,10 +50,16 @@ class Codec:
 
     def encode(self, body: bytes) -> bytes:
         """Compress ``body``, and encrypt it when there is a key."""
-        compressor = getattr(self._local, "compressor", None)
-        if compressor is None:
-            compressor = self._local.compressor = zstandard.ZstdCompressor(level=self._level)
-        return self.seal(_ZSTD + bytes(compressor.compress(body)))
+        return self.seal(_ZSTD + bytes(self._compressor().compress(body)))
+
+    def encode_many(self, bodies: Sequence[bytes]) -> list[bytes]:
+        """``encode`` each; other threads run meanwhile."""
+        compressor = self._compressor()
+        together = getattr(compressor, "multi_compress_to_buffer", None)  # of the extension in C alone
+        if together is None:
+            return [self.encode(body) for body in bodies]
+        # One call, which lets go of the interpreter once and not for each body.
+        return [self.seal(_ZSTD + packed.tobytes()) for packed in together(list(bodies), threads=1)]
 
     def seal(self, encoded: bytes) -> bytes:
         """Encrypt a body that a codec without keys has encoded; without a key it stays as it is."""
@@ -61,6 +68,12 @@ class Codec:
         nonce = os.urandom(_NONCE)
         head = _SEALED + self._first
         return head + nonce + bytes(self._keys[self._first].encrypt(nonce, encoded, head))
+
+    def _compressor(self) -> Any:
+        compressor = getattr(self._local, "compressor", None)
+        if compressor is None:
+            compressor = self._local.compressor = zstandard.ZstdCompressor(level=self._level)
+        return compressor
 
     def needs_sealing(self, stored: bytes) -> bool:
         """Whether a stored body is not under the first key yet."""

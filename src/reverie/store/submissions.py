@@ -38,6 +38,8 @@ class NewTask:
     body_hash: bytes = b""
     #: W3C traceparent of the submission.
     trace: str | None = None
+    #: Whether ``body`` is as it will be stored.
+    packed: bool = True
 
     def told(self) -> dict[str, Any]:
         """What ``insert_tasks`` is told of it, the body apart."""
