@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 
 import pytest
+import redis
 
 from tests.live import LiveService
 
@@ -65,6 +67,31 @@ async def test_an_identical_request_is_answered_from_the_cache_with_its_result(s
         assert status == 202
         assert other_user["id"] != task["id"]
         await service.follow(session, other_user["id"])
+
+
+async def test_an_answer_that_only_the_database_has_is_found_whatever_the_body_looks_like(service: LiveService) -> None:
+    async with service.session() as session:
+        body = {"user_id": "elsewhere", "memories": MEMORIES}
+        _, task = await submit(session, **body)
+        result = (await service.follow(session, task["id"]))[-1]["result"]
+        with redis.Redis.from_url(service.redis_url) as client:
+            for spaces, more in (
+                (1, {}),
+                (2, {"Idempotency-Key": "found"}),
+                (3, {}),
+                (4, {"Idempotency-Key": "found"}),
+            ):
+                # Bytes that this gateway never saw, as if another one had taken the first.
+                for kept in client.keys("reverie:c:*"):
+                    client.delete(kept)
+                raw = json.dumps(body, indent=spaces)
+                headers = {"Content-Type": "application/json", **more}
+                async with session.post("/cluster/submit", data=raw, headers=headers) as answer:
+                    again = await answer.json()
+                assert (answer.status, again["id"], again["result"]) == (200, task["id"], result)
+                assert again["cached"] == (spaces < 4), "the last is the replay of the second"
+        async with session.get("/tasks", params={"user_id": "elsewhere"}) as answer:
+            assert [row["id"] for row in (await answer.json())["tasks"]] == [task["id"]]
 
 
 async def test_identical_requests_in_flight_share_one_task(service: LiveService) -> None:
