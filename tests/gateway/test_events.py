@@ -11,8 +11,11 @@ from tests.live import LiveService
 async def test_a_burst_is_told_to_the_listeners_of_other_gateways(database_url: str, redis_url: str) -> None:
     # Without a worker, the only events are those of the gateway that accepts.
     with LiveService(database_url, redis_url, gateways=2, workers={}) as live:
-        url = f"http://127.0.0.1:{live.ports[1]}/results?user_id=burst"
-        async with live.session() as session, session.ws_connect(url) as socket:
+        other = f"http://127.0.0.1:{live.ports[1]}"
+        async with live.session() as session, session.ws_connect(f"{other}/results?user_id=burst") as socket:
+            async with asyncio.timeout(60):
+                while (await (await session.get(f"{other}/readyz")).json())["checks"]["events"] != "ok":
+                    await asyncio.sleep(0.05)
 
             async def submit(name: str) -> str:
                 body = {"user_id": "burst", "memories": [name, "x"]}
