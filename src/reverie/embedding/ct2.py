@@ -10,7 +10,7 @@ import numpy as np
 from reverie.embedding.base import Vectors
 from reverie.embedding.convert import prepare
 from reverie.embedding.ct2_model import import_ctranslate2, write
-from reverie.embedding.local import Array, LocalEmbedder
+from reverie.embedding.local import Array, LocalEmbedder, cores
 from reverie.embedding.models import ModelFolder, find_model
 from reverie.errors import UnsupportedModel
 
@@ -29,15 +29,16 @@ class CTranslate2Embedder(LocalEmbedder):
 
     def __init__(self, folder: ModelFolder, converted: Path, revision: str, *, precision: str, threads: int) -> None:
         ctranslate2 = import_ctranslate2()
-        super().__init__(folder, revision, provider="ctranslate2", precision=precision, threads=threads)
+        # Before the tokenizer: what that frees on its way would stay as holes between the weights, 8 MB.
         self._encoder: Any = ctranslate2.Encoder(
             str(converted),
             device="cpu",
             compute_type="int8_float32" if precision == "int8" else "float32",
-            inter_threads=self._replicas,
+            inter_threads=threads or cores(),
             intra_threads=1,
         )
         self._storage = ctranslate2.StorageView.from_array
+        super().__init__(folder, revision, provider="ctranslate2", precision=precision, threads=threads)
 
     @classmethod
     def load(cls, model: str, *, precision: str, threads: int, data_dir: Path) -> CTranslate2Embedder:

@@ -22,7 +22,7 @@ from reverie.embedding.batching import Row, excerpts, make_batches, windows
 from reverie.embedding.models import ModelFolder
 from reverie.errors import MissingExtra
 
-__all__ = ["TOKENS_PER_BATCH", "Array", "LocalEmbedder"]
+__all__ = ["TOKENS_PER_BATCH", "Array", "LocalEmbedder", "cores"]
 
 Array = NDArray[Any]
 
@@ -46,7 +46,7 @@ class LocalEmbedder(ABC):
             raise MissingExtra("worker", what=f"The {provider} embedder") from error
 
         self._folder = folder
-        self._replicas = threads or _cores()
+        self._replicas = threads or cores()
         self._tokenizer = Tokenizer.from_file(str(folder.path / "tokenizer.json"))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -174,6 +174,6 @@ class LocalEmbedder(ABC):
         return pooled
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
