@@ -19,7 +19,7 @@ from reverie.gateway.plain import plain
 LIMITS = IntakeLimits(memories=50, text_chars=40)
 
 texts = st.text(max_size=45) | st.sampled_from(
-    ["tea", "  ", "a\tb", "\x7f", "\x1c", "é" * 41, "\ud800", "茶", "\\u0000"]
+    ["tea", "  ", "a\tb", "\x7f", "\x1c", "é" * 41, "\ud800", "茶", "\\u0000", '",', '","', ",", '"', "\\", "\\,", ',"']
 )
 moments = st.sampled_from(
     [
@@ -92,6 +92,9 @@ def test_both_ways_agree(document: dict[str, Any], escaped: bool) -> None:
         b'{"user_id":"u","memories":["a"],"memories":["b", 3]}', b'{"user_id":"u","memories":["\\ud800"]}',
         b'{"user_id":"u","memories":["\xff"]}', b'{"user_id":"u","memories":[NaN]}',
         b'{"user_id":"u","memories":["a"],"options":' + b"[" * 5000 + b"]" * 5000 + b"}",
+        b'{"user_id":"u","memories":["a\\",","b"]}', b'{"user_id":"u","memories":["\\",\\"","b\\\\",",",",\\""]}',
+        b'{"user_id":"\\"memories\\":[]","memories":["a"]}',
+        b'{"user_id":"\\"memories","memories":["a","\\"memories\\":[]"]}',
         b'{"user_id":"u","memories":[{"text":"a","id":"1","id":"2"}]}', b'\xef\xbb\xbf{"user_id":"u","memories":["a"]}',
     ],
 )  # fmt: skip

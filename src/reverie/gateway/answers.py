@@ -23,9 +23,14 @@ __all__ = ["AnswerCache"]
 
 log = logging.getLogger(__name__)
 
-# KEYS: a user's answers, the user's vectors. ARGV: a content hash. Gives the answer, else whether there are vectors.
+# For each ARGV, a content hash, two KEYS: the user's answers, the user's vectors. Gives the answer, else whether there
+# are vectors.
 _LOOK_SCRIPT = """
-return redis.call('HGET', KEYS[1], ARGV[1]) or redis.call('EXISTS', KEYS[2])
+local found = {}
+for i, name in ipairs(ARGV) do
+    found[i] = redis.call('HGET', KEYS[2 * i - 1], name) or redis.call('EXISTS', KEYS[2 * i])
+end
+return found
 """
 
 _FORMAT = b"2"
@@ -106,8 +111,9 @@ class AnswerCache:
 
     async def _look(self, wanted: Sequence[tuple[str, bytes, str]]) -> list[tuple[bytes | None, int]]:
         assert self._line is not None
-        looks = [("EVAL", _LOOK_SCRIPT, 2, answer, vectors, name) for answer, name, vectors in wanted]
-        return [(one, 0) if isinstance(one, bytes) else (None, one) for one in await self._line.ask(looks)]
+        keys = [key for answer, _, vectors in wanted for key in (answer, vectors)]
+        [found] = await self._line.ask([("EVAL", _LOOK_SCRIPT, len(keys), *keys, *(name for _, name, _ in wanted))])
+        return [(one, 0) if isinstance(one, bytes) else (None, one) for one in found]
 
     async def get(self, tenant: str, user_id: str, content_hash: bytes) -> tuple[bytes | None, bool]:
         """``(encoded Task with its result, whether there are vectors)``; the second only without the first."""
