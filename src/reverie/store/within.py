@@ -51,7 +51,7 @@ async def ends_within(seconds: float, future: asyncio.Future[Any]) -> bool:
     future.add_done_callback(wake)
     ticks = _ticks.get(loop)
     if ticks is None:
-        ticks = _ticks[loop] = _Ticks(loop)
+        ticks = _ticks[loop] = _Ticks()
     ticks.wake_after(max(1, round(seconds / _SLICE)), ended)
     try:
         await ended
@@ -65,8 +65,9 @@ async def ends_within(seconds: float, future: asyncio.Future[Any]) -> bool:
 class _Ticks:
     """One timer for all who wait in a loop; a timer for each of their short waits would cost more than the rest."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._call_later = loop.call_later
+    # The loop is not kept: it is the key under which this lies, and must be free to go.
+
+    def __init__(self) -> None:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._count = 0
         self._ticking = False
@@ -76,7 +77,7 @@ class _Ticks:
         self._waiting.append((self._count + ticks + self._ticking, sleeper))
         if not self._ticking:
             self._ticking = True
-            self._call_later(_SLICE, self._tick)
+            asyncio.get_running_loop().call_later(_SLICE, self._tick)
 
     def _tick(self) -> None:
         self._count += 1
@@ -91,7 +92,7 @@ class _Ticks:
         self._waiting = left
         self._ticking = bool(left)
         if left:
-            self._call_later(_SLICE, self._tick)
+            asyncio.get_running_loop().call_later(_SLICE, self._tick)
 
 
 _ticks: WeakKeyDictionary[asyncio.AbstractEventLoop, _Ticks] = WeakKeyDictionary()
