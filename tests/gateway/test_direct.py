@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 
 from reverie.gateway import body as bodies
-from reverie.gateway import direct, guard
+from reverie.gateway import direct, front, guard
 from reverie.gateway.direct import DirectProtocol
 from reverie.gateway.replies import Reply
 from tests.live import LiveService
@@ -192,7 +192,7 @@ async def test_an_unforeseen_error_is_a_problem_without_its_words(monkeypatch: p
     async def broken(*_: Any) -> Any:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(direct, "submission", broken)
+    monkeypatch.setattr(front, "_traced", broken)
     async with served() as server, connected(port_of(server)) as (reader, writer):
         for _ in range(2):  # the connection lives on
             writer.write(b"POST /cluster/submit HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -18,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from reverie import _tracing
-from reverie.errors import ReverieError, StartupError
+from reverie.errors import StartupError
 from reverie.gateway import openapi, problems
 from reverie.gateway.accept import Acceptor
 from reverie.gateway.admission import Admission
@@ -33,7 +32,6 @@ from reverie.gateway.loopwatch import LoopWatch
 from reverie.gateway.openapi import PROBLEMS
 from reverie.gateway.policy import Policies
 from reverie.gateway.predict import Predictor
-from reverie.gateway.replies import Reply
 from reverie.gateway.routes import charts, embeddings, ops, results, tasks, users
 from reverie.gateway.routes import webhooks as webhook_routes
 from reverie.gateway.security import STRICT_HEADERS, SecurityHeaders
@@ -46,8 +44,6 @@ from reverie.settings import Settings
 from reverie.store import Codec, GatewayStore
 
 __all__ = ["UNVERSIONED", "VERSIONED", "create_app"]
-
-log = logging.getLogger(__name__)
 
 VERSIONED = (charts.router, tasks.router, results.router, users.router, webhook_routes.router, ops.versioned)
 """Served as they are and under ``/v1``."""
@@ -206,9 +202,6 @@ class _App(FastAPI):
             reply = await submission(state, PATHS[path], path, joined_headers(scope["headers"]), body)
         except ClientDisconnect:
             return
-        except Exception:
-            log.exception("a submission failed")
-            reply = Reply.of(problems.problem_response(ReverieError(), path))
         headers = [*reply.headers, *STRICT_HEADERS]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})

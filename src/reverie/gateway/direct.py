@@ -7,12 +7,10 @@ and all other paths, take uvicorn's way to the application, which gives the same
 from __future__ import annotations
 
 import asyncio
-import logging
 from http import HTTPStatus
 from typing import Any
 
 from reverie.contracts import Operation
-from reverie.errors import ReverieError
 from reverie.gateway import body as bodies
 from reverie.gateway.front import PATHS, joined_headers, submission
 from reverie.gateway.guard import HEAD_SECONDS, GuardedProtocol
@@ -22,8 +20,6 @@ from reverie.gateway.security import STRICT_HEADERS
 from reverie.gateway.state import INLINE_BYTES, State
 
 __all__ = ["STATE", "DirectProtocol"]
-
-log = logging.getLogger(__name__)
 
 STATE = "reverie"
 """Name of the gateway's ``State`` in the lifespan's state."""
@@ -107,11 +103,7 @@ class DirectProtocol(GuardedProtocol):
             bodies.check_headers(cycle.headers, state.settings.limits.body_bytes)
             return bodies.joined(cycle.chunks)
 
-        try:
-            reply = await submission(state, cycle.operation, cycle.path, cycle.headers, body)
-        except Exception:
-            log.exception("a submission failed")
-            reply = Reply.of(problem_response(ReverieError(), cycle.path))
+        reply = await submission(state, cycle.operation, cycle.path, cycle.headers, body)
         if self.flow.write_paused and not cycle.disconnected:
             await self.flow.drain()
         self._write(cycle, reply)

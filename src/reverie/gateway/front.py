@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable
+
+from starlette.requests import ClientDisconnect
 
 from reverie import _tracing
 from reverie.contracts import Operation
@@ -21,6 +24,8 @@ from reverie.gateway.submit import submit
 from reverie.store import Key
 
 __all__ = ["PATHS", "Body", "accept", "joined_headers", "submission"]
+
+log = logging.getLogger(__name__)
 
 Body = Callable[[], Awaitable[bytes | SpooledBody]]
 """Reads a request's body, once its sender is known."""
@@ -45,7 +50,17 @@ def joined_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 async def submission(state: State, operation: Operation, path: str, headers: dict[str, str], body: Body) -> Reply:
-    """The reply to one submission; errors are problems."""
+    """The reply to one submission; errors are problems. Raises ``ClientDisconnect`` when nobody is left to reply to."""
+    try:
+        return await _traced(state, operation, path, headers, body)
+    except ClientDisconnect:
+        raise
+    except Exception:
+        log.exception("a submission failed")
+        return Reply.of(problem_response(ReverieError(), path))
+
+
+async def _traced(state: State, operation: Operation, path: str, headers: dict[str, str], body: Body) -> Reply:
     # Without a tracer this would be a tenth of the whole answer.
     if not state.tracing:
         return await _answer(state, operation, path, headers, body)

@@ -32,7 +32,7 @@ def _request_body(operation: str) -> dict[str, Any]:
 
 
 async def _submit(operation: Operation, request: Request, state: State, key: Key) -> Response:
-    """What the front does before a request comes here; this is for servers that call the routes themselves."""
+    """What the front does with nearly all; here come those that a server hands on with a root path."""
     read = partial(spool_json_body, request, state.settings.limits.body_bytes)
     reply = await accept(state, key, operation, request.url.path, joined_headers(request.headers.raw), read)
     response = Response(reply.body, reply.status)
