@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from celery import Celery
 from kombu.entity import Queue
-from pydantic import SecretStr
 
 from reverie.contracts import Lane, Operation
 from reverie.errors import StartupError
@@ -49,10 +48,9 @@ def plain_redis(settings: Settings) -> str | None:
 
     Parameters of a broker's URL are kombu's, which spells some of them in another way.
     """
-    own, shared = settings.server.broker_url, settings.server.redis_url
-    url = (own or shared or SecretStr("")).get_secret_value().replace("redis+socket://", "unix://", 1)
-    same = own is None or own == shared
-    return url if url.startswith(("redis://", "rediss://", "unix://")) and (same or "?" not in url) else None
+    url = broker_url(settings).replace("redis+socket://", "unix://", 1)
+    shared = settings.server.broker_url in (None, settings.server.redis_url)
+    return url if url.startswith(("redis://", "rediss://", "unix://")) and (shared or "?" not in url) else None
 
 
 def make_celery(settings: Settings) -> Celery:
