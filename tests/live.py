@@ -8,7 +8,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from psycopg.rows import dict_row
 
 from reverie.embedded.children import spawn
 from tests.invariants import INVARIANTS, broken_rules
+from tests.ports import free_port
 
 __all__ = ["INVARIANTS", "LiveService"]
 
@@ -50,15 +50,18 @@ class LiveService:
             "REVERIE_API_KEY": self.key,
             "REVERIE_DATA_DIR": str(self.data_dir),
             "REVERIE_EMBEDDER": "hash",
+            "PYTHONFAULTHANDLER": "1",  # a crash leaves its stack in the log
             **(environment or {}),
         }
         self._workers = dict(workers if workers is not None else {"worker": ("fast,clustering,analysis", 2)})
-        self.ports = [_free_port() for _ in range(gateways)]
+        self.ports = [free_port() for _ in range(gateways)]
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._sent_away: set[str] = set()
 
     @property
     def url(self) -> str:
-        """The first gateway."""
+        """The first gateway. Fails when a process ended that nobody sent away."""
+        self._check_alive()
         return f"http://127.0.0.1:{self.ports[0]}"
 
     def __enter__(self) -> LiveService:
@@ -75,9 +78,18 @@ class LiveService:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.stop()
+        try:
+            self._check_alive()
+        finally:
+            self.stop()
+
+    def _check_alive(self) -> None:
+        for name, process in self.processes.items():
+            if name not in self._sent_away and process.poll() is not None:
+                raise AssertionError(f"{name} ended by itself, status {process.returncode}:\n{self.log(name)}")
 
     def _spawn(self, name: str, arguments: list[str]) -> None:
+        self._sent_away.discard(name)
         with open(self.data_dir / f"{name}.log", "ab") as log:
             self.processes[name] = spawn(
                 [sys.executable, "-m", "reverie", *arguments],
@@ -98,6 +110,8 @@ class LiveService:
 
     def kill(self, name: str, signum: int = signal.SIGKILL) -> None:
         """Send a signal to a process; SIGKILL also waits for its end."""
+        if signum in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+            self._sent_away.add(name)
         self.processes[name].send_signal(signum)
         if signum == signal.SIGKILL:
             self.processes[name].wait()
@@ -167,9 +181,3 @@ class LiveService:
         """Fail on any row that breaks a rule which must always hold."""
         broken = broken_rules(self.database_url)
         assert not broken, broken
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 import amqp
 
 from reverie.embedded.children import spawn
+from tests.ports import free_port
 
 __all__ = ["Rabbit"]
 
@@ -34,7 +34,7 @@ class Rabbit:
         if self._binary is None:
             raise SystemExit("RabbitMQ is not here; Debian: apt-get install rabbitmq-server")
         self.folder = Path(tempfile.mkdtemp(prefix="reverie-rabbit-"))
-        self.port, distribution, self._epmd = _free_port(), _free_port(), _free_port()
+        self.port, distribution, self._epmd = free_port(), free_port(), free_port()
         self._environment = {
             **os.environ,
             "HOME": str(self.folder),
@@ -107,9 +107,3 @@ class Rabbit:
 def _children(pid: int) -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [p for child in map(int, listed) for p in (*_children(child), child)]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -7,7 +7,6 @@ import contextlib
 import os
 import secrets
 import shutil
-import socket
 import struct
 import subprocess
 import tempfile
@@ -26,6 +25,7 @@ from reverie.embedded.supervisor import Role, Supervisor
 from reverie.store import KeyStore, migrate
 from tests.chaos.labels import Labels
 from tests.chaos.processes import children
+from tests.ports import free_port
 
 __all__ = ["TENANTS", "World"]
 
@@ -43,8 +43,8 @@ class World:
         self._labels = Labels()
         self._workers, self._concurrency = workers, concurrency
         self._environment = environment or {}
-        self.ports = [_free_port(), _free_port()]
-        self.worker_ports = [_free_port() for _ in range(workers)]
+        self.ports = [free_port(), free_port()]
+        self.worker_ports = [free_port() for _ in range(workers)]
         self.keys = {tenant: "chaos-" + secrets.token_hex(16) for tenant in TENANTS}
         #: Ends by role that the supervisor saw and started again, and those that a fault caused.
         self.ended: list[str] = []
@@ -289,9 +289,3 @@ class World:
 
     def say(self) -> Callable[[str], None]:
         return self.said.append
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
