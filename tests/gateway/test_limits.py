@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 from collections.abc import Iterator
 
+import httpx
 import psutil
 import pytest
 
 from reverie.gateway import guard
-from reverie.store import KeyStore
+from reverie.store import Codec, KeyStore
 from tests.live import LiveService
 
 TIGHT = {"REVERIE_LIMIT_PER_MINUTE": "5", "REVERIE_LIMIT_SOCKETS": "3", "REVERIE_LIMIT_IN_FLIGHT": "4"}
@@ -63,6 +64,31 @@ def test_tasks_in_flight_are_limited_per_tenant_with_a_time_to_return(tight: Liv
                 refused.append(answer)
     assert [answer.status_code for answer in refused] == [429, 429]
     assert 1 <= int(refused[0].headers["retry-after"]) <= 300
+
+
+def test_what_is_there_already_is_answered_however_much_waits(tight: LiveService) -> None:
+    def submit(number: int, **headers: str) -> httpx.Response:
+        with tight.client(**fresh(tight, "full"), **headers) as client:
+            return client.post("/cluster/submit", json={"user_id": "u", "memories": [f"{number}", "z"]})
+
+    before = [submit(number).json()["id"] for number in range(4)]
+    assert submit(4).status_code == 429
+    again = submit(0)
+    assert (again.status_code, again.json()["id"]) == (202, before[0])
+    # Done, and neither Redis nor this gateway's memory of bodies knows it.
+    done = {"user_id": "done", "memories": ["rain", "snow"]}
+    with tight.client(**fresh(tight, "other")) as client:
+        first = client.post("/cluster/submit", json=done).json()["id"]
+    tight.rows(
+        "UPDATE tasks SET tenant = 'full', status = 'succeeded', token = 1, attempts = 1, seq = 1999999, "
+        "finished_at = clock_timestamp() WHERE id = %s RETURNING id",
+        first,
+    )
+    tight.rows("INSERT INTO results (task_id, body) VALUES (%s, %s) RETURNING task_id", first, Codec().encode(b"{}"))
+    with tight.client(**fresh(tight, "full")) as client:
+        answer = client.post("/cluster/submit", json=done)
+        assert (answer.status_code, answer.json()["id"], answer.json()["cached"]) == (200, first, True)
+        assert client.post("/cluster/submit", json={**done, "memories": ["hail"]}).status_code == 429
 
 
 async def test_open_sockets_are_counted_per_key(tight: LiveService) -> None:

@@ -95,6 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
             sweeper=Sweeper(database_url, store, hub, dispatcher, admission, celery, settings.queue),
             webhooks=webhooks,
             looks=Together(store.cached_many),
+            known=Together(store.known_many),
             loop_watch=LoopWatch(),
             intake_pool=new_intake_pool(),
         )

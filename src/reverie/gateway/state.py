@@ -75,6 +75,8 @@ class State:
     webhooks: WebhookSender
     #: Looks for stored results of the same content, many in one query.
     looks: Together[tuple[str, bytes], tuple[TaskRow, bytes] | None]
+    #: Whether content is in flight or done.
+    known: Together[tuple[str, bytes], bool]
     gists: Gists = field(default_factory=Gists)
     #: Whether spans are sent somewhere.
     tracing: bool = False

@@ -13,7 +13,7 @@ import orjson
 
 from reverie import _tracing
 from reverie.contracts import TERMINAL, Lane, Operation
-from reverie.errors import Conflict, InvalidInput, ServiceUnavailable, UnsupportedModel
+from reverie.errors import Conflict, InvalidInput, ServiceUnavailable, TooManyRequests, UnsupportedModel
 from reverie.gateway.hub import Subscription
 from reverie.gateway.intake import Intake
 from reverie.gateway.replies import Facts, task_json, unpack
@@ -122,7 +122,12 @@ async def _accept(
         if idempotency_key is not None:
             await state.store.remember_idempotency(key.tenant, idempotency_key, body_hash, cached.facts.id)
         return cached
-    await state.admission.admit(key.tenant)
+    try:
+        await state.admission.admit(key.tenant)
+    except (TooManyRequests, ServiceUnavailable):
+        # What is in flight or done already makes no new work, however much waits.
+        if not await state.known.get((key.tenant, content)):
+            raise
     intake = gist if whole is None else await whole()
     missing = 1.0
     if vectors and not choice.provider:

@@ -146,6 +146,12 @@ class GatewayStore:
         found = {row["n"]: (TaskRow.of(row), row["body"]) for row in rows}
         return [found.get(number) for number in range(1, len(wanted) + 1)]
 
+    async def known_many(self, wanted: Sequence[tuple[str, bytes]]) -> list[bool]:
+        """For each ``(tenant, content hash)`` whether a submission of it would make no new task."""
+        rows = await self._rows("known_many", tenants=[w[0] for w in wanted], content=[w[1] for w in wanted])
+        found = {row["n"] for row in rows}
+        return [number in found for number in range(1, len(wanted) + 1)]
+
     async def load(self, tenant: str) -> tuple[int, int]:
         """``(queued tasks of all tenants, unfinished tasks of this one)``."""
         row = await self._row("load_counts", tenant=tenant)

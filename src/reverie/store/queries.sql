@@ -68,6 +68,14 @@ CROSS JOIN LATERAL (SELECT * FROM tasks WHERE tasks.tenant = q.tenant AND conten
                     AND status = 'succeeded' ORDER BY finished_at DESC LIMIT 1) AS t
 JOIN results r ON r.task_id = t.id;
 
+-- name: known_many
+-- Which contents are in flight or done: a number in the order of asking for each.
+SELECT q.n FROM unnest(%(tenants)s::text[], %(content)s::bytea[]) WITH ORDINALITY AS q(tenant, content, n)
+WHERE EXISTS (SELECT FROM tasks t WHERE t.tenant = q.tenant AND t.content_hash = q.content
+              AND t.status IN ('queued', 'running'))
+   OR EXISTS (SELECT FROM tasks t JOIN results r ON r.task_id = t.id
+              WHERE t.tenant = q.tenant AND t.content_hash = q.content AND t.status = 'succeeded');
+
 -- name: load_counts
 -- What admission control needs: queued tasks of all, unfinished tasks of one tenant.
 SELECT (SELECT count(*) FROM tasks WHERE status = 'queued') AS queued,
