@@ -108,10 +108,10 @@ def main(work: Path) -> None:
     own = [memory.text for person in PEOPLE for memory in load(person.id)]
     rng = random.Random(1)
     many = [f"{rng.choice(own)} {rng.choice(own)} {n}" for n in range(COUNT)]
-    rows = []
+    rows, missing = [], []
     for engine, precision in ENGINES:
         if engine == "openvino" and (reason := refusal(precision)):
-            rows.append([f"{engine} {precision}", f"not here: {reason}", *[""] * 5])
+            missing.append(f"{engine} {precision} is not available here: {reason}")
             continue
         start(work, engine, precision, [])  # the first converts the model
         runs = [start(work, engine, precision, own[:100]) for _ in range(3)]
@@ -130,6 +130,8 @@ def main(work: Path) -> None:
         )
     print("\na worker's child: the engines' imports, the model, one short text\n")
     print(table(["", "imports", "first vectors", "resident", "one text p50", "p99", "torch imported"], rows))
+    if missing:
+        print("", *missing, sep="\n")
     folder = Path(tempfile.mkdtemp(prefix="reverie-bench-"))
     try:
         with start_servers(folder) as servers:

@@ -188,10 +188,10 @@ def compare(arguments: argparse.Namespace, work: Path) -> None:
         for kind, n in lengths.items()
     )
     print(f"{described}\n")
-    rows, waits, alike = [], [], []
+    rows, waits, alike, missing = [], [], [], []
     for peer in peers:
         if peer.error:
-            rows.append([peer.label, f"not available here: {peer.error[:90]}", *[""] * 8])
+            missing.append(f"{peer.label} is not available here: {peer.error}")
             continue
         row: list[str] = [peer.label]
         for kind in SETS:
@@ -222,6 +222,8 @@ def compare(arguments: argparse.Namespace, work: Path) -> None:
     print(table(["", *[f"{kind}{what}" for kind in SETS for what in ("", " tokens/s", " of limit")]], rows))
     goals = "; ".join(f"{ENGINES[name][0]} {' / '.join(map(str, goal))}" for name, goal in TARGETS.items())
     print(f"\ntargets: {goals}\n")
+    if missing:
+        print("\n".join(missing), end="\n\n")
     print(table(["cosine to the first", "min", "p1", "mean", "import + load", "resident", "peak"], alike))
     print("\nmilliseconds for short texts, warm, p50 / p99\n")
     print(table(["", *[f"{size} texts" for size in SIZES]], waits))
