@@ -21,8 +21,9 @@ SMALL = {
 }
 HEAD = """# Benchmarks
 
-`./dev bench all` writes this page; `./dev bench NAME` runs one part. {machine}. Ratios within one run say more than
-times: they move less from machine to machine. Nothing here is a test, and none fails for being slow.
+`./dev bench all` writes this page; `./dev bench NAME` runs one part. {machine}.
+Ratios within one run say more than times: they move less from machine to machine. Nothing here is a test, and none
+fails for being slow.
 
 What was tried, and what falls short: {pages}.
 """
@@ -45,6 +46,8 @@ def section(name: str, text: str, seconds: float) -> str:
     """A part of the page: tables stay tables."""
     lines = [f"## {name}", "", f"`./dev bench {name}`, {seconds:.0f} s.", ""]
     for line in text.splitlines():
+        if line.startswith("## "):  # a heading of the part's own
+            line = "#" + line
         # A table needs an empty line before it, and none within.
         if line.startswith("|") and lines[-1] and not lines[-1].startswith("|"):
             lines.append("")
