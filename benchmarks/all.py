@@ -71,12 +71,6 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=names(), default=names(), help="these alone")
     options = parser.parse_args()
     parts, failed = [], []
-
-    def write() -> None:
-        # After each: hours of measuring are not lost with the last part.
-        if not options.small:
-            PAGE.write_text("\n".join([HEAD.format(machine=machine(), pages=pages()), *parts]), encoding="utf-8")
-
     for name in options.only:
         print(f"--- {name}", flush=True)
         worked, text, seconds = run(name, options.small)
@@ -86,7 +80,8 @@ def main() -> int:
         else:
             failed.append(name)
             parts.append(f"## {name}\n\nDid not run to its end here.\n")
-        write()
+        if not options.small:  # after each: an hour of measuring is not lost with the last part
+            PAGE.write_text("\n".join([HEAD.format(machine=machine(), pages=pages()), *parts]), encoding="utf-8")
     if not options.small:
         print(f"wrote {PAGE.relative_to(ROOT)}")
     if failed:

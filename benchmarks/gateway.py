@@ -32,6 +32,7 @@ import psutil
 import psycopg
 import redis
 import uvloop
+from tests.ports import free_port
 
 from benchmarks._peers import ROOT, environment
 from benchmarks._report import machine, percentile, table
@@ -162,14 +163,6 @@ def until_cached(port: int, payload: bytes) -> None:
             task = json.load(answer)
     if not task["cached"]:
         raise SystemExit(f"not answered from the cache: {task}")
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

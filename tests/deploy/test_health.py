@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from reverie.cli import main
 from reverie.worker.health import serve_health
 from reverie.worker.wake import Pulse
 from tests.live import LiveService
+from tests.ports import free_port
 
 
 def test_a_gateway_is_well_when_it_can_take_work(service: LiveService, capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,9 +25,7 @@ def test_a_worker_is_well_while_it_could_do_work(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pulse = Pulse()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     monkeypatch.setenv("REVERIE_WORKER_PORT", str(port))
     server = serve_health(pulse, "127.0.0.1", port)
     try:

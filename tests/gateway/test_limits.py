@@ -67,8 +67,8 @@ def test_tasks_in_flight_are_limited_per_tenant_with_a_time_to_return(tight: Liv
 
 
 def test_what_is_there_already_is_answered_however_much_waits(tight: LiveService) -> None:
-    def submit(number: int, **headers: str) -> httpx.Response:
-        with tight.client(**fresh(tight, "full"), **headers) as client:
+    def submit(number: int) -> httpx.Response:
+        with tight.client(**fresh(tight, "full")) as client:
             return client.post("/cluster/submit", json={"user_id": "u", "memories": [f"{number}", "z"]})
 
     before = [submit(number).json()["id"] for number in range(4)]
