@@ -47,16 +47,26 @@ def _real(text: str) -> str:
 class Memory(Request):
     """One memory. Only ``text`` is required; without ``id`` the index in the list becomes the id."""
 
-    id: Identifier
-    text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARS), AfterValidator(_real)]
-    created_at: AwareDatetime | None = None
-    last_accessed_at: AwareDatetime | None = None
-    access_count: Annotated[int, Field(ge=0, le=MAX_ACCESSES, strict=True)] = 0
-    #: What sort of memory it is, in the bot's own words ("fact", "event", "pinned", ...).
-    kind: Annotated[str, Field(max_length=MAX_KIND_CHARS)] | None = None
-    #: Where it came from (a channel, a command).
-    source: Annotated[str, Field(max_length=MAX_SOURCE_CHARS)] | None = None
-    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    id: Identifier = Field(description="Your id of the memory, unique in the list.")
+    text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARS), AfterValidator(_real)] = Field(
+        description="What is remembered: 1 to 100,000 characters, not blank."
+    )
+    created_at: AwareDatetime | None = Field(
+        default=None, description="When it was made, with a time zone; rhythms and recency need it."
+    )
+    last_accessed_at: AwareDatetime | None = Field(default=None, description="When it was last used, with a time zone.")
+    access_count: Annotated[int, Field(ge=0, le=MAX_ACCESSES, strict=True)] = Field(
+        default=0, description="How often it was used."
+    )
+    kind: Annotated[str, Field(max_length=MAX_KIND_CHARS)] | None = Field(
+        default=None, description='What sort of memory it is, in the bot\'s own words ("fact", "event", "pinned", ...).'
+    )
+    source: Annotated[str, Field(max_length=MAX_SOURCE_CHARS)] | None = Field(
+        default=None, description="Where it came from (a channel, a command)."
+    )
+    metadata: dict[str, JsonValue] = Field(
+        default_factory=dict, description="Anything of yours; kept and given back, never read."
+    )
 
 
 def _number(items: Any) -> Any:

@@ -71,57 +71,57 @@ class EventType(StrEnum):
 class Progress(Response):
     """How far a task is. ``fraction`` covers the whole task, ``done`` of ``total`` the present stage."""
 
-    stage: str
-    done: int = 0
-    total: int = 0
-    fraction: float = 0.0
+    stage: str = Field(description="What is being done.")
+    done: int = Field(default=0, description="Items of this stage that are done.")
+    total: int = Field(default=0, description="Items of this stage; 0 while unknown.")
+    fraction: float = Field(default=0.0, description="Share of the whole task that is done, 0 to 1.")
 
 
 class Cost(Response):
     """What a task used."""
 
-    tokens: int = 0
-    cached_tokens: int = 0
-    #: CPU (or GPU wall) time in the worker, milliseconds.
-    compute_ms: float = 0.0
-    #: Provider fees, US dollars.
-    usd: float = 0.0
-    #: The cloud provider that got the texts; null when all was computed locally.
-    provider: str | None = None
+    tokens: int = Field(default=0, description="Tokens that were embedded.")
+    cached_tokens: int = Field(default=0, description="Tokens whose vectors were stored already.")
+    compute_ms: float = Field(default=0.0, description="CPU (or GPU wall) time in the worker, milliseconds.")
+    usd: float = Field(default=0.0, description="Provider fees, US dollars.")
+    provider: str | None = Field(
+        default=None, description="The cloud provider that got the texts; null when all was computed locally."
+    )
 
 
 class Problem(Response):
     """An RFC 9457 problem document."""
 
-    type: str = "about:blank"
-    title: str
-    status: int = 500
-    detail: str | None = None
-    instance: str | None = None
-    #: The items at fault: ``{"item": "memories[3].text", "message": "..."}``.
-    errors: list[dict[str, Any]] | None = None
+    type: str = Field(default="about:blank", description="A stable URI that names the kind of problem.")
+    title: str = Field(description="The kind of problem in words.")
+    status: int = Field(default=500, description="The HTTP status.")
+    detail: str | None = Field(default=None, description="What was wrong this time.")
+    instance: str | None = Field(default=None, description="The path that was asked for.")
+    errors: list[dict[str, Any]] | None = Field(
+        default=None, description='The items at fault: {"item": "memories[3].text", "message": "..."}.'
+    )
 
 
 class Task(Response):
     """One accepted piece of work."""
 
-    id: str
-    operation: Operation
-    user_id: str
-    status: Status
-    lane: Lane = Lane.HEAVY
-    cached: bool = False
-    progress: Progress = Field(default_factory=lambda: Progress(stage="queued"))
-    attempts: int = 0
-    created_at: datetime
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    #: Predicted seconds from start to end.
-    estimate_seconds: float | None = None
-    cost: Cost = Field(default_factory=Cost)
-    #: The operation's result as plain JSON; parse it with ``ClusterResult`` and its sisters.
-    result: Any | None = None
-    error: Problem | None = None
+    id: str = Field(description="Id of the task.")
+    operation: Operation = Field(description="What it does.")
+    user_id: str = Field(description="The person whose memories it works on.")
+    status: Status = Field(description="Where it is in its life.")
+    lane: Lane = Field(default=Lane.HEAVY, description="How it was routed.")
+    cached: bool = Field(default=False, description="Whether the result was stored already and nothing was computed.")
+    progress: Progress = Field(default_factory=lambda: Progress(stage="queued"), description="How far it is.")
+    attempts: int = Field(default=0, description="How often a worker has begun it.")
+    created_at: datetime = Field(description="When it was accepted.")
+    started_at: datetime | None = Field(default=None, description="When a worker began it; null while it waits.")
+    finished_at: datetime | None = Field(default=None, description="When it ended; null until then.")
+    estimate_seconds: float | None = Field(
+        default=None, description="Predicted seconds from start to end; null while unknown."
+    )
+    cost: Cost = Field(default_factory=Cost, description="What it used so far.")
+    result: Any | None = Field(default=None, description="The operation's result once it has succeeded.")
+    error: Problem | None = Field(default=None, description="Why it failed; null unless it did.")
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -133,32 +133,34 @@ class Task(Response):
 class TaskPage(Response):
     """A page of tasks, newest first; ``next_cursor`` is null on the last page."""
 
-    tasks: list[Task]
-    next_cursor: str | None = None
+    tasks: list[Task] = Field(description="The tasks, without their results.")
+    next_cursor: str | None = Field(
+        default=None, description="Send it as cursor for the next page; null on the last one."
+    )
 
 
 class Event(Response):
     """Something that happened to a task. ``seq`` grows within a task."""
 
-    seq: int
-    type: EventType
-    task_id: str
-    at: datetime
-    operation: Operation | None = None
-    user_id: str | None = None
-    progress: Progress | None = None
-    result: Any | None = None
-    error: Problem | None = None
+    seq: int = Field(description="Number of the event; it grows within a task.")
+    type: EventType = Field(description="What happened.")
+    task_id: str = Field(description="Id of the task.")
+    at: datetime = Field(description="When it happened.")
+    operation: Operation | None = Field(default=None, description="What the task does.")
+    user_id: str | None = Field(default=None, description="The person whose memories it works on.")
+    progress: Progress | None = Field(default=None, description="How far the task is.")
+    result: Any | None = Field(default=None, description="The operation's result, with the event succeeded.")
+    error: Problem | None = Field(default=None, description="Why the task failed, with the event failed.")
 
 
 class Receipt(Response):
     """What an erasure removed, by kind."""
 
-    user_id: str
-    erased_at: datetime
-    tasks: int = 0
-    stopped: int = 0
-    results: int = 0
-    vectors: int = 0
-    themes: int = 0
-    cache_keys: int = 0
+    user_id: str = Field(description="Who was erased.")
+    erased_at: datetime = Field(description="When.")
+    tasks: int = Field(default=0, description="Tasks removed.")
+    stopped: int = Field(default=0, description="How many of them were queued or running.")
+    results: int = Field(default=0, description="Stored results removed.")
+    vectors: int = Field(default=0, description="Vectors removed.")
+    themes: int = Field(default=0, description="Themes removed.")
+    cache_keys: int = Field(default=0, description="Entries removed from Redis.")
