@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 import uvicorn
 
-from reverie.gateway import body as bodies
-from reverie.gateway import direct, front, guard
-from reverie.gateway.direct import DirectProtocol
-from reverie.gateway.replies import Reply
+from reverie.gateway.http import protocol as guard
+from reverie.gateway.http.responses import RawResponse
+from reverie.gateway.submissions import endpoint as front
+from reverie.gateway.submissions import protocol as direct
+from reverie.gateway.submissions import read_body as bodies
+from reverie.gateway.submissions.protocol import SubmissionProtocol
 from tests.live import LiveService
 
 CHUNKED = "transfer-encoding: chunked\r\n"
@@ -141,7 +143,7 @@ async def served() -> AsyncIterator[uvicorn.Server]:
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
-    server = uvicorn.Server(uvicorn.Config(app, port=0, http=DirectProtocol, lifespan="on", log_level="critical"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, http=SubmissionProtocol, lifespan="on", log_level="critical"))
     serving = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
@@ -174,7 +176,7 @@ async def test_a_server_that_ends_finishes_its_answer(monkeypatch: pytest.Monkey
     async def slow(state: Any, operation: Any, path: str, headers: Any, body: Any) -> Any:
         asked.set()
         await go.wait()
-        return Reply.json(200, await body(), {})
+        return RawResponse.json(200, await body(), {})
 
     monkeypatch.setattr(direct, "submission", slow)
     async with served() as server, connected(port_of(server)) as (reader, writer):

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from reverie.errors import ServiceUnavailable
-from reverie.gateway.frames import Frames
+from reverie.gateway.push.event_frames import EventFrames
 from reverie.store import Codec
 
 EVENT = {"task_id": "tsk_1", "seq": 7, "type": "succeeded"}
@@ -32,7 +32,7 @@ class Results:
 
 async def test_a_thousand_listeners_ask_once_and_one_that_leaves_takes_nothing_along() -> None:
     store = Results()
-    frames = Frames(store, Codec())  # type: ignore[arg-type]
+    frames = EventFrames(store, Codec())  # type: ignore[arg-type]
     listeners = [asyncio.create_task(frames.of(EVENT)) for _ in range(1000)]
     await asyncio.sleep(0)
     listeners[0].cancel()
@@ -46,7 +46,7 @@ async def test_a_thousand_listeners_ask_once_and_one_that_leaves_takes_nothing_a
 
 async def test_all_hear_of_a_database_that_is_away_and_the_next_asks_again() -> None:
     store = Results()
-    frames = Frames(store, Codec())  # type: ignore[arg-type]
+    frames = EventFrames(store, Codec())  # type: ignore[arg-type]
     store.error = ServiceUnavailable("away", retry_after=1.0)
     store.go.set()
     told = await asyncio.gather(frames.of(EVENT), frames.of(EVENT), return_exceptions=True)
@@ -58,5 +58,5 @@ async def test_all_hear_of_a_database_that_is_away_and_the_next_asks_again() -> 
 @pytest.mark.parametrize("kind", ["queued", "running", "progress", "failed", "cancelled"])
 async def test_other_events_ask_nothing(kind: str) -> None:
     store = Results()
-    frame = await Frames(store, Codec()).of({**EVENT, "type": kind})  # type: ignore[arg-type]
+    frame = await EventFrames(store, Codec()).of({**EVENT, "type": kind})  # type: ignore[arg-type]
     assert (orjson.loads(frame)["type"], store.asked) == (kind, 0)

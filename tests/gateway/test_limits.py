@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from reverie.gateway import guard
+from reverie.gateway.http import protocol as guard
 from reverie.store import Codec, KeyStore
 from tests.live import LiveService
 
@@ -143,7 +143,7 @@ async def test_a_head_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(guard, "HEAD_SECONDS", 0.3)
     server = uvicorn.Server(
-        uvicorn.Config(app, port=0, http=guard.GuardedProtocol, lifespan="off", log_level="critical")
+        uvicorn.Config(app, port=0, http=guard.BoundedHeadProtocol, lifespan="off", log_level="critical")
     )
     serving = asyncio.create_task(server.serve())
     while not server.started:

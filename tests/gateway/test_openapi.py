@@ -13,7 +13,7 @@ import pytest
 
 from reverie.contracts import Event, Task
 from reverie.gateway.app import create_app
-from reverie.gateway.intake import REQUESTS
+from reverie.gateway.submissions.parse import REQUESTS
 from reverie.settings import ServerSettings, Settings
 from tests.live import LiveService
 

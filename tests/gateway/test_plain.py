@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from reverie.contracts import AnalyzeRequest, ClusterRequest, Operation
 from reverie.errors import ReverieError
-from reverie.gateway import intake
-from reverie.gateway.intake import IntakeLimits, take_in
-from reverie.gateway.plain import plain
+from reverie.gateway.submissions import parse
+from reverie.gateway.submissions.fast_parser import parse_fast
+from reverie.gateway.submissions.parse import ParseLimits, parse_submission
 
-LIMITS = IntakeLimits(memories=50, text_chars=40)
+LIMITS = ParseLimits(memories=50, text_chars=40)
 
 texts = st.text(max_size=45) | st.sampled_from(
     ["tea", "  ", "a\tb", "\x7f", "\x1c", "é" * 41, "\ud800", "茶", "\\u0000", '",', '","', ",", '"', "\\", "\\,", ',"']
@@ -67,7 +67,7 @@ documents = st.fixed_dictionaries(
 
 def outcome(body: bytes) -> Any:
     try:
-        return take_in(Operation.CLUSTER, body, LIMITS)
+        return parse_submission(Operation.CLUSTER, body, LIMITS)
     except ReverieError as error:
         return type(error), error.message, error.extra
 
@@ -81,7 +81,7 @@ def test_both_ways_agree(document: dict[str, Any], escaped: bool) -> None:
         body = json.dumps(document).encode()
     short = outcome(body)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(intake, "plain", lambda *_: None)
+        patch.setattr(parse, "parse_fast", lambda *_: None)
         assert outcome(body) == short
 
 
@@ -101,7 +101,7 @@ def test_both_ways_agree(document: dict[str, Any], escaped: bool) -> None:
 def test_odd_bodies_agree(body: bytes) -> None:
     short = outcome(body)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(intake, "plain", lambda *_: None)
+        patch.setattr(parse, "parse_fast", lambda *_: None)
         assert outcome(body) == short
 
 
@@ -109,5 +109,5 @@ def test_what_is_plain() -> None:
     memory = {"id": "1", "text": "tea", "created_at": "2026-05-01T09:00:00Z", "access_count": 2, "kind": "fact"}
     for memories in (["tea", "rain"], [{"text": "tea"}, {"id": "x", "text": "rain"}], [memory]):
         body = orjson.dumps({"user_id": "u", "memories": memories, "options": {}})
-        assert plain(ClusterRequest, body, 40) is not None
-    assert plain(AnalyzeRequest, orjson.dumps({"user_id": "u", "memories": ["a"], "options": {"top": 3}}), 40)
+        assert parse_fast(ClusterRequest, body, 40) is not None
+    assert parse_fast(AnalyzeRequest, orjson.dumps({"user_id": "u", "memories": ["a"], "options": {"top": 3}}), 40)

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from reverie.contracts import Lane
-from reverie.gateway.front import joined_headers
-from reverie.gateway.predict import Predictor
 from reverie.gateway.routes.deps import parse_prefer
+from reverie.gateway.submissions.duration_estimate import DurationEstimator
+from reverie.gateway.submissions.endpoint import joined_headers
 from reverie.store import TaskRow
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
@@ -34,7 +34,7 @@ def task(number: int, operation: str, items: int, tokens: int, seconds: float, *
 @pytest.mark.parametrize("truth", [(0.2, 0.002, 0.0001), (0.01, 0.0, 0.002), (1.0, 0.01, 0.0)])
 def test_after_fifty_tasks_the_median_error_is_small_whatever_the_machine(truth: tuple[float, float, float]) -> None:
     rng = random.Random(4)
-    predictor = Predictor()
+    predictor = DurationEstimator()
     errors = []
     for number in range(120):
         items = int(10 ** rng.uniform(0.5, 3))
@@ -54,14 +54,14 @@ def test_after_fifty_tasks_the_median_error_is_small_whatever_the_machine(truth:
 
 
 def test_a_machine_that_becomes_slower_is_followed() -> None:
-    predictor = Predictor()
+    predictor = DurationEstimator()
     for number in range(200):
         predictor.learn([task(number, "embed", 100, 1500, 0.1 if number < 100 else 1.0)])
     assert predictor.predict("embed", 100, 6000) == pytest.approx(1.0, rel=0.2)
 
 
 def test_a_row_is_learnt_once_and_a_cloud_task_apart() -> None:
-    predictor = Predictor()
+    predictor = DurationEstimator()
     row = task(1, "cluster", 100, 1500, 3.0, vector_model="ab" * 8)
     predictor.learn([row, row])
     predictor.learn([row])
@@ -74,7 +74,7 @@ def test_a_row_is_learnt_once_and_a_cloud_task_apart() -> None:
 
 
 def test_predictions_are_never_negative_and_grow_with_the_work() -> None:
-    predictor = Predictor()
+    predictor = DurationEstimator()
     for number in range(60):  # constant time: neither texts nor tokens matter
         predictor.learn([task(number, "analyze", 10 * number, 150 * number, 0.5)])
     guesses = [predictor.predict("analyze", n, 60 * n) for n in (0, 1, 100, 100_000)]
@@ -83,7 +83,7 @@ def test_predictions_are_never_negative_and_grow_with_the_work() -> None:
 
 
 def test_lanes() -> None:
-    predictor = Predictor()
+    predictor = DurationEstimator()
     assert predictor.lane("cluster", 0.05) == Lane.FAST
     assert predictor.lane("cluster", 0.5) == Lane.HEAVY
     assert predictor.lane("recall", 0.5) == Lane.FAST

@@ -11,7 +11,7 @@ import pytest
 
 from reverie.embedded import RunningServers
 from reverie.errors import TooManyRequests
-from reverie.gateway.admission import Admission
+from reverie.gateway.submissions.admission import Admission
 from reverie.settings import Limits
 from tests.chaos.labels import Labels
 from tests.chaos.processes import children, send, tree

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from reverie.gateway.together import Together
+from reverie.aio.batcher import Batcher
 
 
 async def test_a_question_right_after_an_answer_is_asked_at_once() -> None:
@@ -15,7 +15,7 @@ async def test_a_question_right_after_an_answer_is_asked_at_once() -> None:
         await asyncio.sleep(0)
         return [-question for question in questions]
 
-    together = Together(ask, at_once=1)
+    together = Batcher(ask, at_once=1)
     async with asyncio.timeout(60):
         # The answer wakes its reader before the task that asked is seen to have ended.
         assert [await together.get(number) for number in range(20)] == [-number for number in range(20)]
@@ -30,7 +30,7 @@ async def test_questions_that_come_meanwhile_are_asked_together() -> None:
         await go.wait()
         return list(questions)
 
-    together = Together(ask, at_once=2)
+    together = Batcher(ask, at_once=2)
     asked = []
     for number in range(8):
         asked.append(asyncio.create_task(together.get(number)))
@@ -48,7 +48,7 @@ async def test_an_error_reaches_all_who_asked_and_nobody_else() -> None:
             raise ValueError("no answer")
         return list(questions)
 
-    together = Together(ask, at_once=1)
+    together = Batcher(ask, at_once=1)
     asked = [asyncio.create_task(together.get(number)) for number in range(3)]
     assert [type(found) for found in await asyncio.gather(*asked, return_exceptions=True)] == [ValueError] * 3
     with pytest.raises(ValueError, match="no answer"):

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import aiohttp
 import pytest
 
-from reverie.gateway.addresses import AddressPolicy, BlockedAddress
-from reverie.gateway.webhooks import pause
+from reverie.gateway.push.public_addresses import AddressPolicy, BlockedAddress
+from reverie.gateway.push.webhooks import pause
 from tests.gateway.receiver import Receiver
 from tests.live import LiveService
 

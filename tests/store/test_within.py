@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from reverie.aio.deadline import ends_within, within
 from reverie.errors import ServiceUnavailable
-from reverie.store.within import ends_within, within
 
 
 async def test_what_is_done_in_time_is_handed_on() -> None:

@@ -12,7 +12,7 @@ from celery import Celery
 
 from reverie.queue import make_celery
 from reverie.queue.celery_app import broker_name, send_task
-from reverie.queue.envelope import Envelopes
+from reverie.queue.celery_messages import CeleryMessages
 from reverie.settings import Settings
 
 
@@ -40,7 +40,7 @@ def test_the_same_messages_as_celery(app: Celery, redis_url: str) -> None:
         queues = [broker_name(queue) for queue in ("fast", "analysis")]
         theirs = {queue: [read(raw) for raw in client.lrange(queue, 0, -1)] for queue in queues}
         client.delete(*queues)
-        envelopes = Envelopes(app)
+        envelopes = CeleryMessages(app)
         for task_id, queue in tasks:
             client.lpush(broker_name(queue), envelopes.message(task_id, queue))
         ours = {queue: [read(raw) for raw in client.lrange(queue, 0, -1)] for queue in queues}

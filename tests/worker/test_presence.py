@@ -6,13 +6,13 @@ import asyncio
 
 import redis
 
-from reverie.gateway.answers import AnswerCache
-from reverie.queue.presence import WORKERS, Presence, presence_key
+from reverie.gateway.submissions.result_cache import ResultCache
+from reverie.queue.worker_presence import WORKERS, WorkerPresence, presence_key
 
 
 async def test_a_worker_is_seen_while_it_lives_and_not_after(redis_url: str) -> None:
-    answers = AnswerCache(redis_url)
-    presence = Presence(redis_url, ["fast"], 3)
+    answers = ResultCache(redis_url)
+    presence = WorkerPresence(redis_url, ["fast"], 3)
     assert await answers.workers() == []
     presence.start()
     async with asyncio.timeout(30):
@@ -25,7 +25,7 @@ async def test_a_worker_is_seen_while_it_lives_and_not_after(redis_url: str) -> 
 
 
 async def test_one_that_died_without_a_word_is_forgotten(redis_url: str) -> None:
-    answers = AnswerCache(redis_url)
+    answers = ResultCache(redis_url)
     with redis.Redis.from_url(redis_url) as client:
         client.sadd(WORKERS, "host:1")
         client.set(presence_key("host:1"), b'{"name":"host:1","queues":[],"processes":1}')
@@ -37,9 +37,9 @@ async def test_one_that_died_without_a_word_is_forgotten(redis_url: str) -> None
 
 
 async def test_without_redis_nobody_can_tell() -> None:
-    for answers in (AnswerCache(None), AnswerCache("redis://127.0.0.1:1/0")):
+    for answers in (ResultCache(None), ResultCache("redis://127.0.0.1:1/0")):
         assert await answers.workers() is None
         await answers.close()
-    presence = Presence(None, ["fast"], 1)
+    presence = WorkerPresence(None, ["fast"], 1)
     presence.start()
     presence.stop()

@@ -17,28 +17,28 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from reverie import _tracing
+from reverie.aio.batcher import Batcher
 from reverie.errors import StartupError
-from reverie.gateway import openapi, problems
-from reverie.gateway.accept import Acceptor
-from reverie.gateway.admission import Admission
-from reverie.gateway.answers import AnswerCache
 from reverie.gateway.auth import Auth
-from reverie.gateway.body import spool_json_body
-from reverie.gateway.direct import STATE
-from reverie.gateway.frames import Frames
-from reverie.gateway.front import PATHS, joined_headers, submission
-from reverie.gateway.hub import Hub
-from reverie.gateway.loopwatch import LoopWatch
-from reverie.gateway.openapi import PROBLEMS
-from reverie.gateway.policy import Policies
-from reverie.gateway.predict import Predictor
+from reverie.gateway.background.loop_watch import LoopWatch
+from reverie.gateway.background.sweeper import Sweeper
+from reverie.gateway.http import openapi, problems
+from reverie.gateway.http.openapi import PROBLEMS
+from reverie.gateway.http.security import STRICT_HEADERS, SecurityHeaders
+from reverie.gateway.push.event_frames import EventFrames
+from reverie.gateway.push.hub import Hub
+from reverie.gateway.push.webhooks import WebhookSender
 from reverie.gateway.routes import charts, embeddings, ops, results, tasks, users
 from reverie.gateway.routes import webhooks as webhook_routes
-from reverie.gateway.security import STRICT_HEADERS, SecurityHeaders
-from reverie.gateway.state import State, new_intake_pool
-from reverie.gateway.sweeper import Sweeper
-from reverie.gateway.together import Together
-from reverie.gateway.webhooks import WebhookSender
+from reverie.gateway.state import State, new_parse_pool
+from reverie.gateway.submissions.admission import Admission
+from reverie.gateway.submissions.cloud_policy import CloudPolicies
+from reverie.gateway.submissions.duration_estimate import DurationEstimator
+from reverie.gateway.submissions.endpoint import PATHS, joined_headers, submission
+from reverie.gateway.submissions.group_commit import GroupCommit
+from reverie.gateway.submissions.protocol import STATE
+from reverie.gateway.submissions.read_body import spool_json_body
+from reverie.gateway.submissions.result_cache import ResultCache
 from reverie.queue import make_celery, make_dispatcher
 from reverie.settings import Settings
 from reverie.store import Codec, GatewayStore
@@ -67,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
         store = GatewayStore(database_url)
         auth = Auth(store)
         webhooks = WebhookSender(store, codec, settings.webhooks)
-        policies = Policies(store, settings)
+        policies = CloudPolicies(store, settings)
 
         def on_control(message: dict[str, Any]) -> None:
             if message.get("kind") == "keys":
@@ -85,27 +85,27 @@ def create_app(settings: Settings) -> FastAPI:
             codec=codec,
             auth=auth,
             hub=hub,
-            frames=Frames(store, codec),
-            acceptor=Acceptor(store, Codec(level=1, keys=secret)),
-            answers=AnswerCache(redis_url),
+            event_frames=EventFrames(store, codec),
+            group_commit=GroupCommit(store, Codec(level=1, keys=secret)),
+            result_cache=ResultCache(redis_url),
             dispatcher=dispatcher,
-            predictor=Predictor(store),
-            policies=policies,
+            durations=DurationEstimator(store),
+            cloud_policies=policies,
             admission=admission,
             sweeper=Sweeper(database_url, store, hub, dispatcher, admission, celery, settings.queue),
             webhooks=webhooks,
-            looks=Together(store.cached_many),
-            known=Together(store.known_many),
+            stored_answers=Batcher(store.cached_many),
+            in_flight_or_done=Batcher(store.known_many),
             loop_watch=LoopWatch(),
-            intake_pool=new_intake_pool(),
+            parse_pool=new_parse_pool(),
         )
         app.state.reverie = state
         await store.open()
         hub.start()
-        state.acceptor.start()
+        state.group_commit.start()
         await dispatcher.start()
         state.sweeper.start()
-        state.predictor.start()
+        state.durations.start()
         webhooks.start()
         await _warm(app)
         state.tracing = _tracing.set_up("gateway")
@@ -117,14 +117,14 @@ def create_app(settings: Settings) -> FastAPI:
             noting.cancel()
             await webhooks.stop()
             await state.loop_watch.stop()
-            await state.predictor.stop()
+            await state.durations.stop()
             await state.sweeper.stop()
-            await state.acceptor.stop()
+            await state.group_commit.stop()
             await hub.stop()
             await dispatcher.stop()
-            await state.answers.close()
+            await state.result_cache.close()
             await store.close()
-            state.intake_pool.shutdown(wait=False, cancel_futures=True)
+            state.parse_pool.shutdown(wait=False, cancel_futures=True)
             await asyncio.to_thread(_tracing.shut_down)
 
     app = _App(
@@ -189,7 +189,7 @@ def _version() -> str:
 class _App(FastAPI):
     """Submissions go past the framework and all of its middleware, which takes longer than they do.
 
-    Most do not even come here: ``DirectProtocol`` answers them.
+    Most do not even come here: ``SubmissionProtocol`` answers them.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -10,9 +10,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable
 
+from reverie.aio.deadline import within
 from reverie.errors import Forbidden, ReverieError, Unauthorized
 from reverie.store import GatewayStore, Key, hash_key, key_id
-from reverie.store.within import within
 
 __all__ = ["Auth", "bearer"]
 

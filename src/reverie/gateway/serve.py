@@ -13,7 +13,7 @@ from uvicorn.main import STARTUP_FAILURE  # type: ignore[attr-defined]
 from reverie._logs import configure_logs
 from reverie.errors import StartupError
 from reverie.gateway.app import create_app
-from reverie.gateway.direct import DirectProtocol
+from reverie.gateway.submissions.protocol import SubmissionProtocol
 from reverie.settings import Settings
 from reverie.store import KeyStore, migrate
 
@@ -64,7 +64,7 @@ def main(host: str | None = None, port: int | None = None) -> int:
         log_level=settings.server.log_level.lower(),
         access_log=False,
         log_config=None,
-        http=DirectProtocol,
+        http=SubmissionProtocol,
         ws="websockets-sansio",
         ws_max_size=64 * 1024,
         ws_ping_interval=20,

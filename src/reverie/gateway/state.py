@@ -13,31 +13,37 @@ from typing import TYPE_CHECKING, Any, cast
 
 from starlette.requests import HTTPConnection
 
+from reverie.aio.batcher import Batcher
 from reverie.errors import ServiceUnavailable
-from reverie.gateway.accept import Acceptor
-from reverie.gateway.answers import AnswerCache
 from reverie.gateway.auth import Auth
-from reverie.gateway.body import SpooledBody
-from reverie.gateway.frames import Frames
-from reverie.gateway.gists import Gists
-from reverie.gateway.hub import Hub
-from reverie.gateway.intake import Intake, IntakeLimits, end_with_parent, take_in, take_in_file
-from reverie.gateway.loopwatch import LoopWatch
-from reverie.gateway.policy import Policies
-from reverie.gateway.predict import Predictor
-from reverie.gateway.together import Together
+from reverie.gateway.background.loop_watch import LoopWatch
+from reverie.gateway.push.event_frames import EventFrames
+from reverie.gateway.push.hub import Hub
+from reverie.gateway.submissions.cloud_policy import CloudPolicies
+from reverie.gateway.submissions.duration_estimate import DurationEstimator
+from reverie.gateway.submissions.group_commit import GroupCommit
+from reverie.gateway.submissions.parse import (
+    Parsed,
+    ParseLimits,
+    end_with_parent,
+    parse_submission,
+    parse_submission_file,
+)
+from reverie.gateway.submissions.read_body import SpooledBody
+from reverie.gateway.submissions.recent_bodies import RecentBodies
+from reverie.gateway.submissions.result_cache import ResultCache
 from reverie.queue import Dispatcher
 from reverie.settings import Settings
 from reverie.store import Codec, GatewayStore, TaskRow
 
 if TYPE_CHECKING:
-    from reverie.gateway.admission import Admission
-    from reverie.gateway.sweeper import Sweeper
-    from reverie.gateway.webhooks import WebhookSender
+    from reverie.gateway.background.sweeper import Sweeper
+    from reverie.gateway.push.webhooks import WebhookSender
+    from reverie.gateway.submissions.admission import Admission
 
-__all__ = ["INLINE_BYTES", "State", "Whole", "new_intake_pool", "state_of"]
+__all__ = ["INLINE_BYTES", "State", "Whole", "new_parse_pool", "state_of"]
 
-Whole = Callable[[], Awaitable[Intake]]
+Whole = Callable[[], Awaitable[Parsed]]
 """Gives the whole of a submission whose gist did not suffice."""
 
 INLINE_BYTES = 128 * 1024
@@ -47,7 +53,7 @@ _PACKED_BYTES = 16 * 1024
 """Bodies above this size wait for the database packed, lest thousands of them take too much memory."""
 
 
-def new_intake_pool() -> ProcessPoolExecutor:
+def new_parse_pool() -> ProcessPoolExecutor:
     """One process that checks large bodies. It starts with the first of them."""
     # Spawned, not forked: this process has threads.
     return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent)
@@ -62,62 +68,62 @@ class State:
     codec: Codec
     auth: Auth
     hub: Hub
-    frames: Frames
-    acceptor: Acceptor
-    answers: AnswerCache
+    event_frames: EventFrames
+    group_commit: GroupCommit
+    result_cache: ResultCache
     dispatcher: Dispatcher
-    predictor: Predictor
-    policies: Policies
+    durations: DurationEstimator
+    cloud_policies: CloudPolicies
     admission: Admission
     sweeper: Sweeper
     loop_watch: LoopWatch
-    intake_pool: ProcessPoolExecutor
+    parse_pool: ProcessPoolExecutor
     webhooks: WebhookSender
     #: Looks for stored results of the same content, many in one query.
-    looks: Together[tuple[str, bytes], tuple[TaskRow, bytes] | None]
+    stored_answers: Batcher[tuple[str, bytes], tuple[TaskRow, bytes] | None]
     #: Whether content is in flight or done.
-    known: Together[tuple[str, bytes], bool]
-    gists: Gists = field(default_factory=Gists)
+    in_flight_or_done: Batcher[tuple[str, bytes], bool]
+    recent_bodies: RecentBodies = field(default_factory=RecentBodies)
     #: Whether spans are sent somewhere.
     tracing: bool = False
 
-    async def take_in(self, operation: str, body: bytes | SpooledBody) -> tuple[Intake, Whole | None]:
+    async def parse_submission(self, operation: str, body: bytes | SpooledBody) -> tuple[Parsed, Whole | None]:
         """A submission; or its gist alone and what gives the whole of it. A spooled body is closed."""
         if isinstance(body, SpooledBody):
             return await self._check(operation, body), None
-        name = self.gists.name(operation, body)
-        gist = self.gists.get(name)
+        name = self.recent_bodies.name(operation, body)
+        gist = self.recent_bodies.get(name)
         if gist is not None:
             return gist, partial(self._check, operation, body)
         intake = await self._check(operation, body)
-        self.gists.put(name, intake)
+        self.recent_bodies.put(name, intake)
         return intake, None
 
-    async def _check(self, operation: str, body: bytes | SpooledBody) -> Intake:
+    async def _check(self, operation: str, body: bytes | SpooledBody) -> Parsed:
         """Check a body without holding up the event loop."""
-        limits = IntakeLimits(self.settings.limits.memories, self.settings.limits.text_chars)
+        limits = ParseLimits(self.settings.limits.memories, self.settings.limits.text_chars)
         if isinstance(body, bytes):
             if len(body) <= INLINE_BYTES:
                 # Small ones are packed when they are stored, many at once.
-                return take_in(operation, body, limits, pack=len(body) > _PACKED_BYTES)
-            return await self._elsewhere(take_in, operation, body, limits)
+                return parse_submission(operation, body, limits, pack=len(body) > _PACKED_BYTES)
+            return await self._elsewhere(parse_submission, operation, body, limits)
         try:
-            return await self._elsewhere(take_in_file, operation, body.path, limits)
+            return await self._elsewhere(parse_submission_file, operation, body.path, limits)
         finally:
             body.close()
 
-    async def _elsewhere(self, check: Callable[..., Intake], *arguments: Any) -> Intake:
+    async def _elsewhere(self, check: Callable[..., Parsed], *arguments: Any) -> Parsed:
         loop = asyncio.get_running_loop()
-        pool = self.intake_pool
+        pool = self.parse_pool
         try:
             return await loop.run_in_executor(pool, check, *arguments)
         except BrokenProcessPool:
             # Its process was killed, for lack of memory perhaps. Large bodies must not be refused for ever after.
-            if self.intake_pool is pool:
+            if self.parse_pool is pool:
                 pool.shutdown(wait=False)
-                self.intake_pool = new_intake_pool()
+                self.parse_pool = new_parse_pool()
         try:
-            return await loop.run_in_executor(self.intake_pool, check, *arguments)
+            return await loop.run_in_executor(self.parse_pool, check, *arguments)
         except BrokenProcessPool:
             raise ServiceUnavailable("The body could not be checked; send it again.", retry_after=2.0) from None
 

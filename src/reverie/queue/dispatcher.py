@@ -16,8 +16,8 @@ from kombu.connection import Connection
 from redis.exceptions import RedisError
 
 from reverie.queue.celery_app import broker_name, plain_redis, send_task
-from reverie.queue.envelope import Envelopes
-from reverie.queue.line import Line
+from reverie.queue.celery_messages import CeleryMessages
+from reverie.queue.redis_connection import RedisConnection
 from reverie.settings import Settings
 
 __all__ = ["Dispatcher", "RedisDispatcher", "ThreadDispatcher", "make_dispatcher"]
@@ -79,15 +79,15 @@ class RedisDispatcher(Dispatcher):
     def __init__(self, app: Celery, redis_url: str, *, capacity: int) -> None:
         super().__init__()
         self._app = app
-        self._line = Line(redis_url, seconds=_SECONDS)
+        self._line = RedisConnection(redis_url, seconds=_SECONDS)
         self._capacity = capacity
         self._waiting: deque[Message] = deque()
         self._sending: asyncio.Task[None] | None = None
-        self._envelopes: Envelopes | None = None
+        self._envelopes: CeleryMessages | None = None
 
     async def start(self) -> None:
         """Have Celery make the message that all others are made after."""
-        self._envelopes = await asyncio.to_thread(Envelopes, self._app)
+        self._envelopes = await asyncio.to_thread(CeleryMessages, self._app)
 
     async def stop(self, timeout: float = 2.0) -> None:
         """Publish what waits, for at most ``timeout`` seconds."""

@@ -13,14 +13,14 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from reverie.aio.deadline import within
 from reverie.errors import ServiceUnavailable
 from reverie.store.cloud import TenantPolicy
+from reverie.store.database_probe import DatabaseProbe
 from reverie.store.keys import Key
-from reverie.store.reach import Reach
 from reverie.store.rows import TaskRow
 from reverie.store.sql import sql
 from reverie.store.submissions import Connection, NewTask, Submitted, store_group
-from reverie.store.within import within
 
 __all__ = ["Erased", "GatewayStore"]
 
@@ -63,7 +63,7 @@ class GatewayStore:
             open=False,
             name="gateway",
         )
-        self._reach = Reach(database_url, on_return=self._pool.check)
+        self._reach = DatabaseProbe(database_url, on_return=self._pool.check)
 
     async def open(self) -> None:
         """Start connecting in the background; the gateway comes up even while PostgreSQL is away."""

@@ -18,7 +18,7 @@ from reverie import _tracing
 from reverie._logs import configure_logs
 from reverie.errors import InvalidInput
 from reverie.queue import QUEUES, TASK_NAME, broker_name, make_celery
-from reverie.queue.presence import Presence
+from reverie.queue.worker_presence import WorkerPresence
 from reverie.settings import Settings
 from reverie.worker.embed_host import start_host
 from reverie.worker.health import serve_health
@@ -133,7 +133,7 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
     if settings.queue.worker_port:
         serve_health(pulse, settings.server.host, settings.queue.worker_port)
     redis_url = settings.server.redis_url
-    presence = Presence(redis_url.get_secret_value() if redis_url else None, queues, concurrency)
+    presence = WorkerPresence(redis_url.get_secret_value() if redis_url else None, queues, concurrency)
     signals.worker_ready.connect(lambda **_: presence.start(), weak=False)
     signals.worker_shutdown.connect(lambda **_: presence.stop(), weak=False)
     argv = [

@@ -11,10 +11,10 @@ from fastapi.responses import Response
 
 from reverie.contracts import Lane
 from reverie.errors import Conflict, InvalidInput, ServiceUnavailable
-from reverie.gateway.replies import matches, unpack
+from reverie.gateway.http.responses import matches, unpack
 from reverie.gateway.routes.deps import GatewayState, Reader
 from reverie.gateway.routes.tasks import present
-from reverie.gateway.submit import new_task_id, wait_for_end
+from reverie.gateway.submissions.submit import new_task_id, wait_for_end
 from reverie.store import NewTask
 
 __all__ = ["router"]
@@ -65,7 +65,7 @@ async def chart(
             chars=0,
             body=state.codec.encode(orjson.dumps(wish)),
         )
-        submitted = await state.acceptor.submit(new)
+        submitted = await state.group_commit.submit(new)
         if submitted.row is None:
             raise ServiceUnavailable("The chart could not be ordered.", retry_after=1.0)
         if submitted.created:

@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reverie.contracts import Operation
 from reverie.errors import InvalidInput, ServiceUnavailable, TaskFailed
-from reverie.gateway.body import read_json_body
-from reverie.gateway.problems import invalid
+from reverie.gateway.http.problems import invalid
 from reverie.gateway.routes.deps import GatewayState, Reader, Submitter
-from reverie.gateway.submit import submit
+from reverie.gateway.submissions.read_body import read_json_body
+from reverie.gateway.submissions.submit import submit
 
 __all__ = ["router"]
 
@@ -60,7 +60,7 @@ async def create_embedding(request: Request, state: GatewayState, key: Submitter
         options["dimensions"] = wish.dimensions
     body = orjson.dumps({"user_id": wish.user or "-", "texts": texts, "options": options})
     try:
-        gist, whole = await state.take_in(Operation.EMBED, body)
+        gist, whole = await state.parse_submission(Operation.EMBED, body)
         answer = await submit(state, key, gist, whole=whole, wait=_WAIT)
     except InvalidInput as error:
         raise _in_openai_words(error) from None

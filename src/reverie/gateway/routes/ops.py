@@ -10,10 +10,10 @@ from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
+from reverie.aio.deadline import within
 from reverie.errors import ReverieError
-from reverie.gateway.metrics import render
+from reverie.gateway.background.metrics import render
 from reverie.gateway.routes.deps import GatewayState, Reader
-from reverie.store.within import within
 
 __all__ = ["router", "versioned"]
 
@@ -46,7 +46,7 @@ async def readyz(state: GatewayState) -> Response:
             database = False
     checks = {
         "database": "ok" if database else "unreachable",
-        "redis": "ok" if await state.answers.ping() else "unreachable",
+        "redis": "ok" if await state.result_cache.ping() else "unreachable",
         "events": "ok" if state.hub.connected else "polling",
         "broker": "unreachable" if state.dispatcher.broken else "ok",
     }
@@ -65,16 +65,16 @@ async def status(state: GatewayState, key: Reader) -> dict[str, Any]:
     """A summary for people: queues, workers, the day's tasks, cache, recovery."""
     queues = await state.store.queued()
     counts = await state.store.count_by_status(key.tenant)
-    looks = state.answers.hits + state.answers.misses
+    looks = state.result_cache.hits + state.result_cache.misses
     return {
         "queues": [
             {"queue": queue, "waiting": waiting, "oldest_seconds": round(oldest, 3)}
             for queue, (waiting, oldest) in sorted(queues.items())
         ],
-        "workers": await state.answers.workers(),
+        "workers": await state.result_cache.workers(),
         "tasks": counts,
-        "cache": {"hits": state.answers.hits, "misses": state.answers.misses,
-                  "hit_rate": round(state.answers.hits / looks, 4) if looks else None},
+        "cache": {"hits": state.result_cache.hits, "misses": state.result_cache.misses,
+                  "hit_rate": round(state.result_cache.hits / looks, 4) if looks else None},
         "recovery": dict(state.sweeper.repaired),
         "sockets": state.hub.open_streams(),
         "drain_per_second": round((await state.admission.drain_rate(key.tenant))[0], 3),

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 from reverie.contracts import TERMINAL, Operation
 from reverie.errors import Forbidden, NotFound, ReverieError, TooManyRequests, Unauthorized
 from reverie.gateway.auth import bearer
-from reverie.gateway.hub import Subscription
+from reverie.gateway.push.hub import Subscription
 from reverie.gateway.state import State, state_of
 from reverie.store import Key, TaskRow
 
@@ -120,7 +120,7 @@ async def _of_tenant(subscription: Subscription, rows: list[TaskRow]) -> AsyncIt
 
 async def _frames(state: State, events: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
     async for event in events:
-        yield await state.frames.of(event)
+        yield await state.event_frames.of(event)
 
 
 async def _pump(socket: WebSocket, subscription: Subscription, frames: AsyncIterator[bytes]) -> None:
@@ -201,7 +201,7 @@ async def task_events(task_id: str, request: Request, ticket: Annotated[str | No
                     except StopAsyncIteration:
                         return
                     upcoming = None
-                    frame = await state.frames.of(event)
+                    frame = await state.event_frames.of(event)
                     yield b"id: %d\nevent: %s\ndata: %s\n\n" % (event["seq"], event["type"].encode(), frame)
             finally:
                 if upcoming is not None:

@@ -12,12 +12,12 @@ from fastapi.responses import Response
 
 from reverie.contracts import Operation, Status, Task, TaskPage
 from reverie.errors import Conflict, NotFound
-from reverie.gateway.body import spool_json_body
-from reverie.gateway.front import accept, joined_headers
-from reverie.gateway.intake import REQUESTS
-from reverie.gateway.replies import task_json, task_response, unpack
+from reverie.gateway.http.responses import task_json, task_response, unpack
 from reverie.gateway.routes.deps import GatewayState, Reader, Submitter
 from reverie.gateway.state import State
+from reverie.gateway.submissions.endpoint import accept, joined_headers
+from reverie.gateway.submissions.parse import REQUESTS
+from reverie.gateway.submissions.read_body import spool_json_body
 from reverie.store import Key, TaskRow
 
 __all__ = ["router"]

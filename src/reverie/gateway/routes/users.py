@@ -25,7 +25,7 @@ UserId = Annotated[str, Path(min_length=1, max_length=256)]
 async def erase_user(user_id: UserId, state: GatewayState, key: Eraser) -> Receipt:
     """Erase a user everywhere: tasks, queued and running work, results, vectors, themes, caches."""
     erased = await state.store.erase(key.tenant, user_id)
-    cache_keys = await state.answers.erase(key.tenant, user_id, erased.at_ms)
+    cache_keys = await state.result_cache.erase(key.tenant, user_id, erased.at_ms)
     if cache_keys is None:
         # The rows are gone, but what Redis holds is not: the caller must not get a receipt for that.
         raise ServiceUnavailable(

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from reverie.gateway.replies import event_json, unpack
+from reverie.gateway.http.responses import event_json, unpack
 from reverie.store import Codec, GatewayStore
 
-__all__ = ["Frames"]
+__all__ = ["EventFrames"]
 
 
-class Frames:
+class EventFrames:
     """Nothing is kept beyond the moment: what is erased later must not be sent from here."""
 
     def __init__(self, store: GatewayStore, codec: Codec) -> None:

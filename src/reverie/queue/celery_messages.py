@@ -16,10 +16,10 @@ from kombu.connection import Connection
 
 from reverie.queue.celery_app import broker_name, send_task
 
-__all__ = ["Envelopes"]
+__all__ = ["CeleryMessages"]
 
 
-class Envelopes:
+class CeleryMessages:
     """Messages as Celery and kombu's Redis transport write them."""
 
     def __init__(self, app: Celery) -> None:

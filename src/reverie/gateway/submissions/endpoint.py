@@ -1,6 +1,6 @@
 """The submit routes from a request's head and body to the reply, with no framework between: it would take longer.
 
-``DirectProtocol`` calls this from the socket, ``app`` from ASGI; the routes of the same names document it.
+``SubmissionProtocol`` calls this from the socket, ``app`` from ASGI; the routes of the same names document it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from starlette.requests import ClientDisconnect
 from reverie import _tracing
 from reverie.contracts import Operation
 from reverie.errors import ReverieError
-from reverie.gateway.admission import rate_headers
 from reverie.gateway.auth import bearer
-from reverie.gateway.body import SpooledBody
-from reverie.gateway.problems import problem_response
-from reverie.gateway.replies import Reply, task_headers
+from reverie.gateway.http.problems import problem_response
+from reverie.gateway.http.responses import RawResponse, task_headers
 from reverie.gateway.routes.deps import parse_deadline, parse_prefer
 from reverie.gateway.state import State
-from reverie.gateway.submit import submit
+from reverie.gateway.submissions.admission import rate_headers
+from reverie.gateway.submissions.read_body import SpooledBody
+from reverie.gateway.submissions.submit import submit
 from reverie.store import Key
 
 __all__ = ["PATHS", "Body", "accept", "joined_headers", "submission"]
@@ -49,7 +49,7 @@ def joined_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return out
 
 
-async def submission(state: State, operation: Operation, path: str, headers: dict[str, str], body: Body) -> Reply:
+async def submission(state: State, operation: Operation, path: str, headers: dict[str, str], body: Body) -> RawResponse:
     """The reply to one submission; errors are problems. Raises ``ClientDisconnect`` when nobody is left to reply to."""
     try:
         return await _traced(state, operation, path, headers, body)
@@ -57,10 +57,10 @@ async def submission(state: State, operation: Operation, path: str, headers: dic
         raise
     except Exception:
         log.exception("a submission failed")
-        return Reply.of(problem_response(ReverieError(), path))
+        return RawResponse.of(problem_response(ReverieError(), path))
 
 
-async def _traced(state: State, operation: Operation, path: str, headers: dict[str, str], body: Body) -> Reply:
+async def _traced(state: State, operation: Operation, path: str, headers: dict[str, str], body: Body) -> RawResponse:
     # Without a tracer this would be a tenth of the whole answer.
     if not state.tracing:
         return await _answer(state, operation, path, headers, body)
@@ -74,18 +74,20 @@ async def _traced(state: State, operation: Operation, path: str, headers: dict[s
         return reply
 
 
-async def _answer(state: State, operation: Operation, path: str, headers: dict[str, str], body: Body) -> Reply:
+async def _answer(state: State, operation: Operation, path: str, headers: dict[str, str], body: Body) -> RawResponse:
     try:
         key = await state.auth.check(bearer(headers.get("authorization")), "submit")
         return await accept(state, key, operation, path, headers, body)
     except ReverieError as error:
-        return Reply.of(problem_response(error, path))
+        return RawResponse.of(problem_response(error, path))
 
 
-async def accept(state: State, key: Key, operation: Operation, path: str, headers: dict[str, str], body: Body) -> Reply:
+async def accept(
+    state: State, key: Key, operation: Operation, path: str, headers: dict[str, str], body: Body
+) -> RawResponse:
     """Accept one submission of ``key``. Raises whatever refuses it."""
     limit, remaining, reset = state.admission.spend(key)
-    gist, whole = await state.take_in(operation, await body())
+    gist, whole = await state.parse_submission(operation, await body())
     asked, asynchronous = parse_prefer(headers.get("prefer", ""))
     # Unasked, only the two operations that people wait for in a conversation are waited for.
     unasked = _BRIEF if operation in (Operation.RECALL, Operation.EMBED) and not asynchronous else 0.0
@@ -106,4 +108,4 @@ async def accept(state: State, key: Key, operation: Operation, path: str, header
         applied.append("respond-async")
     if applied:
         out["Preference-Applied"] = ", ".join(applied)
-    return Reply.json(answer.status, answer.body, out)
+    return RawResponse.json(answer.status, answer.body, out)

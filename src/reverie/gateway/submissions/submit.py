@@ -12,15 +12,15 @@ from datetime import UTC, datetime
 import orjson
 
 from reverie import _tracing
+from reverie.aio.deadline import within
 from reverie.contracts import TERMINAL, Lane, Operation
 from reverie.errors import Conflict, InvalidInput, ServiceUnavailable, TooManyRequests, UnsupportedModel
-from reverie.gateway.hub import Subscription
-from reverie.gateway.intake import Intake
-from reverie.gateway.replies import Facts, task_json, unpack
+from reverie.gateway.http.responses import TaskFacts, task_json, unpack
+from reverie.gateway.push.hub import Subscription
 from reverie.gateway.state import State, Whole
+from reverie.gateway.submissions.parse import Parsed
 from reverie.queue import queue_for
 from reverie.store import CloudChoice, Key, NewTask, TaskRow
-from reverie.store.within import within
 
 __all__ = ["Answer", "new_task_id", "submit", "wait_for_end"]
 
@@ -41,7 +41,7 @@ class IdempotencyMismatch(InvalidInput):
 class Answer:
     """A submission's outcome: its task, the task's JSON, the HTTP status, and whether it was finished before."""
 
-    facts: Facts
+    facts: TaskFacts
     body: bytes
     status: int
     cached: bool = False
@@ -56,7 +56,7 @@ def new_task_id() -> str:
 async def submit(
     state: State,
     key: Key,
-    gist: Intake,
+    gist: Parsed,
     *,
     whole: Whole | None,
     idempotency_key: str | None = None,
@@ -86,13 +86,13 @@ async def submit(
         return await _answer(state, row)
     except ServiceUnavailable:
         # What is accepted is accepted: a database that goes away now must not make it look refused.
-        return Answer(Facts.of(accepted), task_json(accepted, None), 202)
+        return Answer(TaskFacts.of(accepted), task_json(accepted, None), 202)
 
 
 async def _accept(
     state: State,
     key: Key,
-    gist: Intake,
+    gist: Parsed,
     whole: Whole | None,
     *,
     idempotency_key: str | None,
@@ -100,7 +100,7 @@ async def _accept(
     trace: str | None,
 ) -> Answer | TaskRow:
     """The stored row, new or found, or the answer that was there already."""
-    choice = await state.policies.choose(key.tenant, gist.cloud)
+    choice = await state.cloud_policies.choose(key.tenant, gist.cloud)
     content = _content(state, gist, choice)
     body_hash = hashlib.blake2b(gist.operation.encode() + gist.content_hash, digest_size=16).digest()
     if idempotency_key is not None:
@@ -126,19 +126,19 @@ async def _accept(
         await state.admission.admit(key.tenant)
     except (TooManyRequests, ServiceUnavailable):
         # What is in flight or done already makes no new work, however much waits.
-        if not await state.known.get((key.tenant, content)):
+        if not await state.in_flight_or_done.get((key.tenant, content)):
             raise
     intake = gist if whole is None else await whole()
     missing = 1.0
     if vectors and not choice.provider:
-        missing = await state.answers.missing_share(
-            key.tenant, intake.user_id, state.predictor.vector_model, intake.sample
+        missing = await state.result_cache.missing_share(
+            key.tenant, intake.user_id, state.durations.vector_model, intake.sample
         )
-    estimate = state.predictor.predict(
+    estimate = state.durations.predict(
         intake.operation, intake.items, intake.chars, missing=missing, provider=choice.provider
     )
     # Waiting for a provider must not hold up those in the fast lane.
-    lane = Lane.CLOUD if choice.provider else state.predictor.lane(intake.operation, estimate)
+    lane = Lane.CLOUD if choice.provider else state.durations.lane(intake.operation, estimate)
     new = NewTask(
         id=new_task_id(),
         tenant=key.tenant,
@@ -158,7 +158,7 @@ async def _accept(
         body_hash=body_hash,
         trace=_tracing.traceparent(trace),
     )
-    submitted = await state.acceptor.submit(new)
+    submitted = await state.group_commit.submit(new)
     if submitted.conflict:
         raise IdempotencyMismatch
     if submitted.row is None:
@@ -176,7 +176,7 @@ async def _accept(
     return row
 
 
-def _content(state: State, gist: Intake, choice: CloudChoice) -> bytes:
+def _content(state: State, gist: Parsed, choice: CloudChoice) -> bytes:
     """The exact cache's key: content, user and whatever else decides the result."""
     embedding = state.settings.embedding
     if gist.model is not None and gist.model != embedding.model and choice.provider is None:
@@ -213,13 +213,13 @@ async def _cached(
 
     PostgreSQL is asked only for bodies that came here before: of all others the insertion finds out.
     """
-    encoded, vectors = await state.answers.get(tenant, user_id, content)
+    encoded, vectors = await state.result_cache.get(tenant, user_id, content)
     if encoded is not None:
         head_size = int.from_bytes(encoded[:4])
         head = orjson.loads(encoded[4 : 4 + head_size])
         body = await unpack(state.codec, encoded[4 + head_size :])
-        return Answer(Facts(head["id"], head["etag"]), body, 200, cached=True), vectors
-    found = await state.looks.get((tenant, content)) if repeated else None
+        return Answer(TaskFacts(head["id"], head["etag"]), body, 200, cached=True), vectors
+    found = await state.stored_answers.get((tenant, content)) if repeated else None
     return (await _done(state, *found) if found is not None else None), vectors
 
 
@@ -230,23 +230,23 @@ async def _done(state: State, row: TaskRow, stored: bytes | None = None) -> Answ
         raise ServiceUnavailable("The answer was erased this instant; send it again.", retry_after=1.0)
     body = task_json(row, await unpack(state.codec, stored), cached=True)
     # Whoever asks first need not wait until it is at hand for others.
-    state.answers.later(_keep(state, row, body))
-    return Answer(Facts.of(row), body, 200, cached=True)
+    state.result_cache.later(_keep(state, row, body))
+    return Answer(TaskFacts.of(row), body, 200, cached=True)
 
 
 async def _keep(state: State, row: TaskRow, body: bytes) -> None:
-    facts = Facts.of(row)
+    facts = TaskFacts.of(row)
     head = orjson.dumps({"id": facts.id, "etag": facts.etag})
     packed = len(head).to_bytes(4) + head + await asyncio.to_thread(state.codec.encode, body)
     accepted_ms = int(row.created_at.timestamp() * 1000)
-    await state.answers.put(row.tenant, row.user_id, row.content_hash, accepted_ms, packed)
+    await state.result_cache.put(row.tenant, row.user_id, row.content_hash, accepted_ms, packed)
 
 
 async def _answer(state: State, row: TaskRow, stored: bytes | None = None) -> Answer:
     if row.status == "succeeded":
         stored = stored or await state.store.result(row.id)
-        return Answer(Facts.of(row), task_json(row, await unpack(state.codec, stored) if stored else None), 200)
-    return Answer(Facts.of(row), task_json(row, None), 200 if row.ended else 202)
+        return Answer(TaskFacts.of(row), task_json(row, await unpack(state.codec, stored) if stored else None), 200)
+    return Answer(TaskFacts.of(row), task_json(row, None), 200 if row.ended else 202)
 
 
 async def wait_for_end(state: State, row: TaskRow, seconds: float) -> TaskRow | None:

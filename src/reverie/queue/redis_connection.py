@@ -1,7 +1,7 @@
 """One connection to Redis for short questions, one after another.
 
 The client's pool, pipeline and retries take three quarters of a short question's time. They are for many who ask at
-once; here `Together` gathers the questions before. Connecting, TLS, sign-in and timeouts stay the client's.
+once; here `Batcher` gathers the questions before. Connecting, TLS, sign-in and timeouts stay the client's.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import redis.asyncio as aioredis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-__all__ = ["Line"]
+__all__ = ["RedisConnection"]
 
 Command = tuple[Any, ...]
 
 
-class Line:
+class RedisConnection:
     """Asks Redis. ``seconds`` is the most that connecting, and each answer, may take."""
 
     def __init__(self, redis_url: str, *, seconds: float) -> None:

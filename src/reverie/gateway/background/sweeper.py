@@ -15,8 +15,8 @@ import psycopg
 from celery import Celery
 from psycopg.rows import dict_row
 
-from reverie.gateway.admission import Admission
-from reverie.gateway.hub import Hub
+from reverie.gateway.push.hub import Hub
+from reverie.gateway.submissions.admission import Admission
 from reverie.queue import QUEUES, Dispatcher, broker_name
 from reverie.settings import QueueSettings
 from reverie.store import DEADLINE_PASSED, GatewayStore, TaskRow

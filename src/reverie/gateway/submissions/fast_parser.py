@@ -25,7 +25,7 @@ from reverie.contracts import (
     Request,
 )
 
-__all__ = ["plain"]
+__all__ = ["parse_fast"]
 
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{6})?(?:Z|\+00:00)")
 _MEMBERS = frozenset({"id", "text", "created_at", "last_accessed_at", "access_count", "kind", "source"})
@@ -38,7 +38,7 @@ _HEADS = [b'"},{"id":"%d","text":"' % number for number in range(1000)]
 _YEARS = (str(EARLIEST.year), str(LATEST.year))
 
 
-def plain(model: type[Request], body: bytes, text_chars: int) -> tuple[str, Any, list[str], bytes] | None:
+def parse_fast(model: type[Request], body: bytes, text_chars: int) -> tuple[str, Any, list[str], bytes] | None:
     """``(user, request, texts, canonical JSON)``; None when the models must look at it.
 
     ``text_chars`` is the most characters of one text. The request lacks the memories and may name another user.

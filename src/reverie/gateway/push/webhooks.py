@@ -20,8 +20,8 @@ import orjson
 from standardwebhooks.webhooks import Webhook
 
 from reverie.errors import ReverieError
-from reverie.gateway.addresses import AddressPolicy, BlockedAddress
-from reverie.gateway.replies import task_json, unpack
+from reverie.gateway.http.responses import task_json, unpack
+from reverie.gateway.push.public_addresses import AddressPolicy, BlockedAddress
 from reverie.settings import WebhookSettings
 from reverie.store import Codec, Delivery, GatewayStore, TaskRow, WebhookStore
 

@@ -14,7 +14,7 @@ from fastapi.responses import Response
 
 from reverie.store import Codec, TaskRow
 
-__all__ = ["Facts", "Reply", "event_json", "matches", "task_headers", "task_json", "task_response", "unpack"]
+__all__ = ["RawResponse", "TaskFacts", "event_json", "matches", "task_headers", "task_json", "task_response", "unpack"]
 
 _OFF_LOOP = 256 * 1024
 """Stored results above this size are unpacked in a thread."""
@@ -53,7 +53,7 @@ def matches(wanted: str | None, etag: str) -> bool:
 
 
 @dataclass(slots=True)
-class Facts:
+class TaskFacts:
     """What the status and the headers of an answer tell of a task."""
 
     id: str
@@ -64,13 +64,13 @@ class Facts:
     error: dict[str, Any] | None = None
 
     @classmethod
-    def of(cls, row: TaskRow) -> Facts:
+    def of(cls, row: TaskRow) -> TaskFacts:
         """The facts of a stored task."""
         return cls(row.id, etag_of(row), row.status, None if row.ended else row.estimate_seconds or 1.0, row.error)
 
 
 @dataclass(slots=True)
-class Reply:
+class RawResponse:
     """An answer as a server writes it; the names of its headers are in lower case."""
 
     status: int
@@ -78,19 +78,19 @@ class Reply:
     body: bytes
 
     @classmethod
-    def of(cls, response: Response) -> Reply:
+    def of(cls, response: Response) -> RawResponse:
         """A response of the framework."""
         return cls(response.status_code, list(response.raw_headers), bytes(response.body))
 
     @classmethod
-    def json(cls, status: int, body: bytes, headers: dict[str, str]) -> Reply:
+    def json(cls, status: int, body: bytes, headers: dict[str, str]) -> RawResponse:
         """An answer in JSON."""
         out = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
         out += [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
         return cls(status, out, body)
 
 
-def task_headers(facts: Facts, path: str) -> dict[str, str]:
+def task_headers(facts: TaskFacts, path: str) -> dict[str, str]:
     """ETag, Location and, while the task runs, Retry-After; ``path`` is the request's."""
     prefix = "/v1" if path.startswith("/v1/") else ""
     out = {"Location": f"{prefix}/tasks/{facts.id}", "ETag": facts.etag, "Cache-Control": "private, no-cache"}
@@ -103,7 +103,7 @@ def task_response(
     request: Request, row: TaskRow, body: bytes, *, status: int = 200, conditional: bool = False
 ) -> Response:
     """The answer for one task; ``conditional``: without its body when the client has it already."""
-    out = task_headers(Facts.of(row), request.url.path)
+    out = task_headers(TaskFacts.of(row), request.url.path)
     if conditional and matches(request.headers.get("if-none-match"), out["ETag"]):
         return Response(status_code=304, headers=out)
     return Response(body, status, out, "application/json")

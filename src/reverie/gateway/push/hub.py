@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 from reverie.contracts import TERMINAL
 from reverie.errors import ReverieError
 from reverie.queue.bus import CONTROL, EVENTS
-from reverie.queue.line import Line
+from reverie.queue.redis_connection import RedisConnection
 from reverie.store import GatewayStore, TaskRow
 
 __all__ = ["Hub", "Subscription"]
@@ -90,7 +90,7 @@ class Hub:
         self._redis: aioredis.Redis | None = (
             aioredis.Redis.from_url(redis_url, socket_connect_timeout=1.0, socket_timeout=None) if redis_url else None
         )
-        self._publisher = Line(redis_url, seconds=0.5) if redis_url else None
+        self._publisher = RedisConnection(redis_url, seconds=0.5) if redis_url else None
         self._on_control = on_control
         self._on_end = on_end
         self._by_task: defaultdict[str, set[Subscription]] = defaultdict(set)

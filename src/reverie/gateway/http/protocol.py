@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-__all__ = ["GuardedProtocol"]
+__all__ = ["BoundedHeadProtocol"]
 
 HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 15.0
@@ -22,7 +22,7 @@ _TITLES = {408: "The request did not arrive in time.", 431: "The request's heade
 _SLUGS = {408: "request-timeout", 431: "headers-too-large"}
 
 
-class GuardedProtocol(HttpToolsProtocol):
+class BoundedHeadProtocol(HttpToolsProtocol):
     """Closes connections whose next request's head is too large or too slow."""
 
     _head_bytes = 0

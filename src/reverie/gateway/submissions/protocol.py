@@ -11,15 +11,15 @@ from http import HTTPStatus
 from typing import Any
 
 from reverie.contracts import Operation
-from reverie.gateway import body as bodies
-from reverie.gateway.front import PATHS, joined_headers, submission
-from reverie.gateway.guard import HEAD_SECONDS, GuardedProtocol
-from reverie.gateway.problems import problem_response
-from reverie.gateway.replies import Reply
-from reverie.gateway.security import STRICT_HEADERS
+from reverie.gateway.http.problems import problem_response
+from reverie.gateway.http.protocol import HEAD_SECONDS, BoundedHeadProtocol
+from reverie.gateway.http.responses import RawResponse
+from reverie.gateway.http.security import STRICT_HEADERS
 from reverie.gateway.state import INLINE_BYTES, State
+from reverie.gateway.submissions import read_body
+from reverie.gateway.submissions.endpoint import PATHS, joined_headers, submission
 
-__all__ = ["STATE", "DirectProtocol"]
+__all__ = ["STATE", "SubmissionProtocol"]
 
 STATE = "reverie"
 """Name of the gateway's ``State`` in the lifespan's state."""
@@ -44,7 +44,7 @@ class Direct:
         self.disconnected = self.response_complete = False
 
 
-class DirectProtocol(GuardedProtocol):
+class SubmissionProtocol(BoundedHeadProtocol):
     """Answers plain submissions itself and hands everything else on."""
 
     def on_headers_complete(self) -> None:
@@ -100,15 +100,15 @@ class DirectProtocol(GuardedProtocol):
         state: State = self.app_state[STATE]
 
         async def body() -> bytes:
-            bodies.check_headers(cycle.headers, state.settings.limits.body_bytes)
-            return bodies.joined(cycle.chunks)
+            read_body.check_headers(cycle.headers, state.settings.limits.body_bytes)
+            return read_body.joined(cycle.chunks)
 
         reply = await submission(state, cycle.operation, cycle.path, cycle.headers, body)
         if self.flow.write_paused and not cycle.disconnected:
             await self.flow.drain()
         self._write(cycle, reply)
 
-    def _write(self, cycle: Direct, reply: Reply) -> None:
+    def _write(self, cycle: Direct, reply: RawResponse) -> None:
         if cycle.response_complete or cycle.disconnected:
             return
         parts = [_STATUS_LINES[reply.status]]
@@ -129,8 +129,8 @@ class DirectProtocol(GuardedProtocol):
         elif not cycle.overtime:
             # The head came in time; a body may take longer.
             cycle.overtime = True
-            self._timer = self.loop.call_later(bodies.SECONDS - HEAD_SECONDS, self._refuse, 408)
+            self._timer = self.loop.call_later(read_body.SECONDS - HEAD_SECONDS, self._refuse, 408)
         else:
             self._timer = None
             cycle.keep_alive = False
-            self._write(cycle, Reply.of(problem_response(bodies.late(), cycle.path)))
+            self._write(cycle, RawResponse.of(problem_response(read_body.late(), cycle.path)))

@@ -9,8 +9,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from reverie.contracts import AnalyzeResult, ClusterResult, EmbedResult, Event, Problem, RecallResult
-from reverie.gateway.intake import REQUESTS
 from reverie.gateway.routes.embeddings import EmbeddingRequest
+from reverie.gateway.submissions.parse import REQUESTS
 
 __all__ = ["PROBLEMS", "document"]
 

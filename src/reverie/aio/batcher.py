@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-__all__ = ["Together"]
+__all__ = ["Batcher"]
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -14,7 +14,7 @@ A = TypeVar("A")
 _MOST = 128
 
 
-class Together(Generic[Q, A]):
+class Batcher(Generic[Q, A]):
     """Collects questions while earlier ones are on their way, and asks them at once.
 
     ``ask`` answers a list of questions with as many answers, or raises for all of them. A lone question waits for

@@ -7,11 +7,11 @@ import logging
 
 import psycopg
 
+from reverie.aio.deadline import ends_within
 from reverie.errors import ServiceUnavailable
 from reverie.store import Codec, GatewayStore, NewTask, Submitted
-from reverie.store.within import ends_within
 
-__all__ = ["Acceptor"]
+__all__ = ["GroupCommit"]
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ _DEADLINE = 0.7
 """Seconds until a submission that PostgreSQL does not confirm is answered with 503."""
 
 
-class Acceptor:
+class GroupCommit:
     """Collects what arrives while the previous group is being written."""
 
     def __init__(self, store: GatewayStore, codec: Codec, *, writers: int = 1) -> None:

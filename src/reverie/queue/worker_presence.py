@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import redis
 
-__all__ = ["WORKERS", "Presence", "presence_key"]
+__all__ = ["WORKERS", "WorkerPresence", "presence_key"]
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def presence_key(name: str) -> str:
     return f"reverie:worker:{name}"
 
 
-class Presence:
+class WorkerPresence:
     """The signs of life of one worker, from a thread of its own. Without Redis it is simply not seen."""
 
     def __init__(self, redis_url: str | None, queues: Sequence[str], processes: int) -> None:

@@ -14,12 +14,12 @@ import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 
 from reverie._text_key import text_key
-from reverie.gateway.together import Together
+from reverie.aio.batcher import Batcher
 from reverie.queue.cache import GONE_TTL, PUT_SCRIPT, TTL, answer_key, gone_key, vector_key
-from reverie.queue.line import Line
-from reverie.queue.presence import WORKERS, presence_key
+from reverie.queue.redis_connection import RedisConnection
+from reverie.queue.worker_presence import WORKERS, presence_key
 
-__all__ = ["AnswerCache"]
+__all__ = ["ResultCache"]
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ _MAX_BYTES = 512 * 1024
 """Larger answers are read from PostgreSQL: a cache must not crowd out the queue."""
 
 
-class AnswerCache:
+class ResultCache:
     """One hash per user. Never raises: without Redis every look is a miss."""
 
     def __init__(self, redis_url: str | None) -> None:
@@ -53,8 +53,8 @@ class AnswerCache:
             if redis_url
             else None
         )
-        self._line = Line(redis_url, seconds=0.25) if redis_url else None
-        self._looks = Together(self._look)
+        self._line = RedisConnection(redis_url, seconds=0.25) if redis_url else None
+        self._looks = Batcher(self._look)
         self._quiet_until = 0.0
         self._later: set[asyncio.Task[None]] = set()
         self.hits = 0

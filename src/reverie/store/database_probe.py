@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-__all__ = ["Reach"]
+__all__ = ["DatabaseProbe"]
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ _FROZEN = 2.0
 """Seconds without an answer after which the server counts as away."""
 
 
-class Reach:
+class DatabaseProbe:
     """Asks the server twice a second over a connection of its own.
 
     A server that is killed refuses at once, but one that is frozen, or behind a line that was cut, says nothing: each

@@ -9,13 +9,13 @@ from reverie.contracts import CLOUD_PROVIDERS
 from reverie.settings import Settings
 from reverie.store import CloudChoice, GatewayStore, TenantPolicy, choose
 
-__all__ = ["Policies"]
+__all__ = ["CloudPolicies"]
 
 _TRUST = 2.0
 """Seconds a policy is trusted without asking again. The worker asks once more before a text leaves."""
 
 
-class Policies:
+class CloudPolicies:
     """Tenants' policies with a small, short-lived cache. Submissions that do not mention the cloud cost nothing."""
 
     def __init__(self, store: GatewayStore, settings: Settings) -> None:

@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from reverie.errors import ReverieError
-from reverie.gateway.loopwatch import BUCKETS
+from reverie.gateway.background.loop_watch import BUCKETS
 from reverie.gateway.state import State
 
 __all__ = ["render"]
@@ -38,8 +38,8 @@ class _Snapshot(Collector):
             waiting.add_metric([queue], count)
             oldest.add_metric([queue], age)
         looks = CounterMetricFamily("reverie_answer_cache", "Looks into the answer cache", labels=["outcome"])
-        looks.add_metric(["hit"], state.answers.hits)
-        looks.add_metric(["miss"], state.answers.misses)
+        looks.add_metric(["hit"], state.result_cache.hits)
+        looks.add_metric(["miss"], state.result_cache.misses)
         repairs = CounterMetricFamily("reverie_repairs", "What the sweeper repaired", labels=["kind"])
         for kind, count in state.sweeper.repaired.items():
             repairs.add_metric([kind], count)
@@ -123,7 +123,7 @@ def _predictions(state: State) -> list[Metric]:
         "reverie_prediction_error_ratio", "Median relative error of the last estimates", labels=["operation"]
     )
     learned = GaugeMetricFamily("reverie_prediction_tasks", "Tasks the fit knows", labels=["operation"])
-    for operation, fit in state.predictor.fits.items():
+    for operation, fit in state.durations.fits.items():
         once, per_text, per_token = fit.coefficients
         for part, seconds in (("once", once), ("text", per_text), ("1000 tokens", 1000 * per_token)):
             cost.add_metric([operation, part], seconds)

@@ -20,7 +20,7 @@ from reverie.contracts import Lane, Operation
 from reverie.errors import ReverieError
 from reverie.store import GatewayStore, TaskRow
 
-__all__ = ["FAST_SECONDS", "Fit", "Predictor"]
+__all__ = ["FAST_SECONDS", "DurationEstimator", "Fit"]
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ def _solve(matrix: list[list[float]], right: list[float]) -> list[float] | None:
     return [rows[i][n] / rows[i][i] for i in range(n)]
 
 
-class Predictor:
+class DurationEstimator:
     """Predicts seconds of work from what is known at submission, and learns from how tasks ended."""
 
     def __init__(self, store: GatewayStore | None = None) -> None:

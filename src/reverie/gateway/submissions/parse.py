@@ -24,12 +24,12 @@ from reverie.contracts import (
     Request,
 )
 from reverie.errors import InvalidInput, TooLarge
-from reverie.gateway.plain import plain
-from reverie.gateway.problems import invalid
-from reverie.gateway.structure import check_structure
+from reverie.gateway.http.problems import invalid
+from reverie.gateway.submissions.fast_parser import parse_fast
+from reverie.gateway.submissions.size_limits import check_structure
 from reverie.store import Codec
 
-__all__ = ["REQUESTS", "Intake", "IntakeLimits", "end_with_parent", "take_in", "take_in_file"]
+__all__ = ["REQUESTS", "ParseLimits", "Parsed", "end_with_parent", "parse_submission", "parse_submission_file"]
 
 REQUESTS: dict[str, type[Request]] = {
     Operation.CLUSTER: ClusterRequest,
@@ -45,7 +45,7 @@ _SAMPLE = 24
 
 
 @dataclass(frozen=True, slots=True)
-class IntakeLimits:
+class ParseLimits:
     """The limits that need the parsed body."""
 
     memories: int
@@ -53,7 +53,7 @@ class IntakeLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class Parsed:
     """A valid submission."""
 
     operation: str
@@ -71,7 +71,7 @@ class Intake:
     sample: tuple[str, ...] = ()
     packed: bool = True
 
-    def gist(self) -> Intake:
+    def without_texts(self) -> Parsed:
         """All that decides the answer, without a word of the memories."""
         return replace(self, body=b"", sample=())
 
@@ -88,24 +88,24 @@ def _wait_and_end(parent: BaseProcess) -> None:
     os._exit(0)
 
 
-def take_in_file(operation: str, path: str, limits: IntakeLimits) -> Intake:
-    """``take_in`` of a body that another process has spooled."""
+def parse_submission_file(operation: str, path: str, limits: ParseLimits) -> Parsed:
+    """``parse_submission`` of a body that another process has spooled."""
     with open(path, "rb") as file:
-        return take_in(operation, file.read(), limits)
+        return parse_submission(operation, file.read(), limits)
 
 
-def take_in(operation: str, body: bytes, limits: IntakeLimits, *, pack: bool = True) -> Intake:
+def parse_submission(operation: str, body: bytes, limits: ParseLimits, *, pack: bool = True) -> Parsed:
     """Check a body, bring it into canonical form, and ``pack`` it for storage.
 
     Raises ``InvalidInput`` naming the items at fault, ``TooLarge`` for too many memories.
     """
     check_structure(body, limits.memories)
-    found = plain(REQUESTS[operation], body, limits.text_chars) if operation != Operation.EMBED else None
+    found = parse_fast(REQUESTS[operation], body, limits.text_chars) if operation != Operation.EMBED else None
     user_id, request, texts, canonical = found or _checked(operation, body, limits)
     if len(texts) > limits.memories:
         name = "texts" if operation == Operation.EMBED else "memories"
         raise TooLarge(f"{name}: {len(texts):,} in one task; at most {limits.memories:,} are taken here")
-    return Intake(
+    return Parsed(
         operation=operation,
         user_id=user_id,
         items=len(texts),
@@ -120,7 +120,7 @@ def take_in(operation: str, body: bytes, limits: IntakeLimits, *, pack: bool = T
     )
 
 
-def _checked(operation: str, body: bytes, limits: IntakeLimits) -> tuple[str, Any, list[str], bytes]:
+def _checked(operation: str, body: bytes, limits: ParseLimits) -> tuple[str, Any, list[str], bytes]:
     """``(user, request, texts, canonical JSON)`` by the contract's models."""
     try:
         request: Any = REQUESTS[operation].model_validate_json(body)

@@ -1,0 +1,1 @@
+"""What runs beside the requests: the sweeper, the loop's watch, metrics."""

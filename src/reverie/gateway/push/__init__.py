@@ -1,0 +1,1 @@
+"""Pushing events: to sockets and streams, and as webhooks."""
