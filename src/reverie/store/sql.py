@@ -1,4 +1,4 @@
-"""Reads ``queries.sql`` once: each query starts with ``-- name: the_name``."""
+"""Reads the ``.sql`` files of this folder once: each query starts with ``-- name: the_name``."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 @cache
 def queries() -> dict[str, str]:
     """All queries by name, without their comment lines."""
-    text = (files(__package__) / "queries.sql").read_text(encoding="utf-8")
-    parts = _NAME.split(text)[1:]
+    scripts = sorted((f for f in files(__package__).iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    # A query ends where the next one's name stands; what stands above a file's first name belongs to none.
+    parts = [part for f in scripts for part in _NAME.split(f.read_text(encoding="utf-8"))[1:]]
     out: dict[str, str] = {}
     for name, body in zip(parts[::2], parts[1::2], strict=True):
         if name in out:

@@ -1,0 +1,88 @@
+"""What rows of ``people`` and ``memories`` mean, and how a memory's text is put away."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from reverie.store.codec import Codec
+
+__all__ = ["MemoryRow", "Person", "content_hash", "memory_body"]
+
+_WORDS = ("text", "kind", "source", "speaker", "metadata")
+"""Members that are sealed together, in this order."""
+
+
+@dataclass(slots=True)
+class Person:
+    """A row of ``people``: a user who keeps memories."""
+
+    id: int
+    tenant: str
+    user_id: str
+    version: int
+    memories: int
+    chars: int
+    changes: int
+    first_change_at: datetime | None
+    last_change_at: datetime | None
+    upkeep: str | None
+    settings: bytes | None
+    upkeep_task_id: str | None
+    upkeep_cost: float | None
+    upkept_at: datetime | None
+    not_before: datetime | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Person:
+        """From a dict row, which may have further columns."""
+        return cls(**{name: row[name] for name in _PERSON})
+
+
+@dataclass(slots=True)
+class MemoryRow:
+    """A row of ``memories``, still sealed."""
+
+    person: int
+    id: str
+    body: bytes
+    text_key: bytes
+    created_at: datetime | None
+    added_at: datetime
+    last_accessed_at: datetime | None
+    access_count: int
+    pinned: bool
+    superseded_by: str | None
+    version: int
+    theme_id: str | None
+    placed_version: int | None
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> MemoryRow:
+        """From a dict row, which may have further columns."""
+        return cls(**{name: row[name] for name in _MEMORY})
+
+    def words(self, codec: Codec) -> dict[str, Any]:
+        """``{text, kind?, source?, speaker?, metadata?}``."""
+        opened: dict[str, Any] = orjson.loads(codec.decode(self.body))
+        return opened
+
+
+def memory_body(memory: dict[str, Any]) -> bytes:
+    """Canonical JSON of a memory's words, to be sealed; members that are empty or null are left out."""
+    return orjson.dumps({name: memory[name] for name in _WORDS if memory.get(name)}, option=orjson.OPT_SORT_KEYS)
+
+
+def content_hash(body: bytes, created_at: datetime | None) -> bytes:
+    """16 bytes (BLAKE2b) that are equal when a memory's words and its date are."""
+    moment = b"" if created_at is None else b"%d" % round(created_at.timestamp() * 1e6)
+    return hashlib.blake2b(body, digest_size=16, key=moment, person=b"memory").digest()
+
+
+_PERSON = tuple(field.name for field in fields(Person))
+_MEMORY = tuple(field.name for field in fields(MemoryRow))
