@@ -11,10 +11,11 @@ from reverie.analysis.budget import Budget
 from reverie.analysis.texts import NEGATIONS, STOPWORDS, words
 from reverie.clustering.nearest import Neighbours
 from reverie.contracts import DuplicateGroup, Memory
+from reverie.embedding.calibration import NEAR
 
 __all__ = ["SUBJECT", "find_contradictions"]
 
-SUBJECT = 0.55
+SUBJECT = NEAR
 """Cosine from which two memories are taken to be on one subject."""
 _EVERY = 512
 _MOST = 200

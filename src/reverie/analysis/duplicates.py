@@ -18,10 +18,12 @@ from reverie.analysis.texts import NEGATIONS, STOPWORDS, normalized, words
 from reverie.clustering.nearest import Neighbours, neighbours
 from reverie.contracts import DuplicateGroup, Memory
 from reverie.embedding.base import Vectors
+from reverie.embedding.calibration import REFERENCE, Cosine, Scale
 
 __all__ = ["find_duplicates", "says_the_same"]
 
-_CLOSE = 0.72
+_CLOSE = Cosine(0.72)
+"""Cosine from which the words of two texts are compared."""
 _EDIT = 0.75
 _SPELLING = 0.72
 _TEMPLATE = 3
@@ -32,7 +34,7 @@ _VARIABLE = re.compile(r"https?://\S+|<[@#:][^>]*>|@\w+|\d+(?:[.,:/\-]\d+)*")
 
 
 def find_duplicates(
-    memories: Sequence[Memory], near: Neighbours, *, budget: Budget, vectors: Vectors
+    memories: Sequence[Memory], near: Neighbours, *, budget: Budget, vectors: Vectors, scale: Scale = REFERENCE
 ) -> list[DuplicateGroup]:
     """Groups of two and more memories: exact, normalised, near, boilerplate; last, pairs that may contradict.
 
@@ -50,7 +52,7 @@ def find_duplicates(
     budget.check()
     leader = {i: members[0] for members in by_key.values() for i in members}
     if any(len(members) > near[0].shape[1] > 0 for members in by_key.values()):
-        near = _among(sorted(set(leader.values())), near, vectors, budget)
+        near = _among(sorted(set(leader.values())), near, vectors, budget, scale)
     merged = _near_groups(memories, keys, leader, near, budget)
     groups: list[DuplicateGroup] = []
     for members, similarity in merged:
@@ -171,7 +173,7 @@ def _polarity(tokens: Iterable[str]) -> int:
 _BARE_NEGATIONS = frozenset(w.replace("'", "") for w in NEGATIONS if "'" in w)
 
 
-def _among(some: list[int], near: Neighbours, vectors: Vectors, budget: Budget) -> Neighbours:
+def _among(some: list[int], near: Neighbours, vectors: Vectors, budget: Budget, scale: Scale) -> Neighbours:
     """Neighbours among ``some`` memories alone: where a text has many copies, these are all that a copy sees."""
     chosen = np.array(some, dtype=np.int64)
     among = np.zeros(len(vectors), dtype=bool)
@@ -184,7 +186,7 @@ def _among(some: list[int], near: Neighbours, vectors: Vectors, budget: Budget) 
     if len(again):
         found, cosines = neighbours(vectors[chosen], index.shape[1], budget.pulse, rows=again)
         index[chosen[again], : found.shape[1]] = chosen[found]
-        value[chosen[again], : found.shape[1]] = cosines
+        value[chosen[again], : found.shape[1]] = scale.read(cosines)
     return index, value
 
 

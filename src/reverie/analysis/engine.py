@@ -28,6 +28,7 @@ from reverie.clustering.nearest import Neighbours, neighbours
 from reverie.contracts import AnalyzeOptions, AnalyzeResult, DuplicateGroup, Emotion, Importance, Memory
 from reverie.contracts.analyze import Section
 from reverie.embedding.base import OnProgress, Vectors, silent
+from reverie.embedding.calibration import REFERENCE, Scale
 from reverie.errors import InvalidInput, ProviderError
 
 __all__ = ["analyze"]
@@ -48,8 +49,9 @@ def analyze(
     on_progress: OnProgress = silent,
     deadline: float | None = None,
     insight: TextInsight | None = None,
+    scale: Scale = REFERENCE,
 ) -> AnalyzeResult:
-    """Analyse ``memories`` whose embeddings are ``vectors`` ((n, d), of one model).
+    """Analyse ``memories`` whose embeddings are ``vectors`` ((n, d), of one model, whose cosines ``scale`` reads).
 
     Sections (``options.sections``, all by default): importance, graph, patterns, duplicates, advice, emotion. The
     answer is the same for the same input, ``now`` and ``options.seed``. At ``deadline`` (``time.monotonic()``
@@ -65,7 +67,7 @@ def analyze(
     if not np.isfinite(vectors).all():
         raise InvalidInput("vectors hold values that are not finite")
     started = time.perf_counter()
-    work = _Work(memories, vectors, options, now, Budget(deadline, on_progress), insight or LocalInsight())
+    work = _Work(memories, vectors, options, now, Budget(deadline, on_progress), insight or LocalInsight(), scale)
     wanted = set(options.sections or get_args(Section))
     late: list[str] = []
     seconds: dict[str, float] = {}
@@ -132,6 +134,7 @@ class _Work:
         now: datetime,
         budget: Budget,
         reader: TextInsight,
+        scale: Scale,
     ) -> None:
         self.memories = memories
         self.options = options
@@ -141,6 +144,7 @@ class _Work:
         self.notes: list[str] = []
         self.stats: dict[str, Any] = {}
         self.result: dict[str, Any] = {}
+        self.scale = scale
         self._raw = vectors
         self._reader = reader
 
@@ -157,7 +161,8 @@ class _Work:
         def pulse(_stage: str, done: int, total: int) -> None:
             self.budget.progress("graph", done, total)
 
-        return neighbours(self.vectors, _NEIGHBOURS, pulse, seed=self.options.seed, exact=_EXACT)
+        index, cosines = neighbours(self.vectors, _NEIGHBOURS, pulse, seed=self.options.seed, exact=_EXACT)
+        return index, self.scale.read(cosines)
 
     @cached_property
     def tokens(self) -> list[list[str]]:
@@ -188,7 +193,9 @@ class _Work:
 
     @cached_property
     def graph(self) -> MemoryGraph:
-        return build_graph(self.vectors, self.near, self.shared, budget=self.budget, seed=self.options.seed)
+        return build_graph(
+            self.vectors, self.near, self.shared, budget=self.budget, seed=self.options.seed, scale=self.scale
+        )
 
     @cached_property
     def scores(self) -> list[Importance]:
@@ -201,11 +208,12 @@ class _Work:
             now=self.now,
             half_life_days=self.options.half_life_days,
             weights=self.options.weights,
+            scale=self.scale,
         )
 
     @cached_property
     def duplicates(self) -> list[DuplicateGroup]:
-        return find_duplicates(self.memories, self.near, budget=self.budget, vectors=self.vectors)
+        return find_duplicates(self.memories, self.near, budget=self.budget, vectors=self.vectors, scale=self.scale)
 
 
 def _graph(work: _Work) -> None:

@@ -16,6 +16,7 @@ from reverie.clustering.communities import communities
 from reverie.clustering.nearest import Neighbours
 from reverie.contracts import Community, GraphEdge, GraphResult, Memory
 from reverie.embedding.base import Vectors
+from reverie.embedding.calibration import REFERENCE, Cosine, Scale
 
 __all__ = ["MemoryGraph", "build_graph", "describe_graph"]
 
@@ -24,6 +25,8 @@ _MOST_EDGES = 50_000
 _MOST_CENTRAL = 20
 _SHARED_WEIGHT = 0.25
 _DAMPING = 0.85
+_LEAST_EDGE, _ENOUGH_EDGE = Cosine(0.1), Cosine(0.75)
+"""Bounds of the similarity from which two memories are connected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +48,22 @@ class MemoryGraph:
 
 
 def build_graph(
-    vectors: Vectors, near: Neighbours, shared: SharedNames, *, budget: Budget, seed: int = 0
+    vectors: Vectors,
+    near: Neighbours,
+    shared: SharedNames,
+    *,
+    budget: Budget,
+    seed: int = 0,
+    scale: Scale = REFERENCE,
 ) -> MemoryGraph:
-    """Build the graph from ``vectors`` ((n, d), unit length) and their nearest neighbours.
+    """Build the graph from ``vectors`` ((n, d), unit length) and their nearest neighbours, whose cosines are on
+    the reference's scale; ``scale`` reads those of ``vectors``.
 
     Two memories are ``similar`` when each is among the other's ten nearest and their cosine is above what random
     pairs reach. Communities: Leiden (Traag et al. 2019), the same every time. Typical: PageRank (Page et al. 1999).
     Bridges: participation coefficient (Guimera and Amaral 2005) x strength, since betweenness takes O(nm).
     """
-    threshold = _background(vectors, seed)
+    threshold = _background(vectors, seed, scale)
     similar = _mutual(near, threshold)
     budget.check()
     both = (similar + _SHARED_WEIGHT * shared.weights).tocsr()
@@ -98,7 +108,7 @@ def describe_graph(
     )
 
 
-def _background(vectors: Vectors, seed: int) -> float:
+def _background(vectors: Vectors, seed: int, scale: Scale) -> float:
     """Mean + 2 standard deviations of the cosine of random pairs: what models call alike differs widely."""
     n = len(vectors)
     if n < 3:
@@ -106,9 +116,9 @@ def _background(vectors: Vectors, seed: int) -> float:
     rng = np.random.default_rng(seed)
     first = rng.integers(0, n, 4000)
     second = (first + rng.integers(1, n, 4000)) % n
-    sims = np.einsum("nd,nd->n", vectors[first], vectors[second])
+    sims = scale.read(np.einsum("nd,nd->n", vectors[first], vectors[second]))
     # A few very like memories (or only copies) must not raise the bar above their own likeness.
-    return float(np.clip(np.round(sims.mean() + 2 * sims.std(), 4), 0.1, 0.75))
+    return float(np.clip(np.round(sims.mean() + 2 * sims.std(), 4), _LEAST_EDGE, _ENOUGH_EDGE))
 
 
 def _mutual(near: Neighbours, threshold: float) -> sparse.csr_matrix:

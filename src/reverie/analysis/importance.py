@@ -14,6 +14,7 @@ from reverie.analysis.junk import is_junk
 from reverie.clustering.nearest import Neighbours
 from reverie.contracts import Factor, Importance, Memory
 from reverie.embedding.base import Vectors
+from reverie.embedding.calibration import REFERENCE, SAME, Scale
 from reverie.errors import InvalidInput
 
 __all__ = ["DEFAULT_WEIGHTS", "core_memories", "importance", "is_pinned", "recency", "specificity"]
@@ -35,8 +36,6 @@ DEFAULT_WEIGHTS: dict[str, float] = {
 _CORE = 20
 _CORE_SHARE = 0.1
 _HALF_ACCESSES = 5.0
-_SAME = 0.8
-"""Cosine above which another memory is taken to say this one again."""
 
 
 def importance(
@@ -49,6 +48,7 @@ def importance(
     now: datetime,
     half_life_days: float,
     weights: Mapping[str, float] | None = None,
+    scale: Scale = REFERENCE,
 ) -> list[Importance]:
     """Score all memories, best first.
 
@@ -64,7 +64,8 @@ def importance(
 
     Commands and stock phrases ("!play", "lol ok") are unlike everything else and yet specific of nothing: their first
     three values are 0. A factor without any evidence in the whole set (no dates, no sentiment, nothing pinned) has no
-    part. Raises ``InvalidInput`` for the name of an unknown factor.
+    part. ``near``: with cosines on the reference's scale; ``scale`` reads those of ``vectors``. Raises
+    ``InvalidInput`` for the name of an unknown factor.
     """
     if unknown := sorted(set(weights or ()) - set(DEFAULT_WEIGHTS)):
         raise InvalidInput(f"options.weights has no factor {unknown[0]!r}; factors are {', '.join(DEFAULT_WEIGHTS)}")
@@ -95,7 +96,7 @@ def importance(
     parts = table * share
     scores = parts.sum(axis=1)
     order = np.argsort(-np.round(scores, 9), kind="stable")
-    core = set(core_memories(scores, pinned, vectors, order))
+    core = set(core_memories(scores, pinned, vectors, order, scale))
     shares = share.tolist()
     return [
         Importance.built(
@@ -112,18 +113,21 @@ def importance(
     ]
 
 
-def core_memories(scores: Values, pinned: Values, vectors: Vectors, order: NDArray[np.int64]) -> list[int]:
+def core_memories(
+    scores: Values, pinned: Values, vectors: Vectors, order: NDArray[np.int64], scale: Scale = REFERENCE
+) -> list[int]:
     """Indices of at most 20 memories (a tenth of all) that stand for the user: pinned and important, no repeats."""
     n = len(scores)
     wanted = min(_CORE, max(1, round(_CORE_SHARE * n)))
     chosen: list[int] = []
     said = np.zeros(n, dtype=bool)
+    same = scale.own(SAME)
     for i in [*(i for i in order.tolist() if pinned[i]), *(i for i in order.tolist() if not pinned[i])]:
         if len(chosen) == wanted:
             break
         if not said[i]:
             chosen.append(i)
-            said |= vectors @ vectors[i] >= _SAME
+            said |= vectors @ vectors[i] >= same
     return chosen
 
 
@@ -187,6 +191,6 @@ def _recurrence(memories: Sequence[Memory], near: Neighbours) -> Values:
     days = np.array([m.created_at.timestamp() // 86_400 if m.created_at else -1.0 for m in memories])
     if index.shape[1] == 0:
         return np.zeros(len(memories))
-    again = (value >= _SAME) & (days[index] != days[:, None]) & (days[:, None] >= 0) & (days[index] >= 0)
+    again = (value >= SAME) & (days[index] != days[:, None]) & (days[:, None] >= 0) & (days[index] >= 0)
     count = again.sum(axis=1).astype(np.float64)
     return np.asarray(count / (count + 2.0))

@@ -12,6 +12,7 @@ from reverie.analysis.importance import is_pinned, recency, specificity
 from reverie.analysis.texts import STOPWORDS, words
 from reverie.contracts import Memory, RecalledMemory, RecallOptions, RecallResult, RecallTerms
 from reverie.embedding.base import Vectors
+from reverie.embedding.calibration import REFERENCE, Scale
 from reverie.errors import InvalidInput
 
 __all__ = ["RECALL_WEIGHTS", "recall"]
@@ -36,8 +37,10 @@ def recall(
     options: RecallOptions | None = None,
     *,
     now: datetime,
+    scale: Scale = REFERENCE,
 ) -> RecallResult:
-    """Rank ``memories`` for ``query``; ``query_vector`` is (d,) and ``vectors`` (n, d), unit length, of one model.
+    """Rank ``memories`` for ``query``; ``query_vector`` is (d,) and ``vectors`` (n, d), unit length, of one model,
+    whose cosines ``scale`` reads.
 
     ``score = sum(weight x term) / sum(weights)``, terms 0 to 1 (Park et al. 2023, "Generative agents", with weights):
 
@@ -59,7 +62,7 @@ def recall(
     if vectors.shape[1] != len(query_vector):
         raise InvalidInput(f"the query has {len(query_vector)} dimensions, the memories {vectors.shape[1]}")
     terms = {
-        "relevance": _relevance(query, query_vector, memories, vectors),
+        "relevance": _relevance(query, query_vector, memories, vectors, scale),
         "importance": _importance(memories, vectors),
         "recency": recency(memories, now, options.half_life_days),
     }
@@ -91,9 +94,11 @@ def _weights(given: Mapping[str, float] | None) -> dict[str, float]:
     return weights if sum(weights.values()) > 0 else dict(RECALL_WEIGHTS)
 
 
-def _relevance(query: str, query_vector: NDArray[np.float32], memories: Sequence[Memory], vectors: Vectors) -> Values:
+def _relevance(
+    query: str, query_vector: NDArray[np.float32], memories: Sequence[Memory], vectors: Vectors, scale: Scale
+) -> Values:
     length = float(np.linalg.norm(query_vector))
-    cosine = np.clip((vectors @ query_vector).astype(np.float64) / max(length, 1e-12), 0.0, 1.0)
+    cosine = np.clip(scale.read((vectors @ query_vector).astype(np.float64) / max(length, 1e-12)), 0.0, 1.0)
     lexical = _lexical(query, memories)
     return cosine if lexical is None else (1 - _LEXICAL) * cosine + _LEXICAL * lexical
 

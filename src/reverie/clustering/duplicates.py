@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from reverie.clustering.grouping import Neighbourhood, neighbourhood
 from reverie.clustering.nearest import neighbours
 from reverie.embedding.base import OnProgress, Vectors
+from reverie.embedding.calibration import REFERENCE, Cosine, Scale
 
 __all__ = ["Copies", "collapse", "merge_alike"]
 
 Copies = list[list[int]]
 """For each distinct text the indices of the memories that say it, its spokesman first."""
 
-_ALIKE = 0.97
+_ALIKE = Cosine(0.97)
 """Cosine similarity from which two texts say the same."""
 _SEARCHED_AGAIN = 2000
 """Texts up to which all neighbours are searched again without the copies; beyond, of those who lost most."""
@@ -42,6 +43,7 @@ def merge_alike(
     seed: int,
     on_progress: OnProgress,
     search: Callable[[Vectors, int, OnProgress], Neighbourhood] = neighbourhood,
+    scale: Scale = REFERENCE,
 ) -> tuple[Neighbourhood, Copies]:
     """Join near-duplicates (cosine at least 0.97) to the first of them, and the neighbourhood of what is left.
 
@@ -50,7 +52,7 @@ def merge_alike(
     first = np.array([c[0] for c in copies], dtype=np.int64)
     if len(first) < 2:
         return near, copies
-    speaker = _speakers(x[first], near)
+    speaker = _speakers(x[first], near, scale.own(_ALIKE))
     kept = np.flatnonzero(speaker == np.arange(len(speaker)))
     if len(kept) == len(copies):
         return near, copies
@@ -60,7 +62,7 @@ def merge_alike(
     for one in np.concatenate([kept, np.flatnonzero(at < 0)]):
         merged[at[speaker[one]]].extend(copies[one])
     if len(kept) <= _SEARCHED_AGAIN:
-        return merge_alike(x, search(x[first[kept]], seed, on_progress), merged, seed, on_progress, search)
+        return merge_alike(x, search(x[first[kept]], seed, on_progress), merged, seed, on_progress, search, scale)
     index = at[near.index[kept]]
     gone = index < 0
     index = np.where(gone, np.arange(len(kept))[:, None], index)
@@ -71,18 +73,20 @@ def merge_alike(
         return left, merged
     # Copies have crowded true neighbours, and further copies, out of these lists.
     index[crowded], value[crowded] = neighbours(left.centred, index.shape[1], on_progress, seed=seed, rows=crowded)
-    return merge_alike(x, left, merged, seed, on_progress, search)
+    return merge_alike(x, left, merged, seed, on_progress, search, scale)
 
 
-def _speakers(x: Vectors, near: Neighbourhood) -> NDArray[np.int64]:
+def _speakers(x: Vectors, near: Neighbourhood, alike_from: float) -> NDArray[np.int64]:
     n = len(x)
     speaker = np.arange(n)
     # Centring by m stretches angles: 1 - cos(a - m, b - m) is at most (1 - cos(a, b)) / (|a - m| |b - m|).
     reach = np.linalg.norm(x - x.mean(axis=0, keepdims=True), axis=1)
-    widest = (1.0 - _ALIKE) / np.maximum(reach[:, None] * reach[near.index], 1e-6)
+    widest = (1.0 - alike_from) / np.maximum(reach[:, None] * reach[near.index], 1e-6)
     rows, columns = np.nonzero(near.value >= 1.0 - widest - 1e-4)
     others = near.index[rows, columns]
-    alike = np.round(np.einsum("nd,nd->n", x[rows], x[others]), 5) >= _ALIKE if len(rows) else np.zeros(0, dtype=bool)
+    alike = (
+        np.round(np.einsum("nd,nd->n", x[rows], x[others]), 5) >= alike_from if len(rows) else np.zeros(0, dtype=bool)
+    )
     pairs: dict[int, list[int]] = {}
     for a, b in zip(rows[alike].tolist(), others[alike].tolist(), strict=True):
         pairs.setdefault(max(a, b), []).append(min(a, b))

@@ -13,11 +13,15 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from reverie.contracts import Merge, Split, ThemeChanges
+from reverie.embedding.calibration import REFERENCE, Cosine, Scale
 
 __all__ = ["ThemeState", "dump_states", "load_states", "match_themes"]
 
 _SAME = 0.3
 """Least score (overlap and likeness) at which a group is the earlier theme."""
+
+_SAME_CENTRE = Cosine(0.85)
+"""Likeness of centres from which a theme without one common memory is the same."""
 
 _SHARE = 0.3
 """Part of a theme that must come from, or go to, another theme to speak of a merge or split."""
@@ -73,7 +77,10 @@ def load_states(data: bytes) -> list[ThemeState]:
 
 
 def match_themes(
-    groups: Sequence[Sequence[str]], centroids: NDArray[np.float32], previous: Sequence[ThemeState]
+    groups: Sequence[Sequence[str]],
+    centroids: NDArray[np.float32],
+    previous: Sequence[ThemeState],
+    scale: Scale = REFERENCE,
 ) -> tuple[list[str], ThemeChanges]:
     """Ids for ``groups`` (memory ids of each) and what changed since ``previous``.
 
@@ -99,7 +106,7 @@ def match_themes(
     ids: list[str] = []
     if len(groups):
         union = np.maximum(known[:, None] + sizes_old[None, :] - overlap, 1.0)
-        likeness = np.maximum(centroids @ np.stack([p.centroid for p in previous]).T, 0.0)
+        likeness = np.maximum(scale.read(centroids @ np.stack([p.centroid for p in previous]).T), 0.0)
         score = 0.8 * overlap / union + 0.2 * likeness
         # scipy.optimize has the same for dense matrices, and takes a third of a worker's start to load. A zero in a
         # sparse matrix is no edge, so all are raised by one, which changes no choice: matchings have as many pairs.
@@ -113,7 +120,7 @@ def match_themes(
 
 def _is_same(score: NDArray[np.float64], overlap: NDArray[np.float64], i: int, j: int) -> bool:
     # Without one common memory only a very close centre counts: ids changed, but the subject did not.
-    return bool(score[i, j] >= _SAME if overlap[i, j] else score[i, j] >= 0.2 * 0.85)
+    return bool(score[i, j] >= _SAME if overlap[i, j] else score[i, j] >= 0.2 * _SAME_CENTRE)
 
 
 def _changes(

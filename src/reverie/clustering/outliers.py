@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from reverie.clustering.geometry import centres_of
 from reverie.clustering.grouping import SMALL, Labels, Neighbourhood
 from reverie.embedding.base import Vectors
+from reverie.embedding.calibration import REFERENCE, Cosine, Scale
 
 __all__ = ["settle", "strangeness"]
 
@@ -17,9 +18,9 @@ _CROWD = (2, 5)
 """Fewest and most nearest others that are looked at, half the root of n between: a theme of few may have no more."""
 _ONE_TOPIC = 0.05
 """Usual similarity, after centring, below which the set has nothing to tell its memories apart by."""
-_UNRELATED = 0.2
+_UNRELATED = Cosine(0.2)
 """Cosine similarity to the nearest other below which a memory is a stranger in any set."""
-_ALL_UNRELATED = 0.25
+_ALL_UNRELATED = Cosine(0.25)
 """Median of these below which the set has no themes at all. Models whose vectors are all alike never get there."""
 
 
@@ -50,11 +51,13 @@ def settle(
     weights: NDArray[np.int64],
     least: int,
     loyal: NDArray[np.bool_] | None = None,
+    scale: Scale = REFERENCE,
 ) -> Labels:
     """Final labels 0.., -1 for none: groups that are too small dissolve into the nearest ones, strangers leave.
 
     ``x``: (n, d) unit vectors, not centred. ``weights``: memories each row stands for. A group needs ``least`` memories
     and two distinct ones, so that copies of one text are no theme. ``loyal``: rows that are never strangers.
+    ``scale``: what cosines mean.
     """
     n = len(labels)
     count = int(labels.max()) + 1 if n else 0
@@ -66,7 +69,7 @@ def settle(
     if loose.any():
         closeness = np.round(near.centred[loose] @ centres_of(near.centred, labels, count).T, 5)
         out[loose] = np.where(small[None, :], -2.0, closeness).argmax(axis=1)
-    nearest = np.round(np.einsum("nd,nd->n", x, x[near.index[:, 0]]), 5)
+    nearest = np.round(scale.read(np.einsum("nd,nd->n", x, x[near.index[:, 0]])), 5)
     if loyal is None and float(np.median(nearest)) < _ALL_UNRELATED:
         return np.full(n, -1, dtype=np.int64)
     strange = (strangeness(near) > 1.0 - _APART[n <= SMALL]) | (nearest < _UNRELATED)

@@ -20,6 +20,7 @@ from reverie.clustering.steps import Steps
 from reverie.clustering.words import Phrasebook, stopwords_for
 from reverie.contracts import ClusterOptions, ClusterResult, MapPoint, Memory, SubTheme, Theme
 from reverie.embedding.base import OnProgress, Vectors, silent
+from reverie.embedding.calibration import REFERENCE, Cosine, Scale
 
 __all__ = ["ClusterOutcome", "Labeler", "cluster"]
 
@@ -31,7 +32,7 @@ _NAMED = {"coarse": 0.15, "medium": 0.5, "fine": 0.85}
 _SUBTHEMES_FROM = 100
 """Size from which a theme of a large set is divided once more."""
 _SUBTHEME_LEAST = 5
-_PAIR = 0.5
+_PAIR = Cosine(0.5)
 """Similarity from which two lone texts are a theme: with two there is no spread to judge by."""
 
 
@@ -52,11 +53,13 @@ def cluster(
     on_progress: OnProgress = silent,
     labeler: Labeler | None = None,
     steps: Steps | None = None,
+    scale: Scale = REFERENCE,
 ) -> ClusterOutcome:
     """Group memories into labelled themes.
 
-    ``vectors``: (n, d) float32, one row a memory, from whatever model. Deterministic for ``options.seed``. ``steps``:
-    other ways to do a part of it. Raises ``ValueError`` when the shapes differ, and whatever ``on_progress`` raises.
+    ``vectors``: (n, d) float32, one row a memory, of one model, whose cosines ``scale`` reads. Deterministic for
+    ``options.seed``. ``steps``: other ways to do a part of it. Raises ``ValueError`` when the shapes differ, and
+    whatever ``on_progress`` raises.
     """
     options = options or ClusterOptions()
     steps = steps or Steps()
@@ -69,9 +72,10 @@ def cluster(
     copies = collapse(texts)
     first = _first(copies)
     near = steps.neighbourhood(x[first], options.seed, on_progress)
-    near, copies = merge_alike(x, near, copies, options.seed, on_progress, steps.neighbourhood)
+    near, copies = merge_alike(x, near, copies, options.seed, on_progress, steps.neighbourhood, scale)
     kept = previous if all(state.made_by == _made_by(options) for state in previous) else ()
-    labels = _labels_of(x[_first(copies)], near, copies, options, [m.id for m in memories], kept, steps, on_progress)
+    every = [m.id for m in memories]
+    labels = _labels_of(x[_first(copies)], near, copies, options, every, kept, steps, on_progress, scale)
     members = _members(labels, copies)
     if options.max_themes is not None:
         members = _largest(members, options.max_themes, x)
@@ -84,7 +88,7 @@ def cluster(
         typical = [m[np.argsort(-np.round(x[m] @ c, 5), kind="stable")] for m, c in zip(members, centres, strict=True)]
         told = labeler([[texts[i] for i in m] for m in typical], names)
     shown = _distinct(told, names)
-    ids, changes = match_themes([[memories[i].id for i in m] for m in members], centres, previous)
+    ids, changes = match_themes([[memories[i].id for i in m] for m in members], centres, previous, scale)
     second = _second_level(x, near, copies, members, texts, book, steps, on_progress)
     themes, states = [], []
     for m, centre, name, own, (label, source), theme_id in zip(
@@ -137,6 +141,7 @@ def _labels_of(
     previous: Sequence[ThemeState],
     steps: Steps,
     on_progress: OnProgress,
+    scale: Scale,
 ) -> Labels:
     """Group labels of distinct texts; -1 for what belongs nowhere."""
     n = len(x)
@@ -145,14 +150,14 @@ def _labels_of(
         # Nothing to compare with: copies of one text are one theme, a single memory is none.
         return np.full(n, 0 if count > 1 else -1, dtype=np.int64)
     if n == 2:
-        return np.full(2, 0 if float(x[0] @ x[1]) >= _PAIR else -1, dtype=np.int64)
+        return np.full(2, 0 if float(x[0] @ x[1]) >= scale.own(_PAIR) else -1, dtype=np.int64)
     granularity = options.granularity
     at = float(_NAMED[granularity] if isinstance(granularity, str) else granularity)
     labels = steps.group(x, near, at, on_progress)
     least = options.min_cluster_size or (2 if count < 200 else 3 if count < 2000 else 5)
     weights = np.array([len(c) for c in copies], dtype=np.int64)
     labels, loyal = carry(x, near, labels, copies, ids, previous) or (labels, None)
-    return steps.settle(x, near, labels, weights, least, loyal)
+    return steps.settle(x, near, labels, weights, least, loyal, scale)
 
 
 def _members(labels: Labels, copies: Copies) -> list[NDArray[np.int64]]:

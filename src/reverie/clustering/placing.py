@@ -10,10 +10,11 @@ import numpy as np
 from reverie.clustering.geometry import unit
 from reverie.clustering.identity import ThemeState
 from reverie.embedding.base import Vectors
+from reverie.embedding.calibration import REFERENCE, Cosine, Scale
 
 __all__ = ["Placement", "place"]
 
-_MARGIN = 0.1
+_MARGIN = Cosine(0.1)
 """Lead over the second nearest theme, or distance from all, from which a full run is expected to agree."""
 
 
@@ -29,7 +30,7 @@ class Placement:
     certain: bool
 
 
-def place(vectors: Vectors, states: Sequence[ThemeState]) -> list[Placement]:
+def place(vectors: Vectors, states: Sequence[ThemeState], scale: Scale = REFERENCE) -> list[Placement]:
     """The theme of each new memory by its nearest centre; ``vectors`` (n, d) float32.
 
     Exact only in that the old memories stay where they are: a full run also lets new memories found, join and divide
@@ -41,11 +42,11 @@ def place(vectors: Vectors, states: Sequence[ThemeState]) -> list[Placement]:
     centres = np.stack([s.centroid for s in states])
     if centres.shape[1] != x.shape[1]:
         raise ValueError(f"vectors have {x.shape[1]} dimensions, the themes {centres.shape[1]}")
-    reach = np.array([s.reach for s in states])
+    reach = scale.read(np.array([s.reach for s in states], dtype=np.float64))
     placed = []
     # Row by row: the shape of a matrix product can change its last bits, and so could company.
     for row in x:
-        closeness = np.round((centres * row).sum(axis=1), 5)
+        closeness = np.round(scale.read((centres * row).sum(axis=1)), 5)
         best = int(closeness.argmax())
         rest = np.delete(closeness, best)
         lead = float(closeness[best] - rest.max()) if len(rest) else 1.0

@@ -16,11 +16,12 @@ from reverie.clustering.nearest import Indices
 from reverie.clustering.outliers import settle
 from reverie.clustering.words import Phrasebook
 from reverie.embedding.base import OnProgress, Vectors
+from reverie.embedding.calibration import Scale
 
 __all__ = ["Steps"]
 
 
-Settle = Callable[[Vectors, Neighbourhood, Labels, NDArray[np.int64], int, NDArray[np.bool_] | None], Labels]
+Settle = Callable[[Vectors, Neighbourhood, Labels, NDArray[np.int64], int, NDArray[np.bool_] | None, Scale], Labels]
 Name = Callable[
     [Sequence[str], Vectors, Sequence[NDArray[np.int64]], NDArray[np.float32], Phrasebook, OnProgress], list[Label]
 ]
@@ -38,7 +39,7 @@ class Steps:
     neighbourhood: Callable[[Vectors, int, OnProgress], Neighbourhood] = neighbourhood
     #: ``(x, near, granularity, on_progress)``: labels 0.. of every row.
     group: Callable[[Vectors, Neighbourhood, float, OnProgress], Labels] = group
-    #: ``(x, near, labels, weights, least, loyal)``: labels as they stay, -1 for what belongs nowhere.
+    #: ``(x, near, labels, weights, least, loyal, scale)``: labels as they stay, -1 for what belongs nowhere.
     settle: Settle = settle
     #: ``(x, graph, rows)``: labels 0.. of the sub-themes among ``rows``.
     divide: Callable[[Vectors, sparse.csr_matrix, Indices], Labels] = divide

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reverie.contracts import ModelUsed
+from reverie.embedding.calibration import REFERENCE, Scale
 
 __all__ = ["EmbedKind", "Embedder", "Embeddings", "ModelSpec", "OnProgress", "Vectors", "silent"]
 
@@ -39,14 +40,27 @@ class ModelSpec:
     pooling: str = "mean"
     #: Whether it was trained so that the first dimensions of a vector stand for the whole (Kusupati et al. 2022).
     shortens: bool = False
+    #: What its cosines mean; None for a model that was never measured. No vector depends on it.
+    scale: Scale | None = None
+    #: Fingerprint of what moves its vectors (``calibration.Centring``), empty when they are as the model gives them.
+    centring: str = ""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.scale, dict):  # from JSON, between processes
+            object.__setattr__(self, "scale", Scale(**self.scale))
 
     @property
     def key(self) -> str:
         """16 hexadecimal digits that stand for all fields a vector's value depends on."""
-        text = "\x1f".join(
-            (self.provider, self.name, self.revision, str(self.dimensions), self.precision, self.pooling)
-        )
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        parts = [self.provider, self.name, self.revision, str(self.dimensions), self.precision, self.pooling]
+        if self.centring:
+            parts.append(self.centring)
+        return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=8).hexdigest()
+
+    @property
+    def cosines(self) -> Scale:
+        """What cosines of its vectors mean, as far as it is known."""
+        return self.scale or REFERENCE
 
     def used(self) -> ModelUsed:
         """The same, as results carry it."""

@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from reverie.embedding.base import Embeddings, EmbedKind, ModelSpec, OnProgress, Vectors, silent
+from reverie.embedding.calibration import REFERENCE
 
 __all__ = ["HashEmbedder"]
 
@@ -40,6 +41,7 @@ class HashEmbedder:
             dimensions=dimensions,
             provider="hash",
             pooling="sum",
+            scale=REFERENCE,  # related is what shares words: nothing to measure
             shortens=True,  # every dimension is a sum of its own, none depends on another
         )
         self._directions = lru_cache(maxsize=20_000)(self._direction)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from reverie.embedding.base import Embeddings, EmbedKind, ModelSpec, OnProgress, Vectors, silent
 from reverie.embedding.batching import Row, excerpts, make_batches, windows
+from reverie.embedding.calibration import scale_of
 from reverie.embedding.models import ModelFolder
 from reverie.errors import MissingExtra
 
@@ -63,6 +64,7 @@ class LocalEmbedder(ABC):
             precision=precision,
             pooling=folder.pooling,
             shortens=folder.shortens,
+            scale=scale_of(folder.name),
         )
 
     @abstractmethod

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from reverie.embedding.base import Embeddings, EmbedKind, ModelSpec, OnProgress, Vectors, silent
+from reverie.embedding.calibration import scale_of
 from reverie.embedding.convert import source_hash
 from reverie.embedding.merging import Merger
 from reverie.embedding.models import find_model, prompts_for, shortens
@@ -75,6 +76,7 @@ class SentenceTransformersEmbedder:
             precision="float16" if device == "cuda" else "float32",
             pooling="model",
             shortens=short,
+            scale=scale_of(name),
         )
         return cls(net.eval(), spec, device=device)
 

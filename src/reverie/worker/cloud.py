@@ -12,6 +12,8 @@ from typing import Any
 from reverie.contracts import CloudPolicy
 from reverie.embedding import Embedder
 from reverie.embedding.base import EmbedKind, OnProgress
+from reverie.embedding.calibration import REFERENCE, Scale
+from reverie.embedding.measuring import texts_to_measure
 from reverie.embedding.providers import PROVIDERS, Budget, BudgetExceeded, ProviderEmbedder
 from reverie.embedding.providers.core import PROBE
 from reverie.errors import MissingExtra, ProviderError, UnsupportedModel
@@ -33,6 +35,8 @@ class Vectorized:
 
     embedder: Embedder
     sets: list[Embedded]
+    #: What cosines of the vectors mean.
+    scale: Scale = REFERENCE
     #: For ``stats["cloud"]``; None for a task that nobody meant for the cloud.
     note: dict[str, Any] | None = field(default=None)
 
@@ -66,24 +70,25 @@ def vectorize(
     sets: Sequence[tuple[Sequence[str], EmbedKind]],
     *,
     on_progress: OnProgress,
+    scaled: bool = True,
 ) -> Vectorized:
-    """Embed every set with one model.
+    """Embed every set with one model; ``scaled``: also find out what its cosines mean.
 
     When the chosen provider fails and policy allows it, **everything** is embedded again locally: vectors of two
     models never meet. Raises ``CloudRefused``, or ``ProviderError`` where no fallback is allowed.
     """
     choice = choice_for(runtime, task, wish)
     if choice.provider is None or choice.provider not in PROVIDERS:  # whole tasks go to an endpoint before this
-        return _with(runtime, task, runtime.embedder(model), sets, on_progress)
+        return _with(runtime, task, runtime.embedder(model), sets, on_progress, scaled)
     try:
-        return _in_cloud(runtime, task, choice, model, sets, on_progress)
+        return _in_cloud(runtime, task, choice, model, sets, on_progress, scaled)
     except (ProviderError, UnsupportedModel, MissingExtra) as error:
         if not choice.fallback:
             raise
         log.warning("task %s: %s; everything is embedded locally", task.id, error.message)
         reason = error.message
     runtime.bill.stand_in = True
-    done = _with(runtime, task, runtime.local_embedder(), sets, on_progress)
+    done = _with(runtime, task, runtime.local_embedder(), sets, on_progress, scaled)
     done.note = {"provider": choice.provider, "fallback": "local", "reason": reason}
     return done
 
@@ -95,6 +100,7 @@ def _in_cloud(
     model: str | None,
     sets: Sequence[tuple[Sequence[str], EmbedKind]],
     on_progress: OnProgress,
+    scaled: bool,
 ) -> Vectorized:
     assert choice.provider is not None
     provider = runtime.provider(choice.provider, model)
@@ -114,6 +120,15 @@ def _in_cloud(
             done.sets.append(
                 embed(runtime, task, embedder, texts, kind=kind, on_progress=on_progress, before=meter.hold)
             )
+    if scaled and (known := runtime.scales.known(embedder.model)) is not None:
+        done.scale = known
+    elif scaled:
+        try:
+            with _Meter(runtime, task, choice, provider, budget) as meter:
+                meter.hold(texts_to_measure())
+                done.scale = runtime.scales.of(embedder)
+        except ProviderError as error:  # a later task measures; this one has what it asked for
+            log.warning("task %s: the scale of %s was not measured: %s", task.id, provider.provider, error.message)
     done.note = {"provider": provider.provider}
     return done
 
@@ -195,8 +210,10 @@ def _with(
     embedder: Embedder,
     sets: Sequence[tuple[Sequence[str], EmbedKind]],
     on_progress: OnProgress,
+    scaled: bool,
 ) -> Vectorized:
     return Vectorized(
         embedder,
         [embed(runtime, task, embedder, texts, kind=kind, on_progress=on_progress) for texts, kind in sets],
+        runtime.scales.of(embedder) if scaled else REFERENCE,
     )

@@ -33,6 +33,7 @@ from pydantic import ValidationError
 
 from reverie.contracts import Operation
 from reverie.embedding import Embedder, create_embedder
+from reverie.embedding.measuring import Scales
 from reverie.embedding.providers import PROVIDERS
 from reverie.errors import InvalidInput, UnsupportedModel
 from reverie.queue.cache import VectorCache
@@ -77,6 +78,7 @@ class _Bare:
         self.vectors = VectorCache(None)
         self.codec = Codec()
         self.bill = Bill()
+        self.scales = Scales(settings.server.data_dir)
         self._embedder = embedder
 
     def embedder(self, model: str | None = None) -> Embedder:

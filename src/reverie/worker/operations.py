@@ -74,6 +74,7 @@ def run_cluster(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
         request.options,
         previous=previous,
         on_progress=on_progress,
+        scale=done.scale,
         labeler=labeler_from(runtime.settings.labels),
     )
     stats["clustering_seconds"] = round(time.perf_counter() - started, 4)
@@ -102,6 +103,7 @@ def run_analyze(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
         on_progress=on_progress,
         deadline=began + options.time_budget if options.time_budget else None,
         insight=insight_for(runtime, task, request.cloud),
+        scale=done.scale,
     )
     result = result.model_copy(update={"model": embedder.model.used(), "stats": {**result.stats, **stats}})
     return Outcome(result.model_dump_json().encode(), done.cost())
@@ -124,6 +126,7 @@ def run_recall(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnP
         embedded.vectors,
         options,
         now=options.now or task.created_at,
+        scale=done.scale,
     )
     result = result.model_copy(update={"model": embedder.model.used(), "stats": {**result.stats, **stats}})
     return Outcome(result.model_dump_json().encode(), done.cost())
@@ -134,7 +137,8 @@ def run_embed(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnPr
     request = EmbedRequest.model_validate_json(payload)
     options = request.options
     kind = QUERY if options.kind == "query" else DOCUMENT
-    done = vectorize(runtime, task, request.cloud, options.model, [(request.texts, kind)], on_progress=on_progress)
+    wanted = [(request.texts, kind)]
+    done = vectorize(runtime, task, request.cloud, options.model, wanted, on_progress=on_progress, scaled=False)
     embedder, embedded = done.embedder, done.sets[0]
     vectors = embedded.vectors
     if options.dimensions is not None:

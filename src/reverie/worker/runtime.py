@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from reverie import _tracing
 from reverie.embedding import Embedder, create_embedder
 from reverie.embedding.host import HostedEmbedder
+from reverie.embedding.measuring import Scales
 from reverie.embedding.providers import PROVIDERS, ProviderEmbedder, create_provider
 from reverie.errors import StartupError, UnsupportedModel
 from reverie.queue import EventPublisher
@@ -55,6 +56,7 @@ class Runtime:
         self.vectors = VectorCache(redis_url)
         self.codec = Codec(keys=server.encryption_key.get_secret_value() if server.encryption_key else None)
         self._embedders: dict[str, Embedder] = {}
+        self.scales = Scales(settings.server.data_dir)
         self._providers: dict[tuple[str, str | None], ProviderEmbedder] = {}
         #: What the attempt under way has cost; a process runs one at a time.
         self.bill = Bill()

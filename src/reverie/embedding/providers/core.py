@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reverie.embedding.base import Embeddings, EmbedKind, ModelSpec, OnProgress, silent
+from reverie.embedding.calibration import scale_of
 from reverie.embedding.models import shortens
 from reverie.embedding.providers.breaker import Breaker
 from reverie.embedding.providers.calls import Answer, CallFailed, Limits, Service, estimate_tokens, unexpected
@@ -142,6 +143,7 @@ class ProviderEmbedder:
             provider=self._service.provider,
             pooling="provider",
             shortens=shortens(self._service.name),
+            scale=scale_of(self._service.name),
         )
 
     def _embed(self, texts: Sequence[str], kind: EmbedKind, on_progress: OnProgress, budget: Budget) -> Embeddings:
