@@ -17,6 +17,7 @@ __all__ = [
     "MAX_TEXT_CHARS",
     "Memories",
     "Memory",
+    "MemoryText",
 ]
 
 MAX_TEXT_CHARS = 100_000
@@ -44,13 +45,15 @@ def _real(text: str) -> str:
     return text
 
 
+MemoryText = Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARS), AfterValidator(_real)]
+"""Text of a memory: 1 to 100,000 characters, not blank, valid Unicode."""
+
+
 class Memory(Request):
     """One memory. Only ``text`` is required; without ``id`` the index in the list becomes the id."""
 
     id: Identifier = Field(description="Your id of the memory, unique in the list.")
-    text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARS), AfterValidator(_real)] = Field(
-        description="What is remembered: 1 to 100,000 characters, not blank."
-    )
+    text: MemoryText = Field(description="What is remembered: 1 to 100,000 characters, not blank.")
     created_at: AwareDatetime | None = Field(
         default=None, description="When it was made, with a time zone; rhythms and recency need it."
     )

@@ -1,5 +1,5 @@
--- Queries on stored memories. Whoever changes a person's memories locks the person's row first (lock_people), so that
--- all changes of one user stand in one order, and gives what it changes the version that the row gets.
+-- Queries on stored memories. Whoever changes a person's memories locks the person's row first, so that all changes of
+-- one user stand in one order, and gives what it changes the version that the row gets.
 
 -- name: get_person
 SELECT * FROM people WHERE tenant = %(tenant)s AND user_id = %(user_id)s;
@@ -12,10 +12,199 @@ ORDER BY tenant COLLATE "C", user_id COLLATE "C"
 ON CONFLICT DO NOTHING;
 
 -- name: lock_people
+-- Who is being changed by somebody else is left out: one long change must not hold up a group of others.
 SELECT p.* FROM people p
 JOIN unnest(%(tenants)s::text[], %(users)s::text[]) AS w(tenant, user_id) ON p.tenant = w.tenant AND p.user_id = w.user_id
 ORDER BY p.tenant, p.user_id
-FOR NO KEY UPDATE OF p;
+FOR NO KEY UPDATE OF p SKIP LOCKED;
+
+-- name: lock_person
+SELECT * FROM people WHERE tenant = %(tenant)s AND user_id = %(user_id)s FOR NO KEY UPDATE;
+
+-- name: put_memories
+-- Adds what is new and changes what differs; a row back for each of the two, by its number. No row: equal content.
+-- Accesses and pins that are not given stay as they are.
+WITH incoming AS (
+    SELECT i.*, m.id IS NULL AS new, m.chars AS old_chars, m.text_key AS old_text_key,
+           (m.content <> i.content OR i.last_accessed_at <> coalesce(m.last_accessed_at, '-infinity')
+            OR i.access_count <> m.access_count OR i.pinned <> m.pinned) AS differs
+    FROM unnest(%(persons)s::bigint[], %(versions)s::bigint[], %(ids)s::text[], %(bodies)b::bytea[],
+                %(text_keys)b::bytea[], %(contents)b::bytea[], %(chars)s::int[], %(created)s::timestamptz[],
+                %(accessed)s::timestamptz[], %(counts)s::int[], %(pinned)s::boolean[]) WITH ORDINALITY
+         AS i(person, version, id, body, text_key, content, chars, created_at, last_accessed_at, access_count, pinned, n)
+    LEFT JOIN memories m ON m.person = i.person AND m.id = i.id
+), added AS (
+    INSERT INTO memories (person, id, body, text_key, content, chars, created_at, last_accessed_at, access_count, pinned,
+                          version)
+    SELECT person, id, body, text_key, content, chars, created_at, last_accessed_at, coalesce(access_count, 0),
+           coalesce(pinned, false), version
+    FROM incoming WHERE new
+), changed AS (
+    UPDATE memories m SET body = i.body, text_key = i.text_key, content = i.content, chars = i.chars,
+           created_at = i.created_at, last_accessed_at = coalesce(i.last_accessed_at, m.last_accessed_at),
+           access_count = coalesce(i.access_count, m.access_count), pinned = coalesce(i.pinned, m.pinned),
+           version = i.version, theme_id = NULL, placed_version = NULL
+    FROM incoming i WHERE i.differs AND m.person = i.person AND m.id = i.id
+)
+SELECT n, new, chars - coalesce(old_chars, 0) AS more_chars,
+       CASE WHEN old_text_key <> text_key THEN old_text_key END AS old_text_key
+FROM incoming WHERE new OR differs;
+
+-- name: change_people
+-- ``changes`` makes views stale; an access is no such change.
+UPDATE people p SET version = p.version + 1, memories = p.memories + c.memories, chars = p.chars + c.chars,
+       changes = p.changes + c.changes,
+       first_change_at = CASE WHEN c.changes > 0 THEN coalesce(p.first_change_at, clock_timestamp())
+                         ELSE p.first_change_at END,
+       last_change_at = CASE WHEN c.changes > 0 THEN clock_timestamp() ELSE p.last_change_at END
+FROM unnest(%(persons)s::bigint[], %(memories)s::int[], %(chars)s::bigint[], %(changes)s::bigint[])
+     AS c(person, memories, chars, changes)
+WHERE p.id = c.person;
+
+-- name: set_upkeep
+UPDATE people p SET upkeep = u.upkeep
+FROM unnest(%(persons)s::bigint[], %(upkeep)s::text[]) AS u(person, upkeep)
+WHERE p.id = u.person AND p.upkeep IS DISTINCT FROM u.upkeep;
+
+-- name: set_settings
+UPDATE people SET settings = %(settings)s, upkeep = %(upkeep)s WHERE id = %(person)s;
+
+-- name: get_answers
+-- What keys were answered with; a key of another kind of request has no answer.
+SELECT i.tenant, i.key, i.body_hash, i.answer FROM idempotency i
+JOIN unnest(%(tenants)s::text[], %(keys)s::text[]) AS w(tenant, key) ON i.tenant = w.tenant AND i.key = w.key;
+
+-- name: insert_answers
+INSERT INTO idempotency (tenant, key, body_hash, person, answer)
+SELECT * FROM unnest(%(tenants)s::text[], %(keys)s::text[], %(hashes)b::bytea[], %(persons)s::bigint[],
+                     %(answers)b::bytea[])
+ON CONFLICT DO NOTHING
+RETURNING key;
 
 -- name: get_memory
 SELECT * FROM memories WHERE person = %(person)s AND id = %(id)s;
+
+-- name: list_memories
+-- Newest first, older than the cursor's (moment, id). Bounds are never null, so that every plan goes by the index.
+SELECT * FROM memories
+WHERE person = %(person)s AND (moment, id) < (%(before)s::timestamptz, %(before_id)s::text)
+  AND moment >= %(since)s::timestamptz AND moment < %(until)s::timestamptz
+ORDER BY moment DESC, id DESC
+LIMIT %(limit)s;
+
+-- name: list_theme
+-- The same of one theme: the view's members, and those put there since.
+SELECT * FROM memories
+WHERE person = %(person)s AND (moment, id) < (%(before)s::timestamptz, %(before_id)s::text)
+  AND moment >= %(since)s::timestamptz AND moment < %(until)s::timestamptz
+  AND (version <= %(view)s AND id = ANY(%(members)s::text[]) OR version > %(view)s AND theme_id = %(theme)s)
+ORDER BY moment DESC, id DESC
+LIMIT %(limit)s;
+
+-- name: patch_memory
+UPDATE memories SET body = %(body)s, text_key = %(text_key)s, content = %(content)s, chars = %(chars)s,
+       created_at = %(created_at)s, last_accessed_at = %(last_accessed_at)s, access_count = %(access_count)s,
+       pinned = %(pinned)s, superseded_by = %(superseded_by)s, version = %(version)s,
+       theme_id = CASE WHEN version = %(version)s OR text_key = %(text_key)s THEN theme_id END,
+       placed_version = CASE WHEN version = %(version)s OR text_key = %(text_key)s THEN placed_version END
+WHERE person = %(person)s AND id = %(id)s
+RETURNING *;
+
+-- name: count_access
+UPDATE memories SET access_count = least(access_count + 1, 2147483647), last_accessed_at = clock_timestamp()
+WHERE person = %(person)s AND id = %(id)s
+RETURNING *;
+
+-- name: there_are
+-- Which of these ids name a memory.
+SELECT id FROM memories WHERE person = %(person)s AND id = ANY(%(ids)s::text[]);
+
+-- name: delete_memories
+WITH gone AS (
+    DELETE FROM memories WHERE person = %(person)s AND id = ANY(%(ids)s::text[]) RETURNING id, text_key, chars
+), remembered AS (
+    INSERT INTO forgotten (person, memory_id, text_key, version) SELECT %(person)s, id, text_key, %(version)s FROM gone
+    ON CONFLICT (person, memory_id) DO UPDATE SET text_key = excluded.text_key, version = excluded.version,
+        at = clock_timestamp()
+)
+SELECT id, text_key, chars FROM gone;
+
+-- name: ids_before
+SELECT id FROM memories WHERE person = %(person)s AND moment < %(before)s::timestamptz;
+
+-- name: ids_of_theme
+SELECT id FROM memories WHERE person = %(person)s
+  AND (version <= %(view)s AND id = ANY(%(members)s::text[]) OR version > %(view)s AND theme_id = %(theme)s);
+
+-- name: release_superseded
+-- What a deleted memory had taken the place of.
+UPDATE memories SET superseded_by = NULL WHERE person = %(person)s AND superseded_by = ANY(%(ids)s::text[]);
+
+-- name: delete_unused_vectors
+-- Vectors of texts that no memory of the person has any more, of all models (found by a loose index scan).
+WITH RECURSIVE models AS (
+    (SELECT model FROM vectors WHERE tenant = %(tenant)s AND user_id = %(user_id)s ORDER BY model LIMIT 1)
+    UNION ALL
+    SELECT (SELECT v.model FROM vectors v WHERE v.tenant = %(tenant)s AND v.user_id = %(user_id)s AND v.model > m.model
+            ORDER BY v.model LIMIT 1)
+    FROM models m WHERE m.model IS NOT NULL
+), unused AS (
+    SELECT DISTINCT k.text_key FROM unnest(%(keys)b::bytea[]) AS k(text_key)
+    WHERE NOT EXISTS (SELECT FROM memories m WHERE m.person = %(person)s AND m.text_key = k.text_key)
+)
+DELETE FROM vectors v USING models m, unused u
+WHERE v.tenant = %(tenant)s AND v.user_id = %(user_id)s AND v.model = m.model AND v.text_key = u.text_key
+RETURNING v.model, v.text_key;
+
+-- name: get_view
+SELECT * FROM views WHERE person = %(person)s AND kind = %(kind)s;
+
+-- name: list_people
+SELECT * FROM people
+WHERE tenant = %(tenant)s AND user_id > %(after)s AND (NOT %(stale)s::boolean OR changes > 0)
+ORDER BY user_id LIMIT %(limit)s;
+
+-- name: tenant_memories
+SELECT coalesce(sum(memories), 0)::bigint AS memories FROM people WHERE tenant = %(tenant)s;
+
+-- name: erase_memories
+DELETE FROM memories USING people p WHERE p.id = person AND p.tenant = %(tenant)s AND p.user_id = %(user_id)s;
+
+-- name: erase_views
+DELETE FROM views USING people p WHERE p.id = person AND p.tenant = %(tenant)s AND p.user_id = %(user_id)s;
+
+-- name: erase_person
+-- Tombstones and answers to idempotency keys go with it.
+DELETE FROM people WHERE tenant = %(tenant)s AND user_id = %(user_id)s;
+
+-- name: retire_forgotten
+-- Tombstones serve views and the work under way; where no view is, that work has long ended.
+DELETE FROM forgotten WHERE (person, memory_id) IN (
+    SELECT person, memory_id FROM forgotten f
+    WHERE at < statement_timestamp() - interval '1 day' AND NOT EXISTS (SELECT FROM views v WHERE v.person = f.person)
+    LIMIT 2000);
+
+-- name: reencrypt_memories
+SELECT jsonb_build_array(person, id)::text AS place, body FROM memories
+WHERE (person, id) > ((%(after)s::jsonb ->> 0)::bigint, %(after)s::jsonb ->> 1)
+ORDER BY person, id LIMIT %(limit)s;
+
+-- name: reseal_memories
+UPDATE memories SET body = %(new)s
+WHERE person = (%(place)s::jsonb ->> 0)::bigint AND id = %(place)s::jsonb ->> 1 AND body = %(old)s;
+
+-- name: reencrypt_people
+SELECT jsonb_build_array(id)::text AS place, settings FROM people
+WHERE id > (%(after)s::jsonb ->> 0)::bigint AND settings IS NOT NULL ORDER BY id LIMIT %(limit)s;
+
+-- name: reseal_people
+UPDATE people SET settings = %(new)s WHERE id = (%(place)s::jsonb ->> 0)::bigint AND settings = %(old)s;
+
+-- name: reencrypt_views
+SELECT jsonb_build_array(person, kind)::text AS place, body FROM views
+WHERE (person, kind) > ((%(after)s::jsonb ->> 0)::bigint, %(after)s::jsonb ->> 1)
+ORDER BY person, kind LIMIT %(limit)s;
+
+-- name: reseal_views
+UPDATE views SET body = %(new)s
+WHERE person = (%(place)s::jsonb ->> 0)::bigint AND kind = %(place)s::jsonb ->> 1 AND body = %(old)s;

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
+from reverie._text_key import text_key
 from reverie.store.codec import Codec
 
-__all__ = ["MemoryRow", "Person", "content_hash", "memory_body"]
+__all__ = ["MemoryRow", "NewRow", "Person", "content_hash", "memory_body", "new_row"]
 
 _WORDS = ("text", "kind", "source", "speaker", "metadata")
 """Members that are sealed together, in this order."""
@@ -67,10 +68,61 @@ class MemoryRow:
         """From a dict row, which may have further columns."""
         return cls(**{name: row[name] for name in _MEMORY})
 
+    def memory(self, codec: Codec) -> dict[str, Any]:
+        """The contract's StoredMemory."""
+        words = self.words(codec)
+        return {
+            "id": self.id,
+            "text": words["text"],
+            "created_at": self.created_at,
+            "added_at": self.added_at,
+            "last_accessed_at": self.last_accessed_at,
+            "access_count": self.access_count,
+            "kind": words.get("kind"),
+            "source": words.get("source"),
+            "speaker": words.get("speaker"),
+            "metadata": words.get("metadata", {}),
+            "pinned": self.pinned,
+            "superseded_by": self.superseded_by,
+            "version": self.version,
+        }
+
     def words(self, codec: Codec) -> dict[str, Any]:
         """``{text, kind?, source?, speaker?, metadata?}``."""
         opened: dict[str, Any] = orjson.loads(codec.decode(self.body))
         return opened
+
+
+class NewRow(NamedTuple):
+    """A memory to be stored. ``last_accessed_at``, ``access_count`` and ``pinned``: None leaves what is there."""
+
+    id: str
+    #: ``memory_body``, encoded.
+    body: bytes
+    text_key: bytes
+    content: bytes
+    chars: int
+    created_at: datetime | None = None
+    last_accessed_at: datetime | None = None
+    access_count: int | None = None
+    pinned: bool | None = None
+
+
+def new_row(id: str, memory: dict[str, Any], codec: Codec) -> NewRow:  # noqa: A002 - the column's name
+    """A memory of the contract, as it is stored under ``id``."""
+    body = memory_body(memory)
+    text = memory["text"]
+    return NewRow(
+        id=id,
+        body=codec.encode(body),
+        text_key=text_key(text),
+        content=content_hash(body, memory.get("created_at")),
+        chars=len(text),
+        created_at=memory.get("created_at"),
+        last_accessed_at=memory.get("last_accessed_at"),
+        access_count=memory.get("access_count"),
+        pinned=memory.get("pinned"),
+    )
 
 
 def memory_body(memory: dict[str, Any]) -> bytes:

@@ -13,6 +13,17 @@ __all__ = ["reencrypt"]
 
 _BITE = 200
 
+_TABLES = {
+    "payloads": "",
+    "results": "",
+    "themes": "",
+    "webhook_secrets": "",
+    "memories": '[0, ""]',
+    "people": "[0]",
+    "views": '[0, ""]',
+}
+"""What holds bodies, and the place before the first one: a key, or the parts of one as JSON."""
+
 
 def reencrypt(database_url: str, codec: Codec, on_progress: Callable[[str, int], None]) -> dict[str, int]:
     """Seal all bodies that are not under the first key of ``codec``; returns how many, by table.
@@ -21,9 +32,9 @@ def reencrypt(database_url: str, codec: Codec, on_progress: Callable[[str, int],
     """
     done: dict[str, int] = {}
     with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
-        for table in ("payloads", "results", "themes", "webhook_secrets"):
+        for table, first in _TABLES.items():
             done[table] = 0
-            after = ""
+            after = first
             while True:
                 rows = connection.execute(sql(f"reencrypt_{table}"), {"after": after, "limit": _BITE}).fetchall()
                 if not rows:

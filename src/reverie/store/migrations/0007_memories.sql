@@ -56,12 +56,15 @@ CREATE TABLE memories (
 ) WITH (fillfactor = 90);
 CREATE INDEX memories_newest ON memories (person, moment DESC, id DESC);
 CREATE INDEX memories_changed ON memories (person, version);
+CREATE INDEX memories_superseded ON memories (person, superseded_by) WHERE superseded_by IS NOT NULL;
 CREATE INDEX memories_texts ON memories (person, text_key);
 
 -- Deleted memories that a view made before may still name. Upkeep removes what its view no longer knows.
 CREATE TABLE forgotten (
     person    bigint NOT NULL REFERENCES people ON DELETE CASCADE,
     memory_id text COLLATE "C" NOT NULL,
+    -- Its vectors are removed with it, and again by upkeep: work under way may have put them back.
+    text_key  bytea NOT NULL,
     version   bigint NOT NULL,
     at        timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (person, memory_id)

@@ -1,0 +1,463 @@
+"""Stored memories: the gateway's side. Every change locks the person's row, moves the version on and counts itself."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from reverie.aio.deadline import within
+from reverie.store.gateway_store import GatewayStore
+from reverie.store.memory_rows import MemoryRow, NewRow, Person
+from reverie.store.sql import sql
+from reverie.store.submissions import Connection
+
+__all__ = ["AddOutcome", "AddRequest", "Change", "KeyTaken", "MemoryStore", "Page", "ThemeMembers"]
+
+NEWEST = datetime(9999, 12, 31, tzinfo=UTC)
+OLDEST = datetime(1, 1, 1, tzinfo=UTC)
+
+_PATIENCE = 5.0
+"""Seconds a query may take before its request is answered without it."""
+
+_BIND = 1000
+"""Rows in one statement: enough that their number costs nothing, few enough to hold the event loop for milliseconds."""
+
+
+class KeyTaken(Exception):
+    """Another request took one of the idempotency keys this instant; look again."""
+
+
+@dataclass(slots=True)
+class AddRequest:
+    """Memories of one user to be added in one transaction with others'."""
+
+    tenant: str
+    user_id: str
+    rows: list[NewRow]
+    upkeep: str | None = None
+    idempotency_key: str | None = None
+    body_hash: bytes = b""
+    #: Most memories that the user may have afterwards.
+    limit: int = 100_000
+
+
+@dataclass(slots=True)
+class AddOutcome:
+    """What became of an ``AddRequest``."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    version: int = 0
+    #: Stored answer of an earlier request with the same key; the rest is then zero.
+    replayed: bytes | None = None
+    #: The key belongs to another body.
+    mismatch: bool = False
+    #: The user would have more memories than the limit: how many there are now.
+    full: int | None = None
+    #: The person's row is held by a longer change.
+    busy: bool = False
+    #: ``(model, text key)`` of vectors that were removed, since their text is no more.
+    vectors: list[tuple[str, bytes]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Change:
+    """What a deletion removed."""
+
+    ids: list[str]
+    version: int
+    vectors: list[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which memories of a person to list: a place in the order, and bounds."""
+
+    limit: int
+    before: tuple[datetime, str] = (NEWEST, "")
+    since: datetime = OLDEST
+    until: datetime = NEWEST
+
+
+@dataclass(frozen=True, slots=True)
+class ThemeMembers:
+    """A theme of the view made from ``version``."""
+
+    id: str
+    members: list[str]
+    version: int
+
+
+Answers = Callable[[AddRequest, AddOutcome], bytes]
+"""Makes what is kept under an idempotency key, from what became of its request."""
+
+
+class MemoryStore:
+    """All the gateway asks of PostgreSQL about stored memories. Raises ``ServiceUnavailable`` like ``GatewayStore``."""
+
+    def __init__(self, store: GatewayStore) -> None:
+        self._store = store
+
+    async def _rows(self, name: str, **parameters: Any) -> list[dict[str, Any]]:
+        async def ask() -> list[dict[str, Any]]:
+            async with self._store.connection() as connection:
+                return await (await connection.execute(sql(name), parameters)).fetchall()
+
+        return await within(_PATIENCE, ask(), otherwise="The database did not answer in time.")
+
+    async def _row(self, name: str, **parameters: Any) -> dict[str, Any] | None:
+        rows = await self._rows(name, **parameters)
+        return rows[0] if rows else None
+
+    # -- adding ------------------------------------------------------------------------------------
+
+    async def add(self, requests: Sequence[AddRequest], answers: Answers) -> list[AddOutcome]:
+        """Store a group in one transaction; durable when this returns.
+
+        No two of ``requests`` may name the same memory, or the same idempotency key. ``answers`` makes what is kept
+        under an idempotency key. Raises ``KeyTaken`` when a key was taken meanwhile: nothing is stored then.
+        """
+        tenants, users = [r.tenant for r in requests], [r.user_id for r in requests]
+        async with self._store.connection() as connection, connection.transaction():
+            async with connection.pipeline():
+                await connection.execute(sql("add_people"), {"tenants": tenants, "users": users})
+                cursor = await connection.execute(sql("lock_people"), {"tenants": tenants, "users": users})
+            people = {(row["tenant"], row["user_id"]): Person.of(row) for row in await cursor.fetchall()}
+            outcomes = await self._known(connection, requests, people)
+            open_ = [(r, o) for r, o in zip(requests, outcomes, strict=True) if not _settled(o)]
+            await _put(connection, open_, people)
+            await _keep_answers(connection, open_, people, answers)
+        return outcomes
+
+    async def _known(
+        self, connection: Connection, requests: Sequence[AddRequest], people: dict[tuple[str, str], Person]
+    ) -> list[AddOutcome]:
+        """An outcome for each request, final for those that store nothing."""
+        keyed = [r for r in requests if r.idempotency_key is not None]
+        known: dict[tuple[str, str | None], dict[str, Any]] = {}
+        if keyed:
+            asked = {"tenants": [r.tenant for r in keyed], "keys": [r.idempotency_key for r in keyed]}
+            cursor = await connection.execute(sql("get_answers"), asked)
+            known = {(row["tenant"], row["key"]): row for row in await cursor.fetchall()}
+        out = []
+        for r in requests:
+            person = people.get((r.tenant, r.user_id))
+            before = known.get((r.tenant, r.idempotency_key))
+            if before is not None:
+                same = before["body_hash"] == r.body_hash and before["answer"] is not None
+                out.append(AddOutcome(replayed=before["answer"], mismatch=not same))
+            else:
+                out.append(AddOutcome(busy=person is None, version=person.version if person else 0))
+        return out
+
+    @asynccontextmanager
+    async def adding(self, request: AddRequest) -> AsyncIterator[LongAdd]:
+        """One transaction that adds many memories of one user, batch by batch; durable when the block has ended.
+
+        ``request.rows`` are not looked at. The user's other changes wait meanwhile.
+        """
+        who = {"tenants": [request.tenant], "users": [request.user_id]}
+        async with self._store.connection() as connection:
+            # On its own: whoever meets an unfinished row of the same user would wait for all of this.
+            await connection.execute(sql("add_people"), who)
+            async with connection.transaction():
+                asked = {"tenant": request.tenant, "user_id": request.user_id}
+                row = await (await connection.execute(sql("lock_person"), asked)).fetchone()
+                if row is None:
+                    raise KeyTaken  # erased this instant
+                person = Person.of(row)
+                outcome = (await self._known(connection, [request], {(person.tenant, person.user_id): person}))[0]
+                yield LongAdd(connection, request, person, outcome)
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    async def person(self, tenant: str, user_id: str) -> Person | None:
+        """A user who keeps, or kept, memories."""
+        row = await self._row("get_person", tenant=tenant, user_id=user_id)
+        return Person.of(row) if row else None
+
+    async def memory(self, person: int, id: str) -> MemoryRow | None:  # noqa: A002 - the column's name
+        """One memory."""
+        row = await self._row("get_memory", person=person, id=id)
+        return MemoryRow.of(row) if row else None
+
+    async def page(self, person: int, page: Page, theme: ThemeMembers | None = None) -> list[MemoryRow]:
+        """Memories, newest first; of one theme if there is one."""
+        asked: dict[str, Any] = {
+            "person": person,
+            "limit": page.limit,
+            "before": page.before[0],
+            "before_id": page.before[1],
+            "since": page.since,
+            "until": page.until,
+        }
+        if theme is None:
+            return [MemoryRow.of(row) for row in await self._rows("list_memories", **asked)]
+        asked |= {"view": theme.version, "members": theme.members, "theme": theme.id}
+        return [MemoryRow.of(row) for row in await self._rows("list_theme", **asked)]
+
+    async def view(self, person: int, kind: str) -> dict[str, Any] | None:
+        """The current view of a kind, a row of ``views``."""
+        return await self._row("get_view", person=person, kind=kind)
+
+    async def people(self, tenant: str, *, after: str, stale: bool, limit: int) -> list[Person]:
+        """Users by id, after ``after``; only those whose views are behind if ``stale``."""
+        rows = await self._rows("list_people", tenant=tenant, after=after, stale=stale, limit=limit)
+        return [Person.of(row) for row in rows]
+
+    async def tenant_memories(self, tenant: str) -> int:
+        """Memories of all users of a tenant."""
+        row = await self._row("tenant_memories", tenant=tenant)
+        return int(row["memories"]) if row else 0
+
+    # -- changing ----------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def changing(self, tenant: str, user_id: str, *, make: bool = False) -> AsyncIterator[Changing | None]:
+        """One transaction on a person whose row is locked; None where there is none, unless ``make``."""
+        async with self._store.connection() as connection:
+            if make:
+                await connection.execute(sql("add_people"), {"tenants": [tenant], "users": [user_id]})
+            async with connection.transaction():
+                cursor = await connection.execute(sql("lock_person"), {"tenant": tenant, "user_id": user_id})
+                row = await cursor.fetchone()
+                yield Changing(connection, Person.of(row)) if row else None
+
+
+class Changing:
+    """What may be done to a person whose row this transaction holds."""
+
+    def __init__(self, connection: Connection, person: Person) -> None:
+        self.connection = connection
+        self.person = person
+
+    async def memory(self, id: str) -> MemoryRow | None:  # noqa: A002 - the column's name
+        """One memory."""
+        cursor = await self.connection.execute(sql("get_memory"), {"person": self.person.id, "id": id})
+        row = await cursor.fetchone()
+        return MemoryRow.of(row) if row else None
+
+    async def patch(self, id: str, values: dict[str, Any], *, chars: int = 0) -> MemoryRow:  # noqa: A002
+        """Write a memory anew (all of ``patch_memory``'s columns); ``chars``: by how much its text grew."""
+        values = {**values, "person": self.person.id, "id": id, "version": self.person.version + 1}
+        row = await (await self.connection.execute(sql("patch_memory"), values)).fetchone()
+        await self._count(chars=chars, changes=1)
+        assert row is not None
+        return MemoryRow.of(row)
+
+    async def count_access(self, id: str) -> MemoryRow | None:  # noqa: A002 - the column's name
+        """Count one access; views stay as they are."""
+        cursor = await self.connection.execute(sql("count_access"), {"person": self.person.id, "id": id})
+        row = await cursor.fetchone()
+        if row is None:
+            return None
+        await self._count(changes=0)
+        return MemoryRow.of(row)
+
+    async def there_are(self, ids: Sequence[str]) -> set[str]:
+        """Those of ``ids`` that name a memory."""
+        cursor = await self.connection.execute(sql("there_are"), {"person": self.person.id, "ids": list(ids)})
+        return {row["id"] for row in await cursor.fetchall()}
+
+    async def ids_before(self, moment: datetime) -> list[str]:
+        """Memories older than ``moment``."""
+        cursor = await self.connection.execute(sql("ids_before"), {"person": self.person.id, "before": moment})
+        return [row["id"] for row in await cursor.fetchall()]
+
+    async def ids_of_theme(self, theme: ThemeMembers) -> list[str]:
+        """Memories of a theme."""
+        asked = {"person": self.person.id, "view": theme.version, "members": theme.members, "theme": theme.id}
+        return [row["id"] for row in await (await self.connection.execute(sql("ids_of_theme"), asked)).fetchall()]
+
+    async def delete(self, ids: Sequence[str]) -> Change:
+        """Delete memories, and the vectors of texts that no other memory has."""
+        gone: list[str] = []
+        keys: list[bytes] = []
+        chars = 0
+        for start in range(0, len(ids), 10 * _BIND):
+            asked = {
+                "person": self.person.id,
+                "ids": list(ids[start : start + 10 * _BIND]),
+                "version": self.person.version + 1,
+            }
+            for row in await (await self.connection.execute(sql("delete_memories"), asked)).fetchall():
+                gone.append(row["id"])
+                keys.append(row["text_key"])
+                chars += row["chars"]
+        if not gone:
+            return Change([], self.person.version, [])
+        released = {"person": self.person.id, "ids": gone}
+        await self.connection.execute(sql("release_superseded"), released)
+        vectors = await self.delete_vectors(keys)
+        await self._count(memories=-len(gone), chars=-chars, changes=len(gone))
+        return Change(gone, self.person.version, vectors)
+
+    async def delete_vectors(self, keys: Sequence[bytes]) -> list[tuple[str, bytes]]:
+        """Delete the vectors of those texts that no memory has any more: ``(model, text key)``."""
+        return await _delete_vectors(self.connection, self.person, keys)
+
+    async def set_settings(self, sealed: bytes, upkeep: str | None) -> None:
+        """Replace what is kept besides memories."""
+        values = {"person": self.person.id, "settings": sealed, "upkeep": upkeep}
+        await self.connection.execute(sql("set_settings"), values)
+
+    async def _count(self, *, memories: int = 0, chars: int = 0, changes: int) -> None:
+        await _count(self.connection, [(self.person.id, memories, chars, changes)])
+        self.person.version += 1
+
+
+class LongAdd:
+    """An add that comes batch by batch. ``outcome`` is final from the start when nothing is to be stored."""
+
+    def __init__(self, connection: Connection, request: AddRequest, person: Person, outcome: AddOutcome) -> None:
+        self._connection = connection
+        self._request = request
+        self._person = person
+        self.outcome = outcome
+        self.settled = _settled(outcome)
+        self._chars = 0
+
+    async def put(self, rows: Sequence[NewRow]) -> None:
+        """Add a batch. Once ``outcome.full`` is set nothing may be committed."""
+        version = self._person.version + 1
+        done = await _put_rows(self._connection, [(self._person, version, row) for row in rows])
+        self.outcome.added += sum(row["new"] for row in done)
+        self.outcome.updated += sum(not row["new"] for row in done)
+        self.outcome.unchanged += len(rows) - len(done)
+        self._chars += sum(row["more_chars"] for row in done)
+        replaced = [row["old_text_key"] for row in done if row["old_text_key"] is not None]
+        self.outcome.vectors += await _delete_vectors(self._connection, self._person, replaced)
+        if self._person.memories + self.outcome.added > self._request.limit:
+            self.outcome.full = self._person.memories
+
+    async def end(self, answers: Answers) -> None:
+        """Count the change and keep the answer under the request's key."""
+        changes = self.outcome.added + self.outcome.updated
+        if changes:
+            await _count(self._connection, [(self._person.id, self.outcome.added, self._chars, changes)])
+        self.outcome.version = self._person.version + bool(changes)
+        await _set_upkeep(self._connection, [(self._person, self._request)])
+        people = {(self._person.tenant, self._person.user_id): self._person}
+        await _keep_answers(self._connection, [(self._request, self.outcome)], people, answers)
+
+
+def _settled(outcome: AddOutcome) -> bool:
+    return outcome.busy or outcome.mismatch or outcome.replayed is not None or outcome.full is not None
+
+
+async def _put(
+    connection: Connection, open_: Sequence[tuple[AddRequest, AddOutcome]], people: dict[tuple[str, str], Person]
+) -> None:
+    """Store the rows of those requests that are not settled, and fill in their outcomes."""
+    wanted = [(people[r.tenant, r.user_id], r, o) for r, o in open_]
+    await _set_upkeep(connection, [(person, r) for person, r, _ in wanted])
+    room = {person.id: r.limit - person.memories for person, r, _ in wanted}
+    for person, r, outcome in wanted:
+        if len(r.rows) <= room[person.id]:
+            room[person.id] -= len(r.rows)
+            continue
+        # Only now it matters which of them are there already.
+        asked = {"person": person.id, "ids": [row.id for row in r.rows]}
+        there = len(await (await connection.execute(sql("there_are"), asked)).fetchall())
+        if len(r.rows) - there > room[person.id]:
+            outcome.full = person.memories
+        else:
+            room[person.id] -= len(r.rows) - there
+    going = [(person, r, o) for person, r, o in wanted if o.full is None]
+    rows = [(person, person.version + 1, row) for person, r, _ in going for row in r.rows]
+    owner = [number for number, (_, r, _) in enumerate(going) for _ in r.rows]
+    totals: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
+    replaced: dict[int, list[bytes]] = defaultdict(list)
+    for row in await _put_rows(connection, rows):
+        person, _, outcome = going[owner[row["n"] - 1]]
+        outcome.added += row["new"]
+        outcome.updated += not row["new"]
+        total = totals[person.id]
+        total[0] += row["new"]
+        total[1] += row["more_chars"]
+        total[2] += 1
+        if row["old_text_key"] is not None:
+            replaced[person.id].append(row["old_text_key"])
+    if totals:
+        await _count(connection, [(id_, total[0], total[1], total[2]) for id_, total in totals.items()])
+    for person, r, outcome in going:
+        outcome.unchanged = len(r.rows) - outcome.added - outcome.updated
+        outcome.version = person.version + (person.id in totals)
+        outcome.vectors = await _delete_vectors(connection, person, replaced.pop(person.id, []))
+
+
+async def _put_rows(connection: Connection, rows: Sequence[tuple[Person, int, NewRow]]) -> list[dict[str, Any]]:
+    out: list[dict[str, Any]] = []
+    for start in range(0, len(rows), _BIND):
+        part = rows[start : start + _BIND]
+        ids, bodies, text_keys, contents, chars, created, accessed, counts, pinned = zip(
+            *(row for _, _, row in part), strict=True
+        )
+        cursor = await connection.execute(
+            sql("put_memories"),
+            {
+                "persons": [person.id for person, _, _ in part],
+                "versions": [version for _, version, _ in part],
+                "ids": list(ids),
+                "bodies": list(bodies),
+                "text_keys": list(text_keys),
+                "contents": list(contents),
+                "chars": list(chars),
+                "created": list(created),
+                "accessed": list(accessed),
+                "counts": list(counts),
+                "pinned": list(pinned),
+            },
+        )
+        for row in await cursor.fetchall():
+            row["n"] += start
+            out.append(row)
+    return out
+
+
+async def _count(connection: Connection, changes: Sequence[tuple[int, int, int, int]]) -> None:
+    persons, memories, chars, counts = zip(*changes, strict=True)
+    asked = {"persons": list(persons), "memories": list(memories), "chars": list(chars), "changes": list(counts)}
+    await connection.execute(sql("change_people"), asked)
+
+
+async def _set_upkeep(connection: Connection, wanted: Sequence[tuple[Person, AddRequest]]) -> None:
+    told = {person.id: r.upkeep for person, r in wanted if r.upkeep is not None}
+    if told:
+        await connection.execute(sql("set_upkeep"), {"persons": list(told), "upkeep": list(told.values())})
+
+
+async def _delete_vectors(connection: Connection, person: Person, keys: Sequence[bytes]) -> list[tuple[str, bytes]]:
+    if not keys:
+        return []
+    asked = {"tenant": person.tenant, "user_id": person.user_id, "person": person.id, "keys": list(keys)}
+    rows = await (await connection.execute(sql("delete_unused_vectors"), asked)).fetchall()
+    return [(row["model"], bytes(row["text_key"])) for row in rows]
+
+
+async def _keep_answers(
+    connection: Connection,
+    open_: Sequence[tuple[AddRequest, AddOutcome]],
+    people: dict[tuple[str, str], Person],
+    answers: Answers,
+) -> None:
+    keyed = [(r, o) for r, o in open_ if r.idempotency_key is not None and o.full is None]
+    if not keyed:
+        return
+    cursor = await connection.execute(
+        sql("insert_answers"),
+        {
+            "tenants": [r.tenant for r, _ in keyed],
+            "keys": [r.idempotency_key for r, _ in keyed],
+            "hashes": [r.body_hash for r, _ in keyed],
+            "persons": [people[r.tenant, r.user_id].id for r, _ in keyed],
+            "answers": [answers(r, o) for r, o in keyed],
+        },
+    )
+    if len(await cursor.fetchall()) < len(keyed):
+        raise KeyTaken
