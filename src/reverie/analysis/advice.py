@@ -24,7 +24,7 @@ def advise(
     now: datetime,
     half_life_days: float,
 ) -> list[ForgetAdvice]:
-    """Advice in the order merge, drop, archive; every memory is named at most once, pinned ones never go, core ones
+    """Advice in the order merge, drop, archive; every memory is named at most once, pinned ones never go, lasting facts
     only into a copy.
 
     - merge: duplicates, into the one to keep (named first).
@@ -32,7 +32,7 @@ def advise(
     - archive: not used, older than two half-lives, and in the lowest quarter by importance.
     """
     pinned = {m.id for m in memories if is_pinned(m)}
-    safe = pinned | {i.memory_id for i in importance if i.core}
+    safe = pinned | {i.memory_id for i in importance if i.core or i.kind}
     named: set[str] = set()
     out: list[ForgetAdvice] = []
     for group in duplicates:

@@ -95,6 +95,15 @@ class Importance(Response):
     rank: int = Field(description="Place in the ranking, from 1.")
     factors: dict[str, Factor] = Field(description="The reasons by name; their contributions add up to the score.")
     core: bool = Field(default=False, description="Whether it is one of the few that define the user.")
+    kind: str | None = Field(
+        default=None,
+        description='What lasting fact it names: "allergy", "family", "home", ...; null where it names none.',
+    )
+    boundary: bool = Field(default=False, description="Whether the user asks for something never to be said or done.")
+    reason: str = Field(
+        default="",
+        description='Why it is worth keeping in words: "names a lasting fact: allergy"; empty where nothing is.',
+    )
 
 
 class GraphEdge(Response):
@@ -190,7 +199,7 @@ class AnalyzeResult(Response):
     duplicates: list[DuplicateGroup] = Field(
         description="Memories that say the same, and pairs that may contradict each other."
     )
-    core: list[str] = Field(default=[], description="Ids of at most 20 memories that define the user.")
+    core: list[str] = Field(default=[], description="Ids of at most 12 memories that define the user.")
     advice: list[ForgetAdvice] = Field(
         default=[], description="What could go, and why. Nothing is ever deleted by itself."
     )
