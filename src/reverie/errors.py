@@ -17,7 +17,6 @@ ReverieError
 ├── ProviderError ........... an embedding provider failed for good
 ├── MissingExtra ............ a role's optional packages are not installed
 └── StartupError ............ an embedded server or a role could not start
-    └── WrongSetting ........ an option or a variable has a value that cannot be used; names it
 
 An exception's docstring is its default message.
 """
@@ -44,7 +43,6 @@ __all__ = [
     "TooManyRequests",
     "Unauthorized",
     "UnsupportedModel",
-    "WrongSetting",
 ]
 
 
@@ -181,9 +179,3 @@ class StartupError(ReverieError):
     """A part of Reverie could not start."""
 
     slug = "startup"
-
-
-class WrongSetting(StartupError):
-    """An option or a variable has a value that cannot be used."""
-
-    slug = "wrong-setting"
