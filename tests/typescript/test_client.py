@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -10,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from reverie.testing.discord import FakeDiscord
+from tests.docs.pages import on_page
 from tests.live import LiveService
-from tests.typescript.conftest import CLIENT, node
+from tests.typescript.conftest import CLIENT, MODULES, node
 
 pytestmark = pytest.mark.typescript
+
+PAGE = "docs/typescript.md"
 
 WRONG = {
     'ai.submitClutseringTask("1", [])': "a method that does not exist",
@@ -93,3 +98,50 @@ def test_the_events_go_on_after_the_gateway_was_killed_in_the_middle(
     assert events[-1]["themes"] is not None
     numbers = [event["seq"] for event in events]
     assert numbers == sorted(set(numbers))
+
+
+def test_the_examples_of_the_page_compile_and_run(installed: Path, service: LiveService) -> None:
+    text = "".join(example.text for example in on_page(PAGE, "ts"))
+    # The last listener waits for an event: another client makes one.
+    other = 'setTimeout(() => void ai.submitClusteringTask("42", ["and another one"]), 300);\nconst leaving'
+    (installed / "page.mts").write_text(text.replace("const leaving", other))
+    compiler = {"module": "nodenext", "target": "es2022", "lib": ["es2023", "dom"], "types": [], "strict": True}
+    (installed / "tsconfig.json").write_text(json.dumps({"compilerOptions": compiler, "files": ["page.mts"]}))
+    node(["tsc", "--project", "."], installed)
+    if not (installed / "node_modules" / "ws").exists():  # as the page says for Node 20
+        (installed / "node_modules" / "ws").symlink_to(MODULES / "ws")
+    out = node(["node", "page.mjs"], installed, REVERIE_URL=service.url, REVERIE_API_KEY=service.key)
+    assert "succeeded" in out
+    assert "memory_id" in out
+
+
+async def test_the_bot_of_the_page_answers_on_discord(service: LiveService) -> None:
+    source = CLIENT / "examples" / "discord-bot.mjs"
+    assert len(source.read_text(encoding="utf-8").splitlines()) < 40
+    async with FakeDiscord() as discord:
+        alice = discord.add_user("alice")
+        guild = discord.add_guild(users=[alice])
+        bot = await asyncio.create_subprocess_exec(
+            "node", str(source), cwd=CLIENT, stderr=asyncio.subprocess.PIPE,
+            env={
+                **os.environ, "DISCORD_TOKEN": discord.token, "DISCORD_API": f"{discord.base}/api",
+                "REVERIE_URL": service.url, "REVERIE_API_KEY": service.key,
+            },
+        )  # fmt: skip
+        try:
+            await discord.until(lambda: discord.commands[None])
+            for number in range(12):
+                text = f"{'my cat ate the fish' if number % 2 else 'green tea in the evening'} {number}"
+                told = await discord.slash("remember", {"text": text}, user=alice, guild=guild)
+                assert (await discord.reply(told))["content"] == "Remembered."
+            asked = await discord.slash("themes", user=alice, guild=guild)
+            answer = await discord.reply_with(asked, "** (6)")
+            assert "green tea" in answer["content"]
+        except TimeoutError as late:
+            bot.kill()
+            _, error = await bot.communicate()
+            raise AssertionError(f"{late}\n{error.decode()}") from None
+        finally:
+            if bot.returncode is None:
+                bot.kill()
+                await bot.wait()
