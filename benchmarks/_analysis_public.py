@@ -8,6 +8,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks._analysis_people import reworded, reworded_later
-from reverie.analysis import analyze, recall
+from reverie.analysis import Prototypes, analyze, prototype_texts, recall
 from reverie.analysis.duplicates import says_the_same
 from reverie.analysis.texts import normalized
 from reverie.contracts import AnalyzeOptions, Memory, RecallOptions
 from reverie.embedding import create_embedder
+from reverie.embedding.anchors import anchor_vectors
 
 __all__ = ["elsewhere", "have", "importance", "near_duplicates", "recalls", "repeats", "rows"]
 
@@ -54,6 +56,13 @@ def embed(texts: Sequence[str], kind: str = "document") -> NDArray[np.float32]:
     return np.asarray(np.load(kept))
 
 
+@lru_cache(maxsize=1)
+def prototypes() -> Prototypes:
+    """Lasting and passing sentences in the bundled model."""
+    embedder = create_embedder("ctranslate2", data_dir=_CACHE / "model")
+    return Prototypes(anchor_vectors(embedder, [(text,) for text in prototype_texts().texts]))
+
+
 class _Conversation:
     def __init__(self, observations: list[dict[str, Any]], vectors: NDArray[np.float32]) -> None:
         self.memories = [
@@ -81,7 +90,13 @@ def importance(folder: Path) -> list[list[str]]:
     features: list[NDArray[np.float64]] = []
     conversations = _locomo(folder)
     for talk in conversations.values():
-        found = analyze(talk.memories, talk.vectors, AnalyzeOptions(sections=["importance", "graph"]), now=talk.now)
+        found = analyze(
+            talk.memories,
+            talk.vectors,
+            AnalyzeOptions(sections=["importance", "graph"]),
+            now=talk.now,
+            prototypes=prototypes(),
+        )
         by_id = {i.memory_id: i for i in found.importance}
         entries = [by_id[m.id] for m in talk.memories]
         table["**score, as shipped (no training)**"].append(roc_auc_score(talk.asked, [e.score for e in entries]))
@@ -174,7 +189,9 @@ def _turns(folder: Path) -> list[list[str]]:
             for i in at
         ]
         now = max(m.created_at for m in memories if m.created_at) + timedelta(days=1)
-        found = analyze(memories, vectors[at], AnalyzeOptions(sections=["importance"]), now=now)
+        found = analyze(
+            memories, vectors[at], AnalyzeOptions(sections=["importance"]), now=now, prototypes=prototypes()
+        )
         score = {i.memory_id: i.score for i in found.importance}
         aucs.append(roc_auc_score([turns[i]["qa_uses_nonadv"] > 0 for i in at], [score[turns[i]["id"]] for i in at]))
         ids = [m.id for m in memories]
@@ -240,7 +257,8 @@ def near_duplicates() -> list[list[str]]:
         first, second = embed([p[0] for p in pairs]), embed([p[1] for p in pairs])
         truth = np.array([p[2] for p in pairs])
         cosine = (first * second).sum(axis=1)
-        ours = np.array([says_the_same(a, b, float(c)) for (a, b, _), c in zip(pairs, cosine, strict=True)])
+        keys = [(normalized(a), normalized(b)) for a, b, _ in pairs]
+        ours = np.array([a == b or says_the_same(a, b, float(c)) for (a, b), c in zip(keys, cosine, strict=True)])
         for method, said in (("ours", ours), ("cosine >= .90", cosine >= 0.90), ("cosine >= .95", cosine >= 0.95)):
             right = int((said & truth).sum())
             out.append([f"{name}: {method}", f"{right / max(1, said.sum()):.2f}", f"{right / truth.sum():.2f}"])

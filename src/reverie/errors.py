@@ -17,6 +17,7 @@ ReverieError
 ├── ProviderError ........... an embedding provider failed for good
 ├── MissingExtra ............ a role's optional packages are not installed
 └── StartupError ............ an embedded server or a role could not start
+    └── WrongSetting ........ an option or a variable has a value that cannot be used; names it
 
 An exception's docstring is its default message.
 """
@@ -43,6 +44,7 @@ __all__ = [
     "TooManyRequests",
     "Unauthorized",
     "UnsupportedModel",
+    "WrongSetting",
 ]
 
 
@@ -179,3 +181,9 @@ class StartupError(ReverieError):
     """A part of Reverie could not start."""
 
     slug = "startup"
+
+
+class WrongSetting(StartupError):
+    """An option or a variable has a value that cannot be used."""
+
+    slug = "wrong-setting"

@@ -5,18 +5,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from reverie._paths import data_dir
 from reverie._secrets import read_secret
+from reverie.errors import WrongSetting
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 __all__ = [
+    "EMBEDDERS",
     "CloudSettings",
     "EmbeddingSettings",
     "Group",
@@ -45,7 +51,16 @@ class _SecretFiles(PydanticBaseSettingsSource):
 
 
 class Group(BaseSettings):
-    """What all groups share: variables first, then files for secrets."""
+    """What all groups share: variables first, then files for secrets.
+
+    Raises ``WrongSetting`` naming every variable whose value cannot be used.
+    """
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise WrongSetting("; ".join(_explained(type(self), e) for e in error.errors())) from None
 
     @classmethod
     def settings_customise_sources(
@@ -58,6 +73,19 @@ class Group(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """See pydantic-settings."""
         return init_settings, env_settings, _SecretFiles(settings_cls)
+
+
+def _explained(group: type[BaseSettings], error: ErrorDetails) -> str:
+    """One wrong value in words: the variable, what is wrong, and what it is for."""
+    name = str(error["loc"][0]) if error["loc"] else ""
+    field = group.model_fields.get(name)
+    variable = f"{group.model_config.get('env_prefix', '')}{name}".upper() if field is not None else name
+    message = error["msg"].removeprefix("Value error, ")
+    # A secret stands in no message.
+    secret = field is None or "Secret" in str(field.annotation)
+    given = "" if secret else f" (given: {str(error['input'])[:60]!r})"
+    about = "" if field is None or not field.description else f"; it is: {field.description}"
+    return f"{variable}: {message[0].lower()}{message[1:]}{given}{about}"
 
 
 class ServerSettings(Group):
@@ -79,7 +107,9 @@ class ServerSettings(Group):
         None,
         description="Encrypts stored texts and results: base64 of 32 bytes; after a comma, older keys to read with",
     )
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    log_level: Annotated[str, AfterValidator(str.upper), Field(pattern="(?i)^(debug|info|warning|error|critical)$")] = (
+        Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    )
     log_format: str = Field("text", pattern="^(text|json)$", description="text, or json: an object a line")
 
     @model_validator(mode="after")
@@ -101,12 +131,28 @@ def _with_password(url: str, password: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
 
 
+EMBEDDERS = (
+    "auto", "ctranslate2", "openvino", "sentence-transformers", "hash",
+    "openai", "azure", "sagemaker", "bedrock", "vertex",
+)  # fmt: skip
+"""Names of all embedders. Here too, since the gateway reads the settings and does not import the embedders."""
+
+
+def _one_of(names: Sequence[str]) -> Callable[[str], str]:
+    def known(value: str) -> str:
+        if value not in names:
+            raise ValueError(f"there is no {value[:60]!r}; choose one of {', '.join(names)}")
+        return value
+
+    return known
+
+
 class EmbeddingSettings(Group):
     """Which model turns texts into vectors."""
 
     model_config = SettingsConfigDict(env_prefix="REVERIE_", extra="ignore", env_ignore_empty=True)
 
-    embedder: str = Field(
+    embedder: Annotated[str, AfterValidator(_one_of(EMBEDDERS))] = Field(
         "auto", description="auto, ctranslate2, openvino, sentence-transformers, a provider, or hash (a fake)"
     )
     model: str = Field("all-MiniLM-L6-v2", description="Model name or folder")
@@ -219,6 +265,6 @@ class Settings:
     def load(cls) -> Settings:
         """Read every group from the environment.
 
-        Raises ``pydantic.ValidationError`` naming the variable that is wrong.
+        Raises ``WrongSetting`` naming the variables that are wrong.
         """
         return cls()

@@ -22,6 +22,25 @@ _TEXTS = themed(24)
 _SLOW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+_FACTS = [
+    "I am allergic to penicillin",
+    "My daughter is called Sophie, she is four",
+    "I work as a nurse in a children's hospital",
+    "I live in Porto with two flatmates",
+    "My birthday is on the fifth of May",
+    "Please never call me by my full name",
+    "I promised my mother I would visit every month",
+    "We speak Turkish at home",
+    "My favourite food is lasagne",
+    "I can't stand loud music",
+    "I grew up on a farm near Vejle",
+    "I have been a vegetarian for years",
+    "My goal is to run a marathon",
+    "I owe Daniel two hundred dollars",
+    "I am afraid of dogs, always have been",
+]
+
+
 def _people(counts: Sequence[int] = (), ages: Sequence[float | None] = (), pinned: Sequence[bool] = ()) -> list[Memory]:
     out = []
     for i, text in enumerate(_TEXTS):
@@ -127,15 +146,15 @@ def test_what_was_said_again_on_another_day_recurs() -> None:
 
 
 def test_only_the_top_is_listed_but_the_core_is_chosen_from_all() -> None:
-    found = memories(themed(60))
+    found = memories([*themed(55), *_FACTS[:5]])
     some = run(found, AnalyzeOptions(sections=["importance"], top=2))
     assert len(some.importance) == 2
     assert some.core == run(found, _ONLY).core
-    assert len(some.core) == 6
+    assert len(some.core) == 3
 
 
 def test_a_weight_of_an_unknown_factor_is_refused_by_name() -> None:
-    with pytest.raises(InvalidInput, match="no factor 'centrality'; factors are specificity"):
+    with pytest.raises(InvalidInput, match="no factor 'centrality'; factors are durable, specificity"):
         run(memories(_TEXTS), AnalyzeOptions(weights={"centrality": 1.0}))
 
 
@@ -160,11 +179,20 @@ def test_what_says_nothing_is_not_worth_keeping_for_being_unlike_the_rest() -> N
     assert not {"m0", "m1"} & set(result.core)
 
 
-@pytest.mark.parametrize(("count", "core"), [(0, 0), (1, 1), (9, 1), (50, 5), (400, 20)])
-def test_core_memories_are_a_tenth_and_at_most_twenty(count: int, core: int) -> None:
-    result = run(memories(themed(count)), _ONLY)
+@pytest.mark.parametrize(("count", "core"), [(0, 0), (1, 1), (9, 3), (100, 5), (400, 12)])
+def test_core_memories_are_few(count: int, core: int) -> None:
+    texts = [_FACTS[i] if i < min(count, len(_FACTS)) else t for i, t in enumerate(themed(count))]
+    result = run(memories(texts), _ONLY)
     assert len(result.core) == core
     assert len(set(result.core)) == core
+
+
+def test_every_core_memory_says_why_and_where_nothing_lasts_there_is_none() -> None:
+    result = run(memories([*_FACTS, *themed(200)]), _ONLY)
+    by_id = {i.memory_id: i for i in result.importance}
+    assert len(result.core) == 11
+    assert all(by_id[i].reason.startswith(("names a lasting fact: ", "sets a boundary")) for i in result.core)
+    assert run(memories(themed(200)), _ONLY).core == []
 
 
 def test_core_memories_take_the_pinned_first_and_no_repeats() -> None:
@@ -178,6 +206,29 @@ def test_core_memories_take_the_pinned_first_and_no_repeats() -> None:
 
 def test_a_text_with_many_copies_is_one_core_memory() -> None:
     assert len(run(memories(["I was born in Porto"] * 100), _ONLY).core) == 1
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        "https://example.com/watch?v=dQw4w9WgXcQ&list=PL0123456789",
+        "```python\ndef f(x):\n    return x + 1\n```",
+        "for (let i = 0; i < items.length; i++) { total += items[i].price; }",
+        '{"title": "New clip", "type": "rich", "fields": [{"name": "views", "value": "12"}]}',
+        "<@123456789012345678> <:pog:123456789012345678>",
+        "@somebody",
+        "😂😂😂",
+        ":thumbsup: :thumbsup:",
+        "!play despacito",
+        "/roll 2d20",
+    ],
+)
+def test_commands_links_code_embeds_mentions_and_reactions_never_rank_above_a_fact(nothing: str) -> None:
+    facts = ["I am allergic to penicillin", "I quit smoking two years ago"]
+    found = memories([*facts, nothing, *themed(20)], [float(i) for i in range(23)])
+    found[2] = _with(found[2], access_count=500)  # a bot may read what it wrote many times over
+    ranks = {i.memory_id: i.rank for i in run(found, _ONLY).importance}
+    assert max(ranks["m0"], ranks["m1"]) < ranks["m2"]
 
 
 # Advice -------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -173,3 +175,59 @@ def test_a_reader_that_leaves_early_is_no_error(service: FakeGateway, file: Path
     assert b"Traceback" not in process.stderr.read()
     process.stderr.close()
     process.wait()
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "cluster" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "latin-1"}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}])
+def test_letters_that_a_terminal_lacks_are_replaced(
+    service: FakeGateway, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    path = tmp_path / "cjk.txt"
+    path.write_text("我住在上海\n我的猫整天睡觉\n😀 happy\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "reverie", "cluster", str(path)],
+        env={**os.environ, "PYTHONUTF8": "0", **environment},
+        capture_output=True,
+        timeout=60,
+    )
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr.decode()
+    assert b"3 memories" in done.stdout
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_command_cancels_its_task_and_says_so(
+    service: FakeGateway, file: Path, signum: signal.Signals
+) -> None:
+    service.hold()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reverie", "cluster", str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stderr is not None
+    while b"waiting for a worker" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signum)
+    said = process.communicate(timeout=30)[1].decode()
+    (task,) = service.tasks.values()
+    assert task.status == "cancelled"
+    assert f"Interrupted; task {task.id} is cancelled." in said
+    assert process.returncode == 130
+    assert "Traceback" not in said
+
+
+def test_an_interrupted_command_says_when_its_task_goes_on(service: FakeGateway, file: Path) -> None:
+    service.hold()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reverie", "cluster", str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stderr is not None
+    while b"waiting for a worker" not in process.stderr.readline():
+        assert process.poll() is None
+    (task,) = service.tasks.values()
+    service.cancels_pass = False
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=30)[1].decode()
+    assert f"goes on: {service.url}/tasks/{task.id}" in said

@@ -6,11 +6,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from reverie.client import AsyncReverie
 from reverie.client._resilience import Breaker, pauses
 from reverie.client._wire import SseParser, default_key, default_url, request_body
+from reverie.contracts import Memory
+from reverie.errors import InvalidInput
 
 
 def test_only_aiohttp_and_pydantic_are_needed() -> None:
@@ -89,3 +93,35 @@ def test_pauses_grow_to_a_limit_and_differ() -> None:
     assert 0.05 <= drawn[0] <= 0.1
     assert all(2.5 <= pause <= 5.0 for pause in drawn[7:])
     assert len(set(drawn)) == len(drawn)
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("hello", "memories is one text"),
+        (b"hello", "memories is one text"),
+        ({"id": "1", "text": "I like tea"}, "memories is one mapping ('id', 'text')"),
+        ({"results": [{"memory": "I like tea"}]}, "or give the list that it holds"),
+        (Memory(id="1", text="I like tea"), "memories is one Memory"),
+        (7, "memories is one int"),
+    ],
+)
+async def test_one_thing_in_place_of_a_list_is_refused_before_it_is_sent(value: Any, says: str) -> None:
+    async with AsyncReverie("http://127.0.0.1:9", "k") as ai:
+        for call in (
+            ai.submit_clustering_task("u", value),
+            ai.submit_analysis_task("u", value),
+            ai.submit_recall_task("u", "tea?", value),
+        ):
+            with pytest.raises(InvalidInput) as refused:
+                await call
+            assert says in refused.value.message
+        with pytest.raises(InvalidInput, match="texts is one"):
+            await ai.embed(value)
+        with pytest.raises(InvalidInput, match="sections is one text"):
+            await ai.submit_analysis_task("u", ["a"], sections="graph")
+
+
+def test_the_memory_that_is_not_unicode_is_named() -> None:
+    with pytest.raises(InvalidInput, match=r"memories\[1\] is not valid Unicode"):
+        request_body("u", ["fine", {"text": "x", "metadata": {"k": "\ud800"}}], {})

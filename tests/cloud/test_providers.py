@@ -31,7 +31,7 @@ def _openai(cloud: FakeCloud) -> ProviderEmbedder:
 
 
 def _azure(cloud: FakeCloud) -> ProviderEmbedder:
-    return create_provider("azure", None, AzureSettings(api_key=SECRET, endpoint=cloud.url, dimensions=64))
+    return create_provider("azure", None, AzureSettings(api_key=SECRET, endpoint=cloud.url, dimensions=256))
 
 
 def _sagemaker(cloud: FakeCloud) -> ProviderEmbedder:
@@ -40,23 +40,23 @@ def _sagemaker(cloud: FakeCloud) -> ProviderEmbedder:
 
 
 def _titan(cloud: FakeCloud) -> ProviderEmbedder:
-    return create_provider("bedrock", None, BedrockSettings(region="eu-west-1", url=cloud.url, dimensions=64))
+    return create_provider("bedrock", None, BedrockSettings(region="eu-west-1", url=cloud.url, dimensions=256))
 
 
 def _cohere(cloud: FakeCloud) -> ProviderEmbedder:
-    settings = BedrockSettings(region="eu-west-1", url=cloud.url, model="cohere.embed-multilingual-v3", dimensions=64)
+    settings = BedrockSettings(region="eu-west-1", url=cloud.url, model="eu.cohere.embed-v4:0", dimensions=256)
     return create_provider("bedrock", None, settings)
 
 
 def _vertex(cloud: FakeCloud) -> ProviderEmbedder:
     settings = VertexSettings(
-        project="p", url=cloud.url, model="text-embedding-005", dimensions=64, access_token=SECRET
+        project="p", url=cloud.url, model="text-embedding-005", dimensions=256, access_token=SECRET
     )
     return create_provider("vertex", None, settings)
 
 
 def _gemini(cloud: FakeCloud) -> ProviderEmbedder:
-    return create_provider("vertex", None, VertexSettings(project=None, api_key=SECRET, url=cloud.url, dimensions=64))
+    return create_provider("vertex", None, VertexSettings(project=None, api_key=SECRET, url=cloud.url, dimensions=256))
 
 
 Make = Callable[[FakeCloud], ProviderEmbedder]
@@ -77,7 +77,7 @@ def _aws(monkeypatch: pytest.MonkeyPatch, cloud: FakeCloud) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     monkeypatch.setenv("REVERIE_CLOUD_ATTEMPTS", "3")
     monkeypatch.setenv("REVERIE_CLOUD_TIMEOUT", "60")
-    cloud.dimensions = 64
+    cloud.dimensions = 256
 
 
 @pytest.fixture(params=list(ALL))
@@ -89,11 +89,11 @@ def made(request: pytest.FixtureRequest, cloud: FakeCloud) -> Iterator[ProviderE
 
 def test_texts_become_the_vectors_of_their_order(made: ProviderEmbedder, cloud: FakeCloud) -> None:
     answer = made.embed(TEXTS)
-    np.testing.assert_allclose(answer.vectors, HashEmbedder(64).embed(TEXTS).vectors, atol=1e-6)
+    np.testing.assert_allclose(answer.vectors, HashEmbedder(256).embed(TEXTS).vectors, atol=1e-6)
     assert answer.tokens >= sum(len(text.split()) for text in TEXTS)
     assert sorted(set(cloud.texts()) - {"dimension"}) == sorted(TEXTS)
-    assert made.model.dimensions == 64
-    assert made.embed(["a question"], kind="query").vectors.shape == (1, 64)
+    assert made.model.dimensions == 256
+    assert made.embed(["a question"], kind="query").vectors.shape == (1, 256)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_passing_failure_is_tried_again_once_each(made: ProviderEmbedder, clou
     cloud.seen.clear()
     cloud.fail(fault)
     answer = made.embed(TEXTS[:1])
-    np.testing.assert_allclose(answer.vectors, HashEmbedder(64).embed(TEXTS[:1]).vectors, atol=1e-6)
+    np.testing.assert_allclose(answer.vectors, HashEmbedder(256).embed(TEXTS[:1]).vectors, atol=1e-6)
     assert len(cloud.seen) == 2, "the client library must not try again on its own"
 
 
@@ -131,7 +131,7 @@ def test_a_lasting_failure_fails_at_once_without_secrets(made: ProviderEmbedder,
 def test_a_wrong_dimension_is_refused(made: ProviderEmbedder, cloud: FakeCloud) -> None:
     assert made.model
     cloud.always = Fault(more_dimensions=3)
-    with pytest.raises(ProviderError, match="67 dimensions where 64 were expected"):
+    with pytest.raises(ProviderError, match="259 dimensions where 256 were expected"):
         made.embed(TEXTS[:2])
 
 
@@ -160,7 +160,7 @@ def test_a_wrong_key_is_called_that(cloud: FakeCloud) -> None:
 def test_aws_throttling_is_waited_for(cloud: FakeCloud) -> None:
     made = _titan(cloud)
     cloud.fail(Fault(status=400, headers={"x-amzn-errortype": "ThrottlingException"}, body="{}"))
-    assert made.embed(["x"]).vectors.shape == (1, 64)
+    assert made.embed(["x"]).vectors.shape == (1, 256)
 
 
 def test_the_default_dimensions_need_no_call(cloud: FakeCloud) -> None:
@@ -173,7 +173,7 @@ def test_the_default_dimensions_need_no_call(cloud: FakeCloud) -> None:
 
 
 def test_two_servers_with_one_model_name_are_two_models(cloud: FakeCloud) -> None:
-    official = create_provider("openai", None, OpenAISettings(api_key=SECRET, dimensions=64))
+    official = create_provider("openai", None, OpenAISettings(api_key=SECRET, dimensions=256))
     assert official.model.key != _openai(cloud).model.key
 
 
@@ -184,7 +184,7 @@ def test_a_provider_is_an_embedder_by_its_name(
     monkeypatch.setenv("REVERIE_OPENAI_API_KEY", SECRET)
     embedder = create_embedder("openai", data_dir=tmp_path_factory.mktemp("data"))
     assert embedder.model.provider == "openai"
-    assert embedder.embed(["x"]).vectors.shape == (1, 64)
+    assert embedder.embed(["x"]).vectors.shape == (1, 256)
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,3 +215,37 @@ def test_sagemaker_requests_and_answers_of_any_shape(cloud: FakeCloud) -> None:
     )
     with pytest.raises(CallFailed, match="cannot be read"):
         wrong.call(["x"], "document", 5.0)
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "asked"),
+    [
+        ("amazon.titan-embed-text-v2:0", 512, {"dimensions": 512}),
+        ("us.cohere.embed-v4:0", 512, {"output_dimension": 512, "embedding_types": ["float"], "truncate": "RIGHT"}),
+        ("cohere.embed-v4:0", None, {"output_dimension": 1536}),
+        ("cohere.embed-english-v3", None, {"truncate": "END", "output_dimension": None, "dimensions": None}),
+        ("amazon.titan-embed-text-v1", None, {"dimensions": None, "normalize": None}),  # it refuses both
+    ],
+)
+def test_each_bedrock_family_is_asked_in_its_own_words(
+    cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch, model: str, size: int | None, asked: dict[str, object]
+) -> None:
+    made = create_provider("bedrock", None, BedrockSettings(url=cloud.url, region="x", model=model, dimensions=size))
+    sent: list[bytes] = []
+    client = made._service._client
+    invoke = client.invoke_model
+    monkeypatch.setattr(client, "invoke_model", lambda **call: sent.append(call["body"]) or invoke(**call))
+    cloud.dimensions = made.model.dimensions
+    assert made.embed(["x"]).vectors.shape == (1, cloud.dimensions)
+    body = json.loads(sent[0])
+    assert {name: body.get(name) for name in asked} == asked
+
+
+@pytest.mark.parametrize(
+    ("model", "size"),
+    [("amazon.titan-embed-text-v1", 256), ("cohere.embed-english-v3", 512), ("amazon.titan-embed-text-v2:0", 100)],
+)
+def test_a_size_that_a_bedrock_model_lacks_is_refused_before_any_call(cloud: FakeCloud, model: str, size: int) -> None:
+    with pytest.raises(UnsupportedModel, match=rf"REVERIE_BEDROCK_DIMENSIONS: {model} has vectors of .*, not {size}"):
+        create_provider("bedrock", None, BedrockSettings(url=cloud.url, region="x", model=model, dimensions=size))
+    assert not cloud.seen

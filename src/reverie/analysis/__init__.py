@@ -1,5 +1,6 @@
 """What matters in a user's memories, how it hangs together, what changes: every claim a test. Pure: no I/O."""
 
+from reverie.analysis.durable import LASTING, Durable, Prototypes, prototype_texts, read_durable
 from reverie.analysis.engine import analyze
 from reverie.analysis.export import to_graphml, to_networkx, to_node_link
 from reverie.analysis.importance import DEFAULT_WEIGHTS
@@ -8,11 +9,16 @@ from reverie.analysis.recall import RECALL_WEIGHTS, recall
 
 __all__ = [
     "DEFAULT_WEIGHTS",
+    "LASTING",
     "RECALL_WEIGHTS",
+    "Durable",
     "Insight",
     "LocalInsight",
+    "Prototypes",
     "TextInsight",
     "analyze",
+    "prototype_texts",
+    "read_durable",
     "recall",
     "to_graphml",
     "to_networkx",

@@ -24,16 +24,15 @@ def advise(
     now: datetime,
     half_life_days: float,
 ) -> list[ForgetAdvice]:
-    """Advice in the order merge, look, drop, archive; every memory is named at most once, pinned ones never go,
-    core ones only into a copy.
+    """Advice in the order merge, drop, archive; every memory is named at most once, pinned ones never go, lasting facts
+    only into a copy.
 
     - merge: duplicates, into the one to keep (named first).
-    - look: memories that may say the same, for a person to tell. Nothing goes.
     - drop: commands and stock phrases.
     - archive: not used, older than two half-lives, and in the lowest quarter by importance.
     """
     pinned = {m.id for m in memories if is_pinned(m)}
-    safe = pinned | {i.memory_id for i in importance if i.core}
+    safe = pinned | {i.memory_id for i in importance if i.core or i.kind}
     named: set[str] = set()
     out: list[ForgetAdvice] = []
     for group in duplicates:
@@ -51,10 +50,6 @@ def advise(
                 reason=f"{count} memories say the same ({group.reason}); the first listed would stay",
             )
         )
-    for group in duplicates:
-        if group.kind == "similar":
-            named.update(group.memory_ids)
-            out.append(ForgetAdvice(action="look", memory_ids=group.memory_ids, reason=group.reason))
     junk = [m.id for m in memories if is_junk(m.text) and m.id not in safe | named]
     if junk:
         named.update(junk)

@@ -16,6 +16,7 @@ import numpy as np
 from reverie.analysis.advice import advise
 from reverie.analysis.budget import Budget, OutOfTime
 from reverie.analysis.duplicates import find_duplicates
+from reverie.analysis.durable import Durable, Prototypes, read_durable
 from reverie.analysis.graph import MemoryGraph, build_graph, describe_graph
 from reverie.analysis.importance import importance
 from reverie.analysis.insight import Insight, LocalInsight, TextInsight
@@ -50,6 +51,7 @@ def analyze(
     deadline: float | None = None,
     insight: TextInsight | None = None,
     scale: Scale = REFERENCE,
+    prototypes: Prototypes | None = None,
 ) -> AnalyzeResult:
     """Analyse ``memories`` whose embeddings are ``vectors`` ((n, d), of one model, whose cosines ``scale`` reads).
 
@@ -57,7 +59,8 @@ def analyze(
     answer is the same for the same input, ``now`` and ``options.seed``. At ``deadline`` (``time.monotonic()``
     seconds) the section under way is dropped and it and the rest are named in ``notes``. ``on_progress`` gets the
     stages graph, importance, duplicates, patterns, emotion, advice, and may raise to cancel. ``insight`` reads
-    sentiment and names; the default is local, which also steps in when a service fails.
+    sentiment and names; the default is local, which also steps in when a service fails. ``prototypes``: sentences that
+    tell lasting from passing, in the vectors' model; without them the wording alone tells.
 
     Raises ``InvalidInput`` when vectors do not match the memories or a weight names no factor.
     """
@@ -67,7 +70,8 @@ def analyze(
     if not np.isfinite(vectors).all():
         raise InvalidInput("vectors hold values that are not finite")
     started = time.perf_counter()
-    work = _Work(memories, vectors, options, now, Budget(deadline, on_progress), insight or LocalInsight(), scale)
+    reader = insight or LocalInsight()
+    work = _Work(memories, vectors, options, now, Budget(deadline, on_progress), reader, scale, prototypes)
     wanted = set(options.sections or get_args(Section))
     late: list[str] = []
     seconds: dict[str, float] = {}
@@ -135,6 +139,7 @@ class _Work:
         budget: Budget,
         reader: TextInsight,
         scale: Scale,
+        prototypes: Prototypes | None,
     ) -> None:
         self.memories = memories
         self.options = options
@@ -147,6 +152,7 @@ class _Work:
         self.scale = scale
         self._raw = vectors
         self._reader = reader
+        self._prototypes = prototypes
 
     @cached_property
     def texts(self) -> list[str]:
@@ -198,6 +204,15 @@ class _Work:
         )
 
     @cached_property
+    def durable(self) -> list[Durable]:
+        out: list[Durable] = []
+        for start in range(0, len(self.texts), 1024):
+            self.budget.check()
+            part = slice(start, start + 1024)
+            out += read_durable(self.texts[part], self.vectors[part], self._prototypes)
+        return out
+
+    @cached_property
     def scores(self) -> list[Importance]:
         return importance(
             self.memories,
@@ -209,6 +224,7 @@ class _Work:
             half_life_days=self.options.half_life_days,
             weights=self.options.weights,
             scale=self.scale,
+            durable=self.durable,
         )
 
     @cached_property

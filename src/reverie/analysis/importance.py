@@ -9,8 +9,9 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from reverie.analysis.durable import LASTING, Durable, read_durable
 from reverie.analysis.insight import Insight
-from reverie.analysis.junk import is_junk
+from reverie.analysis.junk import noise
 from reverie.clustering.nearest import Neighbours
 from reverie.contracts import Factor, Importance, Memory
 from reverie.embedding.base import Vectors
@@ -22,6 +23,7 @@ __all__ = ["DEFAULT_WEIGHTS", "core_memories", "importance", "is_pinned", "recen
 Values = NDArray[np.float64]
 
 DEFAULT_WEIGHTS: dict[str, float] = {
+    "durable": 0.35,
     "specificity": 0.45,
     "novelty": 0.10,
     "information": 0.22,
@@ -33,8 +35,11 @@ DEFAULT_WEIGHTS: dict[str, float] = {
 }
 """Weights before they are divided by their sum. Round numbers, fitted to no data set."""
 
-_CORE = 20
-_CORE_SHARE = 0.1
+_CORE = 12
+_CORE_SHARE = 0.05
+_CORE_LEAST = 3
+_SAME_KIND = 3
+"""Core memories of one kind: four pets are not a person."""
 _HALF_ACCESSES = 5.0
 
 
@@ -49,11 +54,14 @@ def importance(
     half_life_days: float,
     weights: Mapping[str, float] | None = None,
     scale: Scale = REFERENCE,
+    durable: Sequence[Durable] | None = None,
 ) -> list[Importance]:
     """Score all memories, best first.
 
     ``score = sum of contributions``, ``contribution = weight share x value``, every value 0 to 1:
 
+    - ``durable``: whether the text states something lasting of the person, see ``durable`` (read from the wording alone
+      when not given).
     - ``specificity``: rank of the distance from the user's mean vector. What is unlike the rest is asked about
       more than what is typical.
     - ``novelty``: rank of the distance from the nearest other memories.
@@ -62,18 +70,20 @@ def importance(
     - ``access``: c / (c + 5) for c accesses. ``recurrence``: the same for repeats on other days.
     - ``emotion``: strength of sentiment. ``pinned``: kind or metadata says so.
 
-    Commands and stock phrases ("!play", "lol ok") are unlike everything else and yet specific of nothing: their first
-    three values are 0. A factor without any evidence in the whole set (no dates, no sentiment, nothing pinned) has no
-    part. ``near``: with cosines on the reference's scale; ``scale`` reads those of ``vectors``. Raises
-    ``InvalidInput`` for the name of an unknown factor.
+    Commands, stock phrases, links, code, embeds, mentions and reactions are unlike everything else and yet specific of
+    nothing: their first four values are 0. A factor without any evidence in the whole set (no dates, no sentiment,
+    nothing pinned) has no part. ``near``: with cosines on the reference's scale; ``scale`` reads those of ``vectors``.
+    Raises ``InvalidInput`` for the name of an unknown factor.
     """
     if unknown := sorted(set(weights or ()) - set(DEFAULT_WEIGHTS)):
         raise InvalidInput(f"options.weights has no factor {unknown[0]!r}; factors are {', '.join(DEFAULT_WEIGHTS)}")
     n = len(memories)
     if n == 0:
         return []
-    says = np.array([not is_junk(m.text) for m in memories], dtype=np.float64)
+    durable = read_durable([m.text for m in memories]) if durable is None else durable
+    says = np.array([noise(m.text) is None for m in memories], dtype=np.float64)
     values: dict[str, Values] = {
+        "durable": np.array([d.score for d in durable]),
         "specificity": specificity(vectors) * says,
         "novelty": _novelty(near, n) * says,
         "information": _information(tokens, insights) * says,
@@ -96,7 +106,7 @@ def importance(
     parts = table * share
     scores = parts.sum(axis=1)
     order = np.argsort(-np.round(scores, 9), kind="stable")
-    core = set(core_memories(scores, pinned, vectors, order, scale))
+    core = set(core_memories(pinned, durable, vectors, order, scale))
     shares = share.tolist()
     return [
         Importance.built(
@@ -108,26 +118,40 @@ def importance(
                 for name, v, w, c in zip(names, table[i].tolist(), shares, parts[i].tolist(), strict=True)
             },
             core=i in core,
+            kind=durable[i].kind,
+            boundary=durable[i].boundary,
+            reason="pinned" if pinned[i] else durable[i].reason,
         )
         for rank, i in enumerate(order.tolist(), 1)
     ]
 
 
 def core_memories(
-    scores: Values, pinned: Values, vectors: Vectors, order: NDArray[np.int64], scale: Scale = REFERENCE
+    pinned: Values,
+    durable: Sequence[Durable],
+    vectors: Vectors,
+    order: NDArray[np.int64],
+    scale: Scale = REFERENCE,
 ) -> list[int]:
-    """Indices of at most 20 memories (a tenth of all) that stand for the user: pinned and important, no repeats."""
-    n = len(scores)
-    wanted = min(_CORE, max(1, round(_CORE_SHARE * n)))
-    chosen: list[int] = []
-    said = np.zeros(n, dtype=bool)
+    """Indices of the few memories that define the person: pinned ones, then lasting facts, best first.
+
+    At most a twentieth of all (at least 3, at most 12), no repeats, three of a kind. Where nothing is pinned and no
+    lasting fact is stated there is no core: a filler could not be explained.
+    """
+    wanted = min(_CORE, max(_CORE_LEAST, round(_CORE_SHARE * len(order))))
     same = scale.own(SAME)
-    for i in [*(i for i in order.tolist() if pinned[i]), *(i for i in order.tolist() if not pinned[i])]:
+    chosen: list[int] = []
+    kinds: Counter[str | None] = Counter()
+    said = np.zeros(len(order), dtype=bool)
+    facts = (i for i in order.tolist() if not pinned[i] and durable[i].score >= LASTING)
+    for i in [*(i for i in order.tolist() if pinned[i]), *facts]:
         if len(chosen) == wanted:
             break
-        if not said[i]:
-            chosen.append(i)
-            said |= vectors @ vectors[i] >= same
+        if said[i] or (not pinned[i] and kinds[durable[i].kind] == _SAME_KIND):
+            continue
+        chosen.append(i)
+        kinds[durable[i].kind] += not pinned[i]
+        said |= vectors @ vectors[i] >= same
     return chosen
 
 

@@ -6,9 +6,10 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pkgutil import iter_modules
 
-from reverie.errors import ReverieError
+from reverie.errors import ReverieError, WrongSetting
 
 __all__ = ["main"]
 
@@ -50,13 +51,20 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted."""
     words = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a letter must not cost the answer after all the work.
+        if isinstance(stream, TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="replace")
+    if not words:
+        build_parser().print_help()
+        return 0
     # A health check runs every few seconds in every container: it must not load what the other commands need.
     arguments = build_parser("health" if words[:1] == ["health"] else None).parse_args(words)
     try:
         return int(arguments.run(arguments))
     except ReverieError as error:
         print(f"reverie: {error.message if hasattr(error, 'message') else error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, WrongSetting) else 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

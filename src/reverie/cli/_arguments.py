@@ -5,7 +5,23 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-__all__ = ["add_file_options", "add_service_options"]
+__all__ = ["add_file_options", "add_service_options", "count", "port"]
+
+
+def port(text: str) -> int:
+    """The type of ``--port``."""
+    return _within(text, 0, 65535, "a port")
+
+
+def count(text: str) -> int:
+    """The type of options that say how many processes."""
+    return _within(text, 1, 1024, "a number of processes")
+
+
+def _within(text: str, least: int, most: int, what: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and least <= int(text) <= most):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not {what}; give {least} to {most}")
+    return int(text)
 
 
 def add_service_options(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
 import time
@@ -13,14 +14,17 @@ from typing import Any
 from rich.console import Console
 
 from reverie.cli._follow import board, follow
-from reverie.cli._service import Reached, reach
+from reverie.cli._service import Reached, reach, say
 from reverie.cli._show import show_rejected
 from reverie.client import AsyncReverie, AsyncTask
 from reverie.contracts import Memory, Task
-from reverie.errors import InvalidInput
+from reverie.errors import Conflict, InvalidInput, ReverieError, WrongSetting
 from reverie.readers import Source, read_file, read_memories
 
 __all__ = ["run_file"]
+
+_PATIENCE = 5.0
+"""Longest wait for the service to confirm a cancellation, seconds."""
 
 Submit = Callable[[AsyncReverie, str, list[Memory]], Awaitable[AsyncTask[Any]]]
 Show = Callable[[Console, str, list[Memory], Any, Task, float], None]
@@ -35,9 +39,11 @@ def _read(arguments: argparse.Namespace) -> tuple[Source, str]:
 
 def run_file(arguments: argparse.Namespace, submit: Submit, show: Show, charts: dict[str, Path | None]) -> int:
     """Read a file, have it worked on, show the answer; 1 when the file holds no memory."""
-    for path in charts.values():
+    for kind, path in charts.items():
         if path is not None and not path.absolute().parent.is_dir():
             raise InvalidInput(f"there is no folder {path.absolute().parent} for {path.name}")
+        if path is not None and path.is_dir():
+            raise WrongSetting(f"--{kind}: {path} is a folder; give a file to write the chart to")
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     source, name = _read(arguments)
     show_rejected(errors, source, name)
@@ -60,10 +66,16 @@ async def _work(
     started = time.perf_counter()
     progress = Console(stderr=True, highlight=False)
     async with reached.client() as client:
-        task = await submit(client, user, memories)
-        with board(progress, quiet=arguments.quiet) as shown:
-            await follow(task, shorten_name(user), shown)
-        result = await task.result()
+        submitting = asyncio.ensure_future(submit(client, user, memories))
+        try:
+            # Shielded: a task that the service has accepted is one to cancel, even if its id is still on the way.
+            task = await asyncio.shield(submitting)
+            with board(progress, quiet=arguments.quiet) as shown:
+                await follow(task, shorten_name(user), shown)
+            result = await task.result()
+        except asyncio.CancelledError:
+            await _give_up(submitting, reached)
+            raise
         seconds = time.perf_counter() - started
         if arguments.json:
             document = result.model_dump(mode="json")
@@ -77,6 +89,23 @@ async def _work(
                 path.write_bytes(await client.chart(task.id, kind))
                 progress.print(f"{kind.capitalize()} written to {path}", markup=False)
     return 0
+
+
+async def _give_up(submitting: asyncio.Future[AsyncTask[Any]], reached: Reached) -> None:
+    """Cancel what was begun, and say so; or say that it goes on."""
+    task: AsyncTask[Any] | None = None
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            task = await submitting
+            await task.cancel()
+        say(f"Interrupted; task {task.id} is cancelled.")
+    except Conflict:
+        say("Interrupted; the task had ended.")
+    except (ReverieError, TimeoutError):
+        if task is None:
+            say(f"Interrupted; whether {reached.url} took the task is not known: see {reached.url}/tasks")
+        else:
+            say(f"Interrupted, but the task could not be cancelled and goes on: {reached.url}/tasks/{task.id}")
 
 
 def shorten_name(user: str) -> str:

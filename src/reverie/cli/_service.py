@@ -47,10 +47,24 @@ class Reached:
         return AsyncReverie(self.url, self.key, timeout=60.0)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run ``work``; an embedded service's crashed processes are started again meanwhile."""
-        return asyncio.run(self._watched(work))
+        """Run ``work``; an embedded service's crashed processes are started again meanwhile.
 
-    async def _watched(self, work: Coroutine[Any, Any, T]) -> T:
+        SIGTERM and a closed terminal cancel the work as Ctrl-C does, and end as ``KeyboardInterrupt`` too.
+        """
+        try:
+            with contextlib.ExitStack() as after:
+                return asyncio.run(self._watched(work, after))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+
+    async def _watched(self, work: Coroutine[Any, Any, T], after: contextlib.ExitStack) -> T:
+        me, loop = asyncio.current_task(), asyncio.get_running_loop()
+        if me is not None and threading.current_thread() is threading.main_thread():
+            for signum in (signal.SIGTERM, signal.SIGHUP):
+                if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup
+                    after.callback(
+                        signal.signal, signum, signal.signal(signum, lambda *_: loop.call_soon_threadsafe(me.cancel))
+                    )
         watcher = asyncio.create_task(self._watch())
         try:
             return await work

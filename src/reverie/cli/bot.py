@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from reverie.errors import MissingExtra, StartupError
+from reverie.errors import MissingExtra
 
 __all__ = ["add_parser", "run"]
 
@@ -27,10 +27,4 @@ def run(arguments: argparse.Namespace) -> int:
         if error.name and error.name.startswith("reverie"):
             raise
         raise MissingExtra("discord", what="The bot") from error
-    from pydantic import ValidationError
-
-    try:
-        return main(arguments.url, arguments.store)
-    except ValidationError as error:
-        problems = "; ".join(f"REVERIE_BOT_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
-        raise StartupError(problems) from None
+    return main(arguments.url, arguments.store)

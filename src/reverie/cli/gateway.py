@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from reverie._listen import check_address
+from reverie.cli._arguments import port
 from reverie.errors import MissingExtra
 
 __all__ = ["add_parser", "run"]
@@ -13,7 +15,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the subcommand."""
     parser = subparsers.add_parser("gateway", help="run the gateway alone (needs REVERIE_DATABASE_URL and REDIS_URL)")
     parser.add_argument("--host", help="address to listen on (REVERIE_HOST)")
-    parser.add_argument("--port", type=int, help="port to listen on (REVERIE_PORT)")
+    parser.add_argument("--port", type=port, help="port to listen on (REVERIE_PORT)")
     parser.set_defaults(run=run)
 
 
@@ -21,6 +23,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM."""
     try:
         from reverie.gateway.serve import main
+        from reverie.settings import Settings
     except ModuleNotFoundError as error:
         raise MissingExtra("gateway", what="The gateway") from error
+    server = Settings.load().server
+    check_address(arguments.host or server.host, server.port if arguments.port is None else arguments.port)
     return main(arguments.host, arguments.port)

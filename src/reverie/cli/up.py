@@ -6,6 +6,8 @@ import argparse
 import signal
 from pathlib import Path
 
+from reverie._listen import check_address
+from reverie.cli._arguments import count, port
 from reverie.errors import MissingExtra
 
 __all__ = ["add_parser", "run"]
@@ -16,8 +18,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser("up", help="run everything on this machine: servers, gateway, workers")
     parser.add_argument("--data-dir", type=Path, help="folder of data, keys and logs (REVERIE_DATA_DIR)")
     parser.add_argument("--host", help="address to listen on (REVERIE_HOST, 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="port to listen on, 0 for a free one (REVERIE_PORT, 8000)")
-    parser.add_argument("--workers", type=int, help="processes for heavy work (default: cores - 1, at least 2)")
+    parser.add_argument("--port", type=port, help="port to listen on, 0 for a free one (REVERIE_PORT, 8000)")
+    parser.add_argument("--workers", type=count, help="processes for heavy work (default: cores - 1, at least 2)")
     parser.set_defaults(run=run)
 
 
@@ -25,14 +27,19 @@ def run(arguments: argparse.Namespace) -> int:
     """Run until Ctrl-C or SIGTERM."""
     try:
         from reverie.embedded.service import Service
+        from reverie.embedding.factory import check_embedder
         from reverie.settings import Settings
     except ModuleNotFoundError as error:
         raise MissingExtra("embedded", what="reverie up") from error
-    server = Settings.load().server
-    port = server.port if arguments.port is None else arguments.port
+    settings = Settings.load()
+    server = settings.server
+    chosen = server.port if arguments.port is None else arguments.port
     data_dir = arguments.data_dir or server.data_dir
+    check_embedder(settings.embedding, data_dir)
+    host = arguments.host or server.host
+    check_address(host, chosen)
     print("Starting ...", flush=True)
-    service = Service(data_dir, host=arguments.host or server.host, port=port, workers=arguments.workers, say=_say)
+    service = Service(data_dir, host=host, port=chosen, workers=arguments.workers, say=_say)
     with service:
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             # Under nohup it outlives its terminal.

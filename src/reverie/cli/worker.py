@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from reverie.cli._arguments import count
 from reverie.errors import MissingExtra
 
 __all__ = ["add_parser", "run"]
@@ -13,7 +14,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the subcommand."""
     parser = subparsers.add_parser("worker", help="run a worker alone (needs REVERIE_DATABASE_URL and REDIS_URL)")
     parser.add_argument("--queues", default="fast,clustering,analysis", help="queues to serve, separated by commas")
-    parser.add_argument("--concurrency", type=int, default=1, help="worker processes (default: %(default)s)")
+    parser.add_argument("--concurrency", type=count, default=1, help="worker processes (default: %(default)s)")
     parser.set_defaults(run=run)
 
 
@@ -24,4 +25,4 @@ def run(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise MissingExtra("worker", what="The worker") from error
     queues = [queue.strip() for queue in arguments.queues.split(",") if queue.strip()]
-    return main(queues, concurrency=max(1, arguments.concurrency))
+    return main(queues, concurrency=arguments.concurrency)

@@ -5,12 +5,40 @@ A test compares them with the methods, so that the two never drift apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
-__all__ = ["AnalyzeArguments", "ClientArguments", "ClusterArguments", "EmbedArguments", "RecallArguments"]
+from pydantic import BaseModel
+
+from reverie.errors import InvalidInput
+
+__all__ = [
+    "AnalyzeArguments",
+    "ClientArguments",
+    "ClusterArguments",
+    "EmbedArguments",
+    "RecallArguments",
+    "listed",
+]
+
+T = TypeVar("T")
+
+
+def listed(value: Iterable[T], name: str) -> list[T]:
+    """The items of the argument ``name``. Raises ``InvalidInput`` for one item in place of a list of them.
+
+    Python would take a text apart into its letters and a mapping into its keys, without a word.
+    """
+    if isinstance(value, str | bytes | bytearray | memoryview):
+        raise InvalidInput(f"{name} is one text; put it into a list: {name}=[...]")
+    if isinstance(value, Mapping):
+        keys = ", ".join(repr(str(key)[:40]) for key in list(value)[:3]) or "empty"
+        raise InvalidInput(f"{name} is one mapping ({keys}); put it into a list, or give the list that it holds")
+    if isinstance(value, BaseModel) or not isinstance(value, Iterable):
+        raise InvalidInput(f"{name} is one {type(value).__name__}; put it into a list: {name}=[...]")
+    return list(value)
 
 
 class ClientArguments(TypedDict, total=False):

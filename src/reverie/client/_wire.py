@@ -115,17 +115,29 @@ def request_body(
     options: Mapping[str, Any],
     **more: Any,
 ) -> bytes:
-    """The JSON of a submission. Options that are None are left to the service."""
+    """The JSON of a submission. Options that are None are left to the service.
+
+    Raises ``InvalidInput`` naming the memory that is not valid Unicode.
+    """
     body: dict[str, Any] = {"user_id": str(user_id)}
     chosen = {name: _plain(value) for name, value in options.items() if value is not None}
     if chosen:
         body["options"] = chosen
     body.update({name: value for name, value in more.items() if value is not None})
-    head = _encode(body)
-    if memories is not None:
-        # One by one: a single call for all of them would hold the interpreter, and with it every event loop.
-        head = head[:-1] + ',"memories":[' + ",".join([_encode(_memory(item)) for item in memories]) + "]}"
-    return head.encode("utf-8", "surrogatepass")
+    head = _utf8(_encode(body), "the request")
+    if memories is None:
+        return head
+    # One by one: a single call for all of them would hold the interpreter, and with it every event loop.
+    items = [_utf8(_encode(_memory(item)), f"memories[{i}]") for i, item in enumerate(memories)]
+    return b"".join((head[:-1], b',"memories":[', b",".join(items), b"]}"))
+
+
+def _utf8(text: str, what: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # The service could only refuse the whole body, by the place of a byte.
+        raise errors.InvalidInput(f"{what} is not valid Unicode (a lone surrogate)") from None
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode

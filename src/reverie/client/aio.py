@@ -19,6 +19,7 @@ import aiohttp
 
 from reverie import _tracing
 from reverie.client._known import LastKnown
+from reverie.client._options import listed
 from reverie.client._resilience import Breaker, pauses
 from reverie.client._stream import read_event, refusal
 from reverie.client._wire import MemoryLike, Result, default_key, default_url, error_of, request_body
@@ -139,7 +140,7 @@ class AsyncReverie:
             "now": now,
             "timezone": timezone,
             "top": top,
-            "sections": list(sections) if sections is not None else None,
+            "sections": listed(sections, "sections") if sections is not None else None,
             "weights": weights,
             "half_life_days": half_life_days,
             "time_budget": time_budget,
@@ -192,7 +193,7 @@ class AsyncReverie:
         """Vectors of texts, one memoryview of float32 a text (``numpy.asarray(view)`` costs nothing)."""
         options = {"kind": kind, "dimensions": dimensions, "model": model}
         task = await self._submit(
-            "embed", user_id, None, options, {"texts": list(texts)}, None, min(timeout, 30.0), timeout
+            "embed", user_id, None, options, {"texts": listed(texts, "texts")}, None, min(timeout, 30.0), timeout
         )
         result = await task.result(timeout=timeout)
         raw = memoryview(base64.b64decode(result.vectors))
@@ -210,7 +211,7 @@ class AsyncReverie:
         wait: float | None,
         deadline: float | None,
     ) -> AsyncTask:
-        items = list(memories) if memories is not None else None
+        items = listed(memories, "memories") if memories is not None else None
         if items is not None and len(items) > _OFF_LOOP_ITEMS:
             body = await asyncio.to_thread(request_body, user_id, items, options, **more)
         else:

@@ -63,9 +63,13 @@ def _aware(value: datetime) -> datetime:
     return moment
 
 
+_NUMBER = re.compile(r"(?=.*\d)\s*[-+]?[\d_]*(?:\.[\d_]*)?(?:[eE][-+]?\d*)?\s*", re.DOTALL)
+
+
 def _not_a_number(value: Any) -> Any:
     # A bare number could be seconds or milliseconds; guessing would move memories by decades.
-    if isinstance(value, bool | int | float):
+    # The same digits in quotes are no better: "20260329" would be a day in 1970.
+    if isinstance(value, bool | int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
         raise ValueError("must be an ISO 8601 text such as 2026-05-01T09:00:00Z, not a number")
     return value
 

@@ -95,6 +95,15 @@ class Importance(Response):
     rank: int = Field(description="Place in the ranking, from 1.")
     factors: dict[str, Factor] = Field(description="The reasons by name; their contributions add up to the score.")
     core: bool = Field(default=False, description="Whether it is one of the few that define the user.")
+    kind: str | None = Field(
+        default=None,
+        description='What lasting fact it names: "allergy", "family", "home", ...; null where it names none.',
+    )
+    boundary: bool = Field(default=False, description="Whether the user asks for something never to be said or done.")
+    reason: str = Field(
+        default="",
+        description='Why it is worth keeping in words: "names a lasting fact: allergy"; empty where nothing is.',
+    )
 
 
 class GraphEdge(Response):
@@ -154,10 +163,8 @@ class DuplicateGroup(Response):
 
     memory_ids: list[str] = Field(description="Ids of the memories.")
     similarity: float = Field(description="How alike they are, 0 to 1; 0 for boilerplate.")
-    kind: Literal["exact", "normalized", "near", "similar", "boilerplate", "contradiction"] = Field(
-        default="near",
-        description="How they are the same. Similar ones may be, which is for a person to tell; of a contradiction not "
-        "both can hold.",
+    kind: Literal["exact", "normalized", "near", "boilerplate", "contradiction"] = Field(
+        default="near", description="How they are the same; a contradiction is a pair of which both cannot hold."
     )
     keep: str | None = Field(default=None, description="Id of the memory worth keeping; null where none stands out.")
     reason: str = Field(default="", description="Why they are grouped, in one sentence.")
@@ -166,9 +173,7 @@ class DuplicateGroup(Response):
 class ForgetAdvice(Response):
     """What could go, and why. Advice only: nothing is ever deleted."""
 
-    action: Literal["merge", "look", "archive", "drop"] = Field(
-        description="What could be done; look: a person should see whether they say the same."
-    )
+    action: Literal["merge", "archive", "drop"] = Field(description="What could be done.")
     memory_ids: list[str] = Field(description="Ids of the memories it is about.")
     reason: str = Field(description="Why, in one sentence.")
 
@@ -194,7 +199,7 @@ class AnalyzeResult(Response):
     duplicates: list[DuplicateGroup] = Field(
         description="Memories that say the same, and pairs that may contradict each other."
     )
-    core: list[str] = Field(default=[], description="Ids of at most 20 memories that define the user.")
+    core: list[str] = Field(default=[], description="Ids of at most 12 memories that define the user.")
     advice: list[ForgetAdvice] = Field(
         default=[], description="What could go, and why. Nothing is ever deleted by itself."
     )

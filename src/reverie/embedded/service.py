@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
 import urllib.error
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from reverie._listen import check_address, free_port
 from reverie._secrets import read_secret
 from reverie.embedded.servers import RunningServers, start_servers
 from reverie.embedded.supervisor import Role, Supervisor, write_run_file
@@ -49,7 +49,7 @@ class Service:
         say: Callable[[str], None] = print,
     ) -> None:
         self.data_dir = data_dir.expanduser().absolute()
-        self._address = _Address(host, port or _free_port(host))
+        self._address = _Address(host, port or free_port(host))
         cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
         self._workers = workers or max(min(2, cores), cores - 1)
         self._environment = environment or {}
@@ -78,10 +78,7 @@ class Service:
 
     def _start(self) -> None:
         database, redis = read_secret("REVERIE_DATABASE_URL"), read_secret("REVERIE_REDIS_URL")
-        if not _can_bind(self._address):
-            raise StartupError(
-                f"Port {self._address.port} on {self._address.host} is taken; choose another with --port."
-            )
+        check_address(self._address.host, self._address.port)
         self._servers = start_servers(self.data_dir, database_url=database, redis_url=redis)
         environment = {
             # Somebody waits at the keyboard: long work is handed back soon, and goes on at the next start.
@@ -156,21 +153,3 @@ def _read_key(data_dir: Path) -> str | None:
         return (data_dir / "key").read_text(encoding="utf-8").strip() or None
     except FileNotFoundError:
         return None
-
-
-def _can_bind(address: _Address) -> bool:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address.host, address.port))
-        except OSError:
-            return False
-    return True
-
-
-def _free_port(host: str) -> int:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])

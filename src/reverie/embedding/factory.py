@@ -6,12 +6,16 @@ import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reverie.embedding.base import Embedder
 from reverie.embedding.hashed import HashEmbedder
-from reverie.errors import MissingExtra, ReverieError, UnsupportedModel
+from reverie.errors import MissingExtra, ReverieError, UnsupportedModel, WrongSetting
 
-__all__ = ["DEFAULT_MODEL", "LOCAL_BACKENDS", "create_embedder", "explain_choice", "wants_host"]
+if TYPE_CHECKING:
+    from reverie.settings import EmbeddingSettings
+
+__all__ = ["DEFAULT_MODEL", "LOCAL_BACKENDS", "check_embedder", "create_embedder", "explain_choice", "wants_host"]
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 LOCAL_BACKENDS = ("auto", "ctranslate2", "openvino", "sentence-transformers", "hash")
@@ -67,6 +71,26 @@ def explain_choice(model: str = DEFAULT_MODEL, precision: str = "float32", *, da
     except ReverieError as error:
         return f"none: {error.message}"
     return f"{choice.backend}: {choice.reason}"
+
+
+def check_embedder(settings: EmbeddingSettings, data_dir: Path) -> None:
+    """Whether the embedder that the settings name could be made here; nothing is loaded.
+
+    Raises ``WrongSetting`` naming the variable, so that a service is not started whose every task would fail.
+    """
+    name, model, precision = settings.embedder, settings.model, settings.precision
+    try:
+        if name == "auto" or (name in ("ctranslate2", "openvino") and precision != "bfloat16"):
+            _choose(model, precision, data_dir)
+        elif name not in LOCAL_BACKENDS:
+            lacks = importlib.import_module("reverie.embedding.providers").missing(name)
+            if lacks is not None:
+                raise WrongSetting(f"REVERIE_EMBEDDER: {name} also needs {lacks}")
+    except MissingExtra as error:
+        raise WrongSetting(f"REVERIE_EMBEDDER: {error.message}") from None
+    except UnsupportedModel as error:
+        wrong = "REVERIE_PRECISION" if precision == "bfloat16" else "REVERIE_MODEL"
+        raise WrongSetting(f"{wrong}: {error.message}") from None
 
 
 def wants_host(name: str, model: str, precision: str = "float32", *, data_dir: Path) -> bool:

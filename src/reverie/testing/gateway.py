@@ -70,6 +70,8 @@ class FakeGateway:
         self.sockets_pass = True
         #: Whether server-sent events get through.
         self.streams_pass = True
+        #: Whether tasks can be cancelled.
+        self.cancels_pass = True
         #: How the results were asked for, in order: "socket", "stream" or "poll".
         self.asked: list[str] = []
         self._held = False
@@ -243,6 +245,8 @@ class FakeGateway:
 
     async def _cancel(self, request: web.Request) -> web.Response:
         task = self._found(request)
+        if not self.cancels_pass:
+            return web.json_response({"title": "Not available", "status": 503}, status=503)
         task.status = "cancelled"
         self._event(task, "cancelled")
         return web.json_response(task.as_json())

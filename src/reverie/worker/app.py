@@ -16,6 +16,7 @@ from celery import Celery, signals
 
 from reverie import _tracing
 from reverie._logs import configure_logs
+from reverie.embedding.factory import check_embedder
 from reverie.errors import InvalidInput
 from reverie.queue import QUEUES, TASK_NAME, broker_name, make_celery
 from reverie.queue.worker_presence import WorkerPresence
@@ -117,6 +118,7 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
         # On a machine that runs both, whoever waits for an answer goes first.
         os.nice(HEAVY_NICE)
     settings = Settings.load()
+    check_embedder(settings.embedding, settings.server.data_dir)
     configure_logs(settings.server.log_level, settings.server.log_format)
     logging.getLogger("celery.utils.functional").setLevel(logging.WARNING)
     if settings.server.database_url is not None:

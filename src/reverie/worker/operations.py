@@ -104,6 +104,7 @@ def run_analyze(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
         deadline=began + options.time_budget if options.time_budget else None,
         insight=insight_for(runtime, task, request.cloud),
         scale=done.scale,
+        prototypes=runtime.prototypes(embedder),
     )
     result = result.model_copy(update={"model": embedder.model.used(), "stats": {**result.stats, **stats}})
     return Outcome(result.model_dump_json().encode(), done.cost())

@@ -7,9 +7,12 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from reverie import _tracing
+from reverie.analysis import Prototypes, prototype_texts
 from reverie.embedding import Embedder, create_embedder
+from reverie.embedding.anchors import anchor_vectors
 from reverie.embedding.host import HostedEmbedder
 from reverie.embedding.measuring import Scales
 from reverie.embedding.providers import PROVIDERS, ProviderEmbedder, create_provider
@@ -58,6 +61,7 @@ class Runtime:
         self._embedders: dict[str, Embedder] = {}
         self.scales = Scales(settings.server.data_dir)
         self._providers: dict[tuple[str, str | None], ProviderEmbedder] = {}
+        self._prototypes: dict[str, Prototypes] = {}
         #: What the attempt under way has cost; a process runs one at a time.
         self.bill = Bill()
         self._lock = threading.Lock()
@@ -108,6 +112,23 @@ class Runtime:
             if (name, model) not in self._providers:
                 self._providers[name, model] = create_provider(name, model)
             return self._providers[name, model]
+
+    def prototypes(self, embedder: Embedder) -> Prototypes | None:
+        """The sentences that tell lasting from passing in the embedder's model, made on first use.
+
+        None for a provider: its fees are for the user's texts, and the wording tells without.
+        """
+        if isinstance(embedder, ProviderEmbedder):
+            return None
+        key = embedder.model.key
+        if key not in self._prototypes:
+            anchors = [(text,) for text in prototype_texts().texts]
+            self._prototypes[key] = Prototypes(anchor_vectors(embedder, anchors, self._anchors))
+        return self._prototypes[key]
+
+    @property
+    def _anchors(self) -> Path:
+        return self.settings.server.data_dir / "anchors"
 
     def close(self) -> None:
         """Close everything."""

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -160,13 +161,20 @@ def bedrock(wanted: Wanted) -> Reply:
     if refused := _unsigned(wanted):
         return refused
     body = wanted.body
+    model = unquote(wanted.path)
     if "inputText" in body:
+        if "-v2" not in model and body.keys() - {"inputText"}:
+            return _aws_error(400, "ValidationException", "Malformed input request: extraneous key")
         if words(body["inputText"]) > wanted.cloud.window:
             return _aws_error(400, "ValidationException", "400 Bad Request: Too many input tokens.")
         rows = vectors(wanted, [body["inputText"]], body.get("dimensions")).tolist()
         row = rows[0] if len(rows) == 1 else rows
         return Reply({"embedding": row, "inputTextTokenCount": words(body["inputText"])})
-    rows = vectors(wanted, body["texts"]).tolist()
+    fourth = "embed-v4" in model
+    if ("output_dimension" in body and not fourth) or body.get("truncate") == ("END" if fourth else "RIGHT"):
+        return _aws_error(400, "ValidationException", "Malformed input request: unknown key or value")
+    made = vectors(wanted, body["texts"], body.get("output_dimension")).tolist()
+    rows = {"float": made} if "embedding_types" in body else made
     counted = {"x-amzn-bedrock-input-token-count": str(sum(map(words, body["texts"])))}
     return Reply(
         {"id": "1", "texts": body["texts"], "embeddings": rows, "response_type": "embeddings_floats"}, 200, counted

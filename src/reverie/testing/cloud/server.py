@@ -174,7 +174,7 @@ def _texts(body: Any) -> Iterable[str]:
         for name, value in body.items():
             if name in ("input", "inputs", "texts", "inputText", "content", "text"):
                 yield from [value] if isinstance(value, str) else _texts(value)
-            elif isinstance(value, dict | list):
+            elif isinstance(value, dict | list) and name != "embedding_types":
                 yield from _texts(value)
     elif isinstance(body, list):
         for value in body:
