@@ -178,7 +178,7 @@ async def test_a_server_that_ends_finishes_its_answer(monkeypatch: pytest.Monkey
         await go.wait()
         return RawResponse.json(200, await body(), {})
 
-    monkeypatch.setattr(direct, "submission", slow)
+    monkeypatch.setattr(direct, "answer_submission", slow)
     async with served() as server, connected(port_of(server)) as (reader, writer):
         writer.write(b"POST /cluster/submit HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}")
         await asyncio.wait_for(asked.wait(), 60)

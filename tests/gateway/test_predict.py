@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from reverie.contracts import Lane
-from reverie.gateway.routes.deps import parse_prefer
+from reverie.gateway.http.headers import joined_headers, parse_prefer
 from reverie.gateway.submissions.duration_estimate import DurationEstimator
-from reverie.gateway.submissions.endpoint import joined_headers
 from reverie.store import TaskRow
 
 START = datetime(2026, 5, 1, tzinfo=UTC)

@@ -15,15 +15,16 @@ from reverie import errors
 from reverie._paths import data_dir
 from reverie._secrets import read_secret
 from reverie.contracts import (
+    OPERATIONS,
     TERMINAL,
     AnalyzeResult,
     ClusterResult,
     EmbedResult,
     Event,
     Memory,
-    Operation,
     Problem,
     RecallResult,
+    Response,
     Task,
 )
 
@@ -46,12 +47,7 @@ MemoryLike: TypeAlias = "str | Memory | Mapping[str, Any] | Any"
 
 Result: TypeAlias = ClusterResult | AnalyzeResult | RecallResult | EmbedResult
 
-RESULTS: dict[str, type[ClusterResult] | type[AnalyzeResult] | type[RecallResult] | type[EmbedResult]] = {
-    Operation.CLUSTER: ClusterResult,
-    Operation.ANALYZE: AnalyzeResult,
-    Operation.RECALL: RecallResult,
-    Operation.EMBED: EmbedResult,
-}
+RESULTS: dict[str, type[Response]] = {name: row.result for name, row in OPERATIONS.items() if row.result and row.public}
 
 _DEFAULT_URL = "http://127.0.0.1:8000"
 

@@ -36,6 +36,7 @@ from reverie.contracts.memory import (
     Memories,
     Memory,
 )
+from reverie.contracts.operations import INTERNAL_OPERATIONS, OPERATIONS, OperationSpec
 from reverie.contracts.recall import (
     EmbedOptions,
     EmbedRequest,
@@ -85,6 +86,7 @@ from reverie.contracts.tasks import (
 __all__ = [
     "CLOUD_PROVIDERS",
     "EARLIEST",
+    "INTERNAL_OPERATIONS",
     "LATEST",
     "MAX_ACCESSES",
     "MAX_ID_CHARS",
@@ -92,6 +94,7 @@ __all__ = [
     "MAX_MEMORIES",
     "MAX_SOURCE_CHARS",
     "MAX_TEXT_CHARS",
+    "OPERATIONS",
     "TERMINAL",
     "AddMemories",
     "Added",
@@ -132,6 +135,7 @@ __all__ = [
     "ModelUsed",
     "NewMemory",
     "Operation",
+    "OperationSpec",
     "Pattern",
     "PersonSettings",
     "Place",

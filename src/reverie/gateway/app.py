@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from typing import Any
@@ -13,8 +12,6 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
-from starlette.requests import ClientDisconnect, Request
-from starlette.types import Receive, Scope, Send
 
 from reverie import _tracing
 from reverie.aio.batcher import Batcher
@@ -24,20 +21,20 @@ from reverie.gateway.background.loop_watch import LoopWatch
 from reverie.gateway.background.sweeper import Sweeper
 from reverie.gateway.http import openapi, problems
 from reverie.gateway.http.openapi import PROBLEMS
-from reverie.gateway.http.security import STRICT_HEADERS, SecurityHeaders
+from reverie.gateway.http.security import SecurityHeaders
 from reverie.gateway.push.event_frames import EventFrames
 from reverie.gateway.push.hub import Hub
 from reverie.gateway.push.webhooks import WebhookSender
 from reverie.gateway.routes import charts, embeddings, ops, results, tasks, users
 from reverie.gateway.routes import webhooks as webhook_routes
-from reverie.gateway.state import State, new_parse_pool
+from reverie.gateway.state import State
 from reverie.gateway.submissions.admission import Admission
+from reverie.gateway.submissions.body_parser import BodyParser
 from reverie.gateway.submissions.cloud_policy import CloudPolicies
 from reverie.gateway.submissions.duration_estimate import DurationEstimator
-from reverie.gateway.submissions.endpoint import PATHS, joined_headers, submission
 from reverie.gateway.submissions.group_commit import GroupCommit
+from reverie.gateway.submissions.parse import ParseLimits
 from reverie.gateway.submissions.protocol import STATE
-from reverie.gateway.submissions.read_body import spool_json_body
 from reverie.gateway.submissions.result_cache import ResultCache
 from reverie.queue import make_celery, make_dispatcher
 from reverie.settings import Settings
@@ -97,12 +94,13 @@ def create_app(settings: Settings) -> FastAPI:
             stored_answers=Batcher(store.cached_many),
             in_flight_or_done=Batcher(store.known_many),
             loop_watch=LoopWatch(),
-            parse_pool=new_parse_pool(),
+            parser=BodyParser(ParseLimits(settings.limits.memories, settings.limits.text_chars)),
         )
         app.state.reverie = state
         await store.open()
         hub.start()
         state.group_commit.start()
+        state.parser.start()
         await dispatcher.start()
         state.sweeper.start()
         state.durations.start()
@@ -124,10 +122,10 @@ def create_app(settings: Settings) -> FastAPI:
             await dispatcher.stop()
             await state.result_cache.close()
             await store.close()
-            state.parse_pool.shutdown(wait=False, cancel_futures=True)
+            await state.parser.stop()
             await asyncio.to_thread(_tracing.shut_down)
 
-    app = _App(
+    app = FastAPI(
         title="Reverie",
         version=_version(),
         description="Themes, patterns and importance of user memories, computed off your bot's event loop.",
@@ -184,25 +182,3 @@ def _version() -> str:
         return version("reverie")
     except PackageNotFoundError:
         return "0"
-
-
-class _App(FastAPI):
-    """Submissions go past the framework and all of its middleware, which takes longer than they do.
-
-    Most do not even come here: ``SubmissionProtocol`` answers them.
-    """
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        if scope["type"] != "http" or scope["method"] != "POST" or path not in PATHS:
-            await super().__call__(scope, receive, send)
-            return
-        state: State = self.state.reverie
-        body = partial(spool_json_body, Request(scope, receive), state.settings.limits.body_bytes)
-        try:
-            reply = await submission(state, PATHS[path], path, joined_headers(scope["headers"]), body)
-        except ClientDisconnect:
-            return
-        headers = [*reply.headers, *STRICT_HEADERS]
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await send({"type": "http.response.body", "body": reply.body})

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from celery import Celery
 from kombu.entity import Queue
 
-from reverie.contracts import Lane, Operation
+from reverie.contracts import OPERATIONS, Lane
 from reverie.errors import StartupError
 from reverie.settings import Settings
 
@@ -25,7 +25,7 @@ def queue_for(operation: str, lane: str) -> str:
     """Where a task waits: short work never stands behind heavy work."""
     if lane == Lane.FAST:
         return "fast"
-    return "analysis" if operation == Operation.ANALYZE else "clustering"
+    return OPERATIONS[operation].queue
 
 
 def broker_name(queue: str) -> str:

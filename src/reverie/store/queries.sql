@@ -98,7 +98,7 @@ SELECT * FROM tasks WHERE id = ANY(%(ids)s);
 -- name: list_tasks
 -- Newest first; the cursor is the last row's (created_at, id).
 SELECT * FROM tasks
-WHERE tenant = %(tenant)s AND operation <> 'chart'
+WHERE tenant = %(tenant)s AND operation NOT IN ({internal_operations})
   AND (%(user_id)s::text IS NULL OR user_id = %(user_id)s)
   AND (%(status)s::text IS NULL OR status = %(status)s)
   AND (%(operation)s::text IS NULL OR operation = %(operation)s)
@@ -317,7 +317,7 @@ SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS ms;
 -- name: export_tasks
 SELECT t.*, r.body, p.body AS payload FROM tasks t LEFT JOIN results r ON r.task_id = t.id
 LEFT JOIN payloads p ON p.task_id = t.id
-WHERE t.tenant = %(tenant)s AND t.user_id = %(user_id)s AND t.operation <> 'chart' ORDER BY t.created_at, t.id;
+WHERE t.tenant = %(tenant)s AND t.user_id = %(user_id)s AND t.operation NOT IN ({internal_operations}) ORDER BY t.created_at, t.id;
 
 -- name: export_vector_counts
 SELECT model, count(*) AS vectors, sum(octet_length(vector))::bigint AS bytes FROM vectors
@@ -388,10 +388,10 @@ DELETE FROM tickets WHERE expires_at < statement_timestamp();
 -- name: recent_endings
 -- For tenant-wide sockets while pub/sub is away.
 SELECT * FROM tasks WHERE tenant = ANY(%(tenants)s) AND finished_at > statement_timestamp() - %(age)s * interval '1 second'
-  AND operation <> 'chart' ORDER BY finished_at LIMIT 1000;
+  AND operation NOT IN ({internal_operations}) ORDER BY finished_at LIMIT 1000;
 
 -- name: unfinished
-SELECT * FROM tasks WHERE tenant = %(tenant)s AND status IN ('queued', 'running') AND operation <> 'chart'
+SELECT * FROM tasks WHERE tenant = %(tenant)s AND status IN ('queued', 'running') AND operation NOT IN ({internal_operations})
 ORDER BY created_at LIMIT 1000;
 
 -- name: insert_webhooks
@@ -469,7 +469,7 @@ ON CONFLICT (tenant) DO UPDATE SET previous = webhook_secrets.secret, secret = e
 SELECT lane, status, dead, count(*) AS n, count(*) FILTER (WHERE attempts > 1) AS retried,
        sum(tokens)::bigint AS tokens, sum(compute_ms)::float8 AS compute_ms, sum(usd)::float8 AS usd
 FROM tasks
-WHERE tenant = %(tenant)s AND operation <> 'chart' AND created_at > statement_timestamp() - interval '1 day'
+WHERE tenant = %(tenant)s AND operation NOT IN ({internal_operations}) AND created_at > statement_timestamp() - interval '1 day'
 GROUP BY lane, status, dead;
 
 -- name: get_cloud_policy

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import math
+import struct
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -74,4 +78,17 @@ def _recall(body: Json) -> Json:
     }  # fmt: skip
 
 
-ANSWERS: dict[str, Answer] = {"cluster": _cluster, "analyze": _analyze, "recall": _recall}
+def _embed(body: Json) -> Json:
+    """Vectors of eight numbers, by the words' hashes."""
+    rows = []
+    for text in body["texts"]:
+        row = [0.0] * 8
+        for word in text.casefold().split():
+            row[zlib.crc32(word.encode()) % 8] += 1.0
+        length = math.hypot(*row) or 1.0
+        rows.append([value / length for value in row])
+    packed = struct.pack(f"<{8 * len(rows)}f", *(value for row in rows for value in row))
+    return {"vectors": base64.b64encode(packed).decode(), "count": len(rows), "dimensions": 8}
+
+
+ANSWERS: dict[str, Answer] = {"cluster": _cluster, "analyze": _analyze, "recall": _recall, "embed": _embed}

@@ -39,7 +39,7 @@ from reverie.errors import InvalidInput, UnsupportedModel
 from reverie.queue.cache import VectorCache
 from reverie.settings import Settings
 from reverie.store import Codec, TaskRow, TenantPolicy
-from reverie.worker.operations import OPERATIONS
+from reverie.worker.operations import RUNNERS
 from reverie.worker.run import problem_of
 from reverie.worker.runtime import Bill, Runtime
 
@@ -103,7 +103,7 @@ def _invoke(settings: Settings, embedder: Embedder, call: Any) -> tuple[int, dic
         operation, payload, states = _parse(call)
         runtime = cast(Runtime, _Bare(settings, embedder, states))
         task = _task(operation, call["request"])
-        outcome = OPERATIONS[operation](runtime, task, payload, lambda stage, done, total: None)
+        outcome = RUNNERS[operation](runtime, task, payload, lambda stage, done, total: None)
     except ValidationError as error:
         items = [
             {"item": ".".join(map(str, e["loc"])), "message": e["msg"]}

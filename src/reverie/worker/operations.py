@@ -31,7 +31,7 @@ from reverie.worker.llm_labels import labeler_from
 from reverie.worker.runtime import Runtime
 from reverie.worker.vectors import Embedded
 
-__all__ = ["OPERATIONS", "Outcome"]
+__all__ = ["RUNNERS", "Outcome"]
 
 DOCUMENT: EmbedKind = "document"
 QUERY: EmbedKind = "query"
@@ -188,7 +188,7 @@ def run_chart(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnPr
     return Outcome(png)
 
 
-OPERATIONS: dict[str, Callable[[Runtime, TaskRow, bytes, OnProgress], Outcome]] = {
+RUNNERS: dict[str, Callable[[Runtime, TaskRow, bytes, OnProgress], Outcome]] = {
     Operation.CLUSTER: run_cluster,
     Operation.ANALYZE: run_analyze,
     Operation.RECALL: run_recall,

@@ -13,21 +13,12 @@ from functools import partial
 from typing import Any
 
 import orjson
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from zstandard import ZstdError
 
 from reverie.clustering import load_states
-from reverie.contracts import (
-    CLOUD_PROVIDERS,
-    AnalyzeResult,
-    CloudPolicy,
-    ClusterResult,
-    EmbedResult,
-    Lane,
-    Operation,
-    RecallResult,
-)
+from reverie.contracts import CLOUD_PROVIDERS, OPERATIONS, CloudPolicy, Lane
 from reverie.embedding.base import OnProgress
 from reverie.embedding.providers import Retrier, breaker_for, tuning_from
 from reverie.embedding.providers.calls import CallFailed, http_failure, unexpected
@@ -37,7 +28,7 @@ from reverie.errors import InvalidInput, MissingExtra, ProviderError, Unsupporte
 from reverie.store import CloudChoice, Codec, TaskRow
 from reverie.worker.cloud import budget_for, choice_for, metered
 from reverie.worker.http import post
-from reverie.worker.operations import OPERATIONS, Outcome
+from reverie.worker.operations import RUNNERS, Outcome
 from reverie.worker.runtime import Runtime
 
 __all__ = ["REMOTE", "RemoteSettings", "remote_choice", "run_remote"]
@@ -45,12 +36,6 @@ __all__ = ["REMOTE", "RemoteSettings", "remote_choice", "run_remote"]
 log = logging.getLogger(__name__)
 
 REMOTE = tuple(name for name in CLOUD_PROVIDERS if name.endswith("-endpoint"))
-_RESULTS: dict[str, type[BaseModel]] = {
-    Operation.CLUSTER: ClusterResult,
-    Operation.ANALYZE: AnalyzeResult,
-    Operation.RECALL: RecallResult,
-    Operation.EMBED: EmbedResult,
-}
 _MOST_BYTES = 256 * 2**20
 
 
@@ -98,7 +83,7 @@ def run_remote(
         log.warning("task %s: %s; it runs here", task.id, error.message)
         reason = error.message
     runtime.bill.stand_in = True
-    outcome = OPERATIONS[task.operation](runtime, task, orjson.dumps(request), on_progress)
+    outcome = RUNNERS[task.operation](runtime, task, orjson.dumps(request), on_progress)
     note = {"provider": choice.provider, "fallback": "local", "reason": reason}
     return Outcome(_noted(outcome.body, note), outcome.cost, outcome.themes)
 
@@ -158,7 +143,7 @@ def _run(
 
 def _dated(task: TaskRow, request: dict[str, Any]) -> dict[str, Any]:
     # What depends on the day is counted from the submission, wherever it runs.
-    if task.operation in ("analyze", "recall") and not (request.get("options") or {}).get("now"):
+    if OPERATIONS[task.operation].depends_on_day and not (request.get("options") or {}).get("now"):
         return {**request, "options": {**(request.get("options") or {}), "now": task.created_at.isoformat()}}
     return request
 
@@ -179,7 +164,10 @@ def _outcome(provider: str, operation: str, raw: bytes) -> Outcome:
         states = base64.b64decode(answer["states"]) if answer.get("states") else None
         if len(bytes.fromhex(model)) != 8:
             raise ValueError("not a model's key")
-        body = _RESULTS[operation].model_validate(result).model_dump_json().encode()
+        result_model = OPERATIONS[operation].result
+        if result_model is None:
+            raise ValueError("not an operation with a JSON result")
+        body = result_model.model_validate(result).model_dump_json().encode()
         if states is not None:
             load_states(Codec().decode(states))
         cost = {"tokens": int(answer["cost"]["tokens"]), "cached_tokens": 0, "vector_model": model}

@@ -13,7 +13,7 @@ from reverie import _tracing
 from reverie.errors import LeaseLost, ReverieError
 from reverie.store import TaskRow, is_outage
 from reverie.worker.attempt import Attempt
-from reverie.worker.operations import OPERATIONS, Outcome
+from reverie.worker.operations import RUNNERS, Outcome
 from reverie.worker.remote import remote_choice, run_remote
 from reverie.worker.runtime import Bill, Runtime
 
@@ -88,7 +88,7 @@ def _work(runtime: Runtime, row: TaskRow, attempt: Attempt) -> Outcome:
     choice = remote_choice(runtime, row, payload)
     if choice is not None:
         return run_remote(runtime, row, payload, choice, attempt.progress)
-    return OPERATIONS[row.operation](runtime, row, payload, attempt.progress)
+    return RUNNERS[row.operation](runtime, row, payload, attempt.progress)
 
 
 def _finish(runtime: Runtime, row: TaskRow, outcome: Outcome, compute_ms: float) -> None:

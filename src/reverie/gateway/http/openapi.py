@@ -8,9 +8,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from reverie.contracts import AnalyzeResult, ClusterResult, EmbedResult, Event, Problem, RecallResult
+from reverie.contracts import OPERATIONS, Event, Problem
 from reverie.gateway.routes.embeddings import EmbeddingRequest
-from reverie.gateway.submissions.parse import REQUESTS
 
 __all__ = ["PROBLEMS", "document"]
 
@@ -48,17 +47,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     },
 }
 
-_MEMORIES = [
-    {"id": "cat", "text": "I adopted a cat called Miso", "created_at": "2026-05-01T09:00:00Z"},
-    {"id": "vacuum", "text": "Miso hides when the vacuum runs"},
-    "The rock gym opened a new wall",
-]
-
 _EXAMPLES: dict[str, Any] = {
-    "ClusterRequest": {"user_id": "42", "memories": _MEMORIES, "options": {"granularity": "fine"}},
-    "AnalyzeRequest": {"user_id": "42", "memories": _MEMORIES, "options": {"timezone": "Europe/Berlin"}},
-    "RecallRequest": {"user_id": "42", "query": "pets", "memories": _MEMORIES, "options": {"top": 3}},
-    "EmbedRequest": {"texts": ["I adopted a cat called Miso", "The rock gym opened a new wall"]},
+    **{row.request.__name__: row.example for row in OPERATIONS.values() if row.request and row.example},
     "EmbeddingRequest": {"model": "all-MiniLM-L6-v2", "input": ["I adopted a cat called Miso"]},
     "EnableRequest": {"url": "https://bot.example.org/hook"},
     "Task": {
@@ -152,7 +142,8 @@ _MEDIA = {
     "metrics": {"text/plain": {"schema": {"type": "string"}}},
 }
 
-_RESULTS = (ClusterResult, AnalyzeResult, RecallResult, EmbedResult)
+_PUBLIC = [row for row in OPERATIONS.values() if row.public]
+_RESULTS = [row.result for row in _PUBLIC if row.result]
 """What ``result`` of a task holds, by operation."""
 
 _TASK_HEADERS = {
@@ -167,7 +158,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         return app.openapi_schema
     made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
-    models = [(model, "validation") for model in REQUESTS.values()]
+    models = [(row.request, "validation") for row in _PUBLIC]
     models += [(EmbeddingRequest, "validation")]  # type: ignore[list-item]
     told = (Problem, Event, *_RESULTS)
     models += [(model, "serialization") for model in told]  # type: ignore[misc]

@@ -71,7 +71,7 @@ class TaskFacts:
 
 @dataclass(slots=True)
 class RawResponse:
-    """An answer as a server writes it; the names of its headers are in lower case."""
+    """An answer in bytes, as a server writes it; the names of its headers are in lower case."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -88,6 +88,12 @@ class RawResponse:
         out = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
         out += [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
         return cls(status, out, body)
+
+    def response(self) -> Response:
+        """The same for the framework."""
+        out = Response(self.body, self.status)
+        out.raw_headers = self.headers
+        return out
 
 
 def task_headers(facts: TaskFacts, path: str) -> dict[str, str]:

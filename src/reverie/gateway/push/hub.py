@@ -20,7 +20,7 @@ import orjson
 import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 
-from reverie.contracts import TERMINAL
+from reverie.contracts import INTERNAL_OPERATIONS, TERMINAL
 from reverie.errors import ReverieError
 from reverie.queue.bus import CONTROL, EVENTS
 from reverie.queue.redis_connection import RedisConnection
@@ -188,7 +188,7 @@ class Hub:
             if subscription.tenant == tenant:
                 subscription.offer(event)
                 self.delivered += 1
-        if event.get("operation") == "chart":
+        if event.get("operation") in INTERNAL_OPERATIONS:
             return
         for subscription in tuple(self._by_tenant.get(tenant, ())):
             if subscription.wants(event):

@@ -60,8 +60,8 @@ async def create_embedding(request: Request, state: GatewayState, key: Submitter
         options["dimensions"] = wish.dimensions
     body = orjson.dumps({"user_id": wish.user or "-", "texts": texts, "options": options})
     try:
-        gist, whole = await state.parse_submission(Operation.EMBED, body)
-        answer = await submit(state, key, gist, whole=whole, wait=_WAIT)
+        submission = await state.parser.read(key.tenant, Operation.EMBED, body)
+        answer = await submit(state, key, submission, wait=_WAIT)
     except InvalidInput as error:
         raise _in_openai_words(error) from None
     if answer.facts.status in ("failed", "cancelled"):

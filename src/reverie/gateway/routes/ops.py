@@ -49,9 +49,11 @@ async def readyz(state: GatewayState) -> Response:
         "redis": "ok" if await state.result_cache.ping() else "unreachable",
         "events": "ok" if state.hub.connected else "polling",
         "broker": "unreachable" if state.dispatcher.broken else "ok",
+        "parser": "ok" if state.parser.ready else "starting",
     }
-    body = {"status": "ready" if database else "not ready", "checks": checks}
-    return Response(orjson.dumps(body), 200 if database else 503, media_type="application/json")
+    ready = database and state.parser.ready
+    body = {"status": "ready" if ready else "not ready", "checks": checks}
+    return Response(orjson.dumps(body), 200 if ready else 503, media_type="application/json")
 
 
 @router.get("/metrics", operation_id="metrics", response_class=Response)

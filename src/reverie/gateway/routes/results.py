@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, WebSocket
 from fastapi.responses import Response, StreamingResponse
 from starlette.websockets import WebSocketDisconnect
 
-from reverie.contracts import TERMINAL, Operation
+from reverie.contracts import INTERNAL_OPERATIONS, TERMINAL, Operation
 from reverie.errors import Forbidden, NotFound, ReverieError, TooManyRequests, Unauthorized
 from reverie.gateway.auth import bearer
 from reverie.gateway.push.hub import Subscription
@@ -76,7 +76,7 @@ async def task_socket(socket: WebSocket, task_id: str, ticket: Annotated[str | N
         subscription = Subscription(key.tenant, task_id, key.id)
         with state.hub.subscribe(subscription):
             row = await state.store.task(key.tenant, task_id)
-            if row is None or row.operation == "chart":
+            if row is None or row.operation in INTERNAL_OPERATIONS:
                 raise NotFound(f"There is no task {task_id[:80]!r}.")
             await _pump(socket, subscription, _frames(state, _of_task(state, subscription, row, -1)))
     except ReverieError as error:
@@ -175,7 +175,7 @@ async def task_events(task_id: str, request: Request, ticket: Annotated[str | No
     key = await _who(request, ticket)
     _check_sockets(state, key)
     row = await state.store.task(key.tenant, task_id)
-    if row is None or row.operation == "chart":
+    if row is None or row.operation in INTERNAL_OPERATIONS:
         raise NotFound(f"There is no task {task_id[:80]!r}.")
     last = request.headers.get("last-event-id", "")
     after = int(last) if last.isdigit() and len(last) < 19 else -1

@@ -10,34 +10,18 @@ import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from reverie.contracts import Operation, Status, Task, TaskPage
+from reverie.contracts import INTERNAL_OPERATIONS, OPERATIONS, Operation, Status, Task, TaskPage
 from reverie.errors import Conflict, NotFound
+from reverie.gateway.http.headers import joined_headers
 from reverie.gateway.http.responses import task_json, task_response, unpack
-from reverie.gateway.routes.deps import GatewayState, Reader, Submitter
-from reverie.gateway.state import State
-from reverie.gateway.submissions.endpoint import accept, joined_headers
-from reverie.gateway.submissions.parse import REQUESTS
+from reverie.gateway.routes.deps import ForDocumentation, GatewayState, Reader, Submitter
+from reverie.gateway.submissions.endpoint import answer_submission
 from reverie.gateway.submissions.read_body import spool_json_body
-from reverie.store import Key, TaskRow
+from reverie.store import TaskRow
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["tasks"])
-
-
-def _request_body(operation: str) -> dict[str, Any]:
-    name = REQUESTS[operation].__name__
-    schema = {"$ref": f"#/components/schemas/{name}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-async def _submit(operation: Operation, request: Request, state: State, key: Key) -> Response:
-    """What the front does with nearly all; here come those that a server hands on with a root path."""
-    read = partial(spool_json_body, request, state.settings.limits.body_bytes)
-    reply = await accept(state, key, operation, request.url.path, joined_headers(request.headers.raw), read)
-    response = Response(reply.body, reply.status)
-    response.raw_headers = reply.headers
-    return response
 
 
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
@@ -46,38 +30,34 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post(
-    "/cluster/submit", operation_id="submitCluster", responses=_ACCEPTED, openapi_extra=_request_body("cluster")
-)
-async def submit_cluster(request: Request, state: GatewayState, key: Submitter) -> Response:
-    """Group memories into themes."""
-    return await _submit(Operation.CLUSTER, request, state, key)
+def _add_submit_route(operation: str, summary: str, model: str) -> None:
+    async def submit(request: Request, state: GatewayState, _: ForDocumentation) -> Response:
+        read = partial(spool_json_body, request, state.settings.limits.body_bytes)
+        headers = joined_headers(request.headers.raw)
+        return (await answer_submission(state, operation, request.url.path, headers, read)).response()
+
+    schema = {"$ref": f"#/components/schemas/{model}"}
+    router.add_api_route(
+        f"/{operation}/submit",
+        submit,
+        methods=["POST"],
+        name=f"submit_{operation}",
+        operation_id=f"submit{operation.title()}",
+        description=summary,
+        responses=_ACCEPTED,
+        openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}},
+    )
 
 
-@router.post(
-    "/analyze/submit", operation_id="submitAnalyze", responses=_ACCEPTED, openapi_extra=_request_body("analyze")
-)
-async def submit_analyze(request: Request, state: GatewayState, key: Submitter) -> Response:
-    """Find what matters, how it hangs together and what changes."""
-    return await _submit(Operation.ANALYZE, request, state, key)
-
-
-@router.post("/embed/submit", operation_id="submitEmbed", responses=_ACCEPTED, openapi_extra=_request_body("embed"))
-async def submit_embed(request: Request, state: GatewayState, key: Submitter) -> Response:
-    """Turn texts into vectors."""
-    return await _submit(Operation.EMBED, request, state, key)
-
-
-@router.post("/recall/submit", operation_id="submitRecall", responses=_ACCEPTED, openapi_extra=_request_body("recall"))
-async def submit_recall(request: Request, state: GatewayState, key: Submitter) -> Response:
-    """Rank memories for a question."""
-    return await _submit(Operation.RECALL, request, state, key)
+for _name, _row in OPERATIONS.items():
+    if _row.request is not None and _row.public:
+        _add_submit_route(_name, _row.summary, _row.request.__name__)
 
 
 async def present(state: GatewayState, key: Reader, task_id: str) -> tuple[TaskRow, bytes | None]:
     """The caller's task and its stored result. Raises ``NotFound``."""
     found = await state.store.task_with_result(key.tenant, task_id)
-    if found is None or found[0].operation == "chart":
+    if found is None or found[0].operation in INTERNAL_OPERATIONS:
         raise NotFound(f"There is no task {task_id[:80]!r}.")
     return found
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 
 from reverie.errors import ServiceUnavailable, TooManyRequests
+from reverie.gateway.http.headers import rate_headers
 from reverie.settings import Limits
 from reverie.store import GatewayStore, Key
 
-__all__ = ["Admission", "rate_headers"]
+__all__ = ["Admission"]
 
 _FRESH = 1.0
 """Seconds for which counts from the database are good; submissions in between are added by hand."""
@@ -26,15 +26,6 @@ _LONGEST = 300.0
 class _Load:
     at: float
     in_flight: int
-
-
-def rate_headers(limit: int, remaining: int, reset: float) -> dict[str, str]:
-    """The RateLimit headers: submissions a minute, what is left now, seconds until all of it is there again."""
-    return {
-        "RateLimit-Limit": str(limit),
-        "RateLimit-Remaining": str(remaining),
-        "RateLimit-Reset": str(math.ceil(reset)),
-    }
 
 
 class Admission:

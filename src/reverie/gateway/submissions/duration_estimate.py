@@ -16,26 +16,15 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from reverie.contracts import Lane, Operation
+from reverie.contracts import OPERATIONS, Lane
 from reverie.errors import ReverieError
 from reverie.store import GatewayStore, TaskRow
 
-__all__ = ["FAST_SECONDS", "DurationEstimator", "Fit"]
+__all__ = ["DurationEstimator", "Fit"]
 
 log = logging.getLogger(__name__)
 
-FAST_SECONDS = 0.1
-"""Work predicted to be shorter than this takes the fast lane."""
-
-# Start values in seconds: (once, per text, per 1,000 tokens); measured on two AVX2 cores, cold cache.
-_START: dict[str, tuple[float, float, float]] = {
-    Operation.CLUSTER: (0.03, 0.0006, 0.3),
-    Operation.ANALYZE: (0.05, 0.0008, 0.3),
-    Operation.EMBED: (0.004, 0.0001, 0.3),
-    Operation.RECALL: (0.006, 0.00003, 0.3),
-    "chart": (0.5, 0.0, 0.0),
-}
-# Where the start values count as observations, (n, missing tokens); two of them weigh as much as one real task.
+# Where the first guesses count as observations, (n, missing tokens); two of them weigh as much as one real task.
 _ANCHORS = ((10, 150.0), (10, 0.0), (300, 4500.0), (300, 0.0))
 _ANCHOR_WEIGHT = 0.5
 _WINDOW = 200
@@ -45,9 +34,6 @@ _FLOOR = 0.002
 """Seconds below which a difference does not matter."""
 _REFRESH = 2.0
 _TOKENS_PER_CHAR = 0.25
-
-_RECALL_FAST_SECONDS = 1.0
-"""People wait for a recall in a conversation, so it may hold up its like a little longer; a cold one is heavy work."""
 
 Features = tuple[float, float, float]
 """Once, texts, missing tokens."""
@@ -145,7 +131,7 @@ class DurationEstimator:
 
     def __init__(self, store: GatewayStore | None = None) -> None:
         self._store = store
-        self.fits: dict[str, Fit] = {name: Fit(_per_token(start)) for name, start in _START.items()}
+        self.fits: dict[str, Fit] = {name: Fit(_per_token(row.first_cost)) for name, row in OPERATIONS.items()}
         #: Key of the model whose vectors local tasks used last; None until one has ended.
         self.vector_model: str | None = None
         self._tokens_per_char = _TOKENS_PER_CHAR
@@ -173,8 +159,7 @@ class DurationEstimator:
 
     def lane(self, operation: str, seconds: float) -> Lane:
         """The lane for a predicted time."""
-        limit = _RECALL_FAST_SECONDS if operation in (Operation.RECALL, "chart") else FAST_SECONDS
-        return Lane.FAST if seconds < limit else Lane.HEAVY
+        return Lane.FAST if seconds < OPERATIONS[operation].fast_seconds else Lane.HEAVY
 
     def learn(self, rows: Iterable[TaskRow]) -> None:
         """Take in tasks that succeeded at their first attempt; others tell more of the trouble than of the work."""
@@ -192,7 +177,7 @@ class DurationEstimator:
             if (read := row.tokens + row.cached_tokens) and row.chars and row.provider is None:
                 self._tokens_per_char += 0.05 * (min(2.0, read / row.chars) - self._tokens_per_char)
         for name, group in by_fit.items():
-            fit = self.fits.setdefault(name, Fit(_per_token(_START.get(group[0].operation, (0.1, 0.001, 0.3)))))
+            fit = self.fits.setdefault(name, Fit(_per_token(OPERATIONS[group[0].operation].first_cost)))
             observed = []
             for row in group:
                 assert row.finished_at is not None

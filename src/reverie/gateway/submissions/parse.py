@@ -9,34 +9,29 @@ import hashlib
 import multiprocessing
 import os
 import threading
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from pydantic import ValidationError
 
-from reverie.contracts import (
-    AnalyzeRequest,
-    ClusterRequest,
-    EmbedRequest,
-    Operation,
-    RecallRequest,
-    Request,
-)
+from reverie.contracts import OPERATIONS, Request
 from reverie.errors import InvalidInput, TooLarge
 from reverie.gateway.http.problems import invalid
 from reverie.gateway.submissions.fast_parser import parse_fast
 from reverie.gateway.submissions.size_limits import check_structure
 from reverie.store import Codec
 
-__all__ = ["REQUESTS", "ParseLimits", "Parsed", "end_with_parent", "parse_submission", "parse_submission_file"]
-
-REQUESTS: dict[str, type[Request]] = {
-    Operation.CLUSTER: ClusterRequest,
-    Operation.ANALYZE: AnalyzeRequest,
-    Operation.EMBED: EmbedRequest,
-    Operation.RECALL: RecallRequest,
-}
+__all__ = [
+    "Known",
+    "ParseLimits",
+    "Parsed",
+    "Summary",
+    "end_with_parent",
+    "parse_submission",
+    "parse_submission_file",
+]
 
 _codec = Codec(level=1)
 
@@ -53,27 +48,45 @@ class ParseLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
-    """A valid submission."""
+class Summary:
+    """All of a submission that decides its answer, without a word of the memories."""
 
     operation: str
     user_id: str
-    items: int
-    chars: int
     #: Hash of the canonical content; equal content gives equal hashes, however the JSON was written.
     content_hash: bytes
-    #: Canonical JSON, encoded for storage if ``packed``.
-    body: bytes
     model: str | None
     callback_url: str | None
     cloud: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A valid submission."""
+
+    summary: Summary
+    items: int
+    chars: int
+    #: Canonical JSON, encoded for storage if ``packed``.
+    body: bytes
     #: Some of the texts, evenly spread: enough to see how many have vectors already.
     sample: tuple[str, ...] = ()
     packed: bool = True
 
-    def without_texts(self) -> Parsed:
-        """All that decides the answer, without a word of the memories."""
-        return replace(self, body=b"", sample=())
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A submission whose bytes came before; it is parsed again only when its answer is not stored."""
+
+    summary: Summary
+    parse: Callable[[], Awaitable[Parsed]]
+
+
+def _request_model(operation: str) -> type[Request]:
+    model = OPERATIONS[operation].request
+    if model is None:
+        raise InvalidInput(f"{operation} is not a public operation.")
+    return model
 
 
 def end_with_parent() -> None:
@@ -100,45 +113,53 @@ def parse_submission(operation: str, body: bytes, limits: ParseLimits, *, pack: 
     Raises ``InvalidInput`` naming the items at fault, ``TooLarge`` for too many memories.
     """
     check_structure(body, limits.memories)
-    found = parse_fast(REQUESTS[operation], body, limits.text_chars) if operation != Operation.EMBED else None
-    user_id, request, texts, canonical = found or _checked(operation, body, limits)
+    model = _request_model(operation)
+    found = parse_fast(model, body, limits.text_chars) if OPERATIONS[operation].items == "memories" else None
+    user_id, request, texts, canonical = found or _checked(model, operation, body, limits)
     if len(texts) > limits.memories:
-        name = "texts" if operation == Operation.EMBED else "memories"
-        raise TooLarge(f"{name}: {len(texts):,} in one task; at most {limits.memories:,} are taken here")
-    return Parsed(
+        raise TooLarge(
+            f"{OPERATIONS[operation].items}: {len(texts):,} in one task; at most {limits.memories:,} are taken here"
+        )
+    summary = Summary(
         operation=operation,
         user_id=user_id,
-        items=len(texts),
-        chars=sum(map(len, texts)),
         content_hash=hashlib.blake2b(canonical, digest_size=32, person=operation.encode()[:16]).digest(),
-        body=_codec.encode(canonical) if pack else canonical,
         model=request.options.model,
         callback_url=request.callback_url,
         cloud=request.cloud.model_dump() if request.cloud else None,
+    )
+    return Parsed(
+        summary,
+        items=len(texts),
+        chars=sum(map(len, texts)),
+        body=_codec.encode(canonical) if pack else canonical,
         sample=tuple(texts[:: -(-len(texts) // _SAMPLE) or 1]),
         packed=pack,
     )
 
 
-def _checked(operation: str, body: bytes, limits: ParseLimits) -> tuple[str, Any, list[str], bytes]:
+def _checked(
+    model: type[Request], operation: str, body: bytes, limits: ParseLimits
+) -> tuple[str, Any, list[str], bytes]:
     """``(user, request, texts, canonical JSON)`` by the contract's models."""
     try:
-        request: Any = REQUESTS[operation].model_validate_json(body)
+        request: Any = model.model_validate_json(body)
     except ValidationError as error:
         if any(e["type"] == "recursion_loop" for e in error.errors(include_input=False, include_context=False)):
             raise InvalidInput("The body is nested too deeply.") from None
         raise invalid(error) from None
     except RecursionError:
         raise InvalidInput("The body is nested too deeply.") from None
-    texts = request.texts if operation == Operation.EMBED else [m.text for m in request.memories]
+    plain_texts = OPERATIONS[operation].items == "texts"
+    texts = request.texts if plain_texts else [memory.text for memory in request.memories]
     for index, text in enumerate(texts[: limits.memories]):
-        if len(text) <= limits.text_chars and operation != Operation.EMBED:
+        if len(text) <= limits.text_chars and not plain_texts:
             continue
-        where = f"texts[{index}]" if operation == Operation.EMBED else f"memories[{index}].text"
+        where = f"texts[{index}]" if plain_texts else f"memories[{index}].text"
         if len(text) > limits.text_chars:
             message = f"has {len(text):,} characters; at most {limits.text_chars:,} are taken here"
             raise InvalidInput(f"{where}: {message}", errors=[{"item": where, "message": message}])
-        if operation == Operation.EMBED and ("\x00" in text or not text.strip()):
+        if plain_texts and ("\x00" in text or not text.strip()):
             message = "is blank or holds a NUL character"
             raise InvalidInput(f"{where}: {message}", errors=[{"item": where, "message": message}])
     try:

@@ -10,14 +10,15 @@ import asyncio
 from http import HTTPStatus
 from typing import Any
 
-from reverie.contracts import Operation
+from reverie.gateway.http.headers import joined_headers
 from reverie.gateway.http.problems import problem_response
 from reverie.gateway.http.protocol import HEAD_SECONDS, BoundedHeadProtocol
 from reverie.gateway.http.responses import RawResponse
 from reverie.gateway.http.security import STRICT_HEADERS
-from reverie.gateway.state import INLINE_BYTES, State
+from reverie.gateway.state import State
 from reverie.gateway.submissions import read_body
-from reverie.gateway.submissions.endpoint import PATHS, joined_headers, submission
+from reverie.gateway.submissions.body_parser import INLINE_BYTES
+from reverie.gateway.submissions.endpoint import PATHS, answer_submission
 
 __all__ = ["STATE", "SubmissionProtocol"]
 
@@ -34,7 +35,7 @@ class Direct:
     #: Of the cycles' interface: nobody waits for it.
     message_event = asyncio.Event()
 
-    def __init__(self, operation: Operation, path: str, headers: dict[str, str], keep_alive: bool) -> None:
+    def __init__(self, operation: str, path: str, headers: dict[str, str], keep_alive: bool) -> None:
         self.operation = operation
         self.path = path
         self.headers = headers
@@ -103,7 +104,7 @@ class SubmissionProtocol(BoundedHeadProtocol):
             read_body.check_headers(cycle.headers, state.settings.limits.body_bytes)
             return read_body.joined(cycle.chunks)
 
-        reply = await submission(state, cycle.operation, cycle.path, cycle.headers, body)
+        reply = await answer_submission(state, cycle.operation, cycle.path, cycle.headers, body)
         if self.flow.write_paused and not cycle.disconnected:
             await self.flow.drain()
         self._write(cycle, reply)
