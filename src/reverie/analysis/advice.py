@@ -24,10 +24,11 @@ def advise(
     now: datetime,
     half_life_days: float,
 ) -> list[ForgetAdvice]:
-    """Advice in the order merge, drop, archive; every memory is named at most once, pinned ones never go, lasting facts
-    only into a copy.
+    """Advice in the order merge, look, drop, archive; every memory is named at most once, pinned ones never go,
+    lasting facts only into a copy.
 
     - merge: duplicates, into the one to keep (named first).
+    - look: memories that may say the same, for a person to tell. Nothing goes.
     - drop: commands and stock phrases.
     - archive: not used, older than two half-lives, and in the lowest quarter by importance.
     """
@@ -50,6 +51,10 @@ def advise(
                 reason=f"{count} memories say the same ({group.reason}); the first listed would stay",
             )
         )
+    for group in duplicates:
+        if group.kind == "similar":
+            named.update(group.memory_ids)
+            out.append(ForgetAdvice(action="look", memory_ids=group.memory_ids, reason=group.reason))
     junk = [m.id for m in memories if is_junk(m.text) and m.id not in safe | named]
     if junk:
         named.update(junk)

@@ -7,14 +7,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from rapidfuzz import fuzz
-from rapidfuzz.distance import Levenshtein
 
 from reverie.analysis.budget import Budget
 from reverie.analysis.contradictions import SUBJECT, find_contradictions
 from reverie.analysis.importance import is_pinned
 from reverie.analysis.junk import is_junk
-from reverie.analysis.texts import NEGATIONS, STOPWORDS, normalized, words
+from reverie.analysis.sameness import Verdict, case_agrees, compare
+from reverie.analysis.texts import normalized
+from reverie.analysis.wording import Reading, read
 from reverie.clustering.nearest import Neighbours, neighbours
 from reverie.contracts import DuplicateGroup, Memory
 from reverie.embedding.base import Vectors
@@ -23,48 +23,62 @@ from reverie.embedding.calibration import REFERENCE, Cosine, Scale
 __all__ = ["find_duplicates", "says_the_same"]
 
 _CLOSE = Cosine(0.72)
-"""Cosine from which the words of two texts are compared."""
-_EDIT = 0.75
-_SPELLING = 0.72
+"""Cosine from which two texts are compared token by token."""
+
 _TEMPLATE = 3
 """So many memories that differ in their numbers, links and mentions alone are a template."""
+_LONGEST_TEMPLATE = 2000
+"""Characters up to which a text may be one of a template."""
 _EVERY = 512
+_MOST_LOOKS = 200
+"""Pairs that a person is asked to look at."""
+_MOST_MEMBERS = 64
+"""Wordings in one group: each is compared with all others."""
 
-_VARIABLE = re.compile(r"https?://\S+|<[@#:][^>]*>|@\w+|\d+(?:[.,:/\-]\d+)*")
+_VARIABLE = re.compile(r"https?://\S+|<[@#:][^<>\s]{0,80}>|@\w+|\d+(?:[.,:/\-]\d+)*")
 
 
 def find_duplicates(
     memories: Sequence[Memory], near: Neighbours, *, budget: Budget, vectors: Vectors, scale: Scale = REFERENCE
 ) -> list[DuplicateGroup]:
-    """Groups of two and more memories: exact, normalised, near, boilerplate; last, pairs that may contradict.
+    """Groups of two and more memories: exact, normalised, near, similar, boilerplate; last, pairs that may contradict.
 
-    Near: cosine at least .72 and verified on the words: edit similarity at least .75 (Levenshtein 1966), no other
-    number, negation, direction or person, every changed content word a spelling of its counterpart. Cosine alone calls
-    "I love cats" and "I love dogs" the same. A memory is in one group at most, contradictions apart.
+    Normalised: the same tokens, as ``wording`` reads them. Near: cosine at least .72, and every token that differs is
+    explained as a harmless way of writing, between any two of the group (``sameness``). Similar: near, and what differs
+    may be harmless; a person should look. A memory is in one group at most, contradictions apart.
     """
-    keys = [normalized(m.text) for m in memories]
-    junk = [i for i, (m, key) in enumerate(zip(memories, keys, strict=True)) if is_junk(m.text, key)]
+    junk = [i for i, m in enumerate(memories) if is_junk(m.text)]
     taken = set(junk)
-    by_key: dict[str, list[int]] = defaultdict(list)
-    for i, key in enumerate(keys):
+    readings: dict[int, Reading] = {}
+    for i, memory in enumerate(memories):
+        if i % _EVERY == 0:
+            budget.check()
         if i not in taken:
-            by_key[key].append(i)
-    budget.check()
-    leader = {i: members[0] for members in by_key.values() for i in members}
-    if any(len(members) > near[0].shape[1] > 0 for members in by_key.values()):
-        near = _among(sorted(set(leader.values())), near, vectors, budget, scale)
-    merged = _near_groups(memories, keys, leader, near, budget)
+            readings[i] = read(memory.text)
+    wordings = _wordings(memories, readings)
+    leader = {i: members[0] for members in wordings for i in members}
+    followers = {members[0]: members for members in wordings}
+    if any(len(members) > near[0].shape[1] > 0 for members in wordings):
+        near = _among(sorted(followers), near, vectors, budget, scale)
+    merged, alike = _near_groups(readings, leader, near, budget)
     groups: list[DuplicateGroup] = []
     for members, similarity in merged:
-        everyone = sorted(i for first in members for i in by_key[keys[first]])
+        everyone = sorted(i for first in members for i in followers[first])
         if len(everyone) < 2:
             continue
         taken.update(everyone)
-        kind = "near" if len(members) > 1 else "normalized"
         if len({memories[i].text for i in everyone}) == 1:
             kind = "exact"
+        elif len(members) == 1 and len({normalized(memories[i].text) for i in everyone}) == 1:
+            kind = "normalized"
+        else:  # short forms and the like are written with other letters
+            kind = "near"
         groups.append(_group(memories, everyone, kind, similarity))
-    groups += _templates(memories, keys, taken)
+    groups += _templates(memories, taken)
+    for pair, similarity in alike:
+        if not taken.intersection(pair):
+            taken.update(pair)
+            groups.append(_similar(memories, pair, similarity))
     if len(junk) > 1:
         groups.append(
             DuplicateGroup(
@@ -75,102 +89,59 @@ def find_duplicates(
                 reason="commands and stock phrases that tell nothing about the user",
             )
         )
-    order = {"exact": 0, "normalized": 1, "near": 2, "boilerplate": 3}
+    order = {"exact": 0, "normalized": 1, "near": 2, "similar": 3, "boilerplate": 4}
     groups.sort(key=lambda g: (order[g.kind], -len(g.memory_ids)))
     return groups + find_contradictions(memories, near, {i for g in merged for i in g[0][1:]}, budget=budget)
 
 
 def says_the_same(first: str, second: str, cosine: float) -> bool:
-    """Whether two normalised texts say the same, given the cosine of their vectors."""
-    if cosine < _CLOSE:
-        return False
-    a, b = _expanded(first), _expanded(second)
-    if _numbers(a) != _numbers(b) or _polarity(a) != _polarity(b) or _turned(a, b) or not _same_people(a, b):
-        return False
-    left, right = Counter(a), Counter(b)
-    only_a = [w for w in (left - right).elements() if w not in STOPWORDS]
-    only_b = [w for w in (right - left).elements() if w not in STOPWORDS]
-    if not only_a and not only_b:
-        # The same content words in one order: little words and punctuation differ.
-        content_a, content_b = ([w for w in t if w not in STOPWORDS] for t in (a, b))
-        # "My dog bit the postman" has an order, "tea and coffee" has none.
-        listed = any(w in _AND for w in a) and any(w in _AND for w in b)
-        return content_a == content_b or (listed and sorted(content_a) == sorted(content_b))
-    if Levenshtein.normalized_similarity(first, second) < _EDIT:
-        return False
-    # A stop word may be the counterpart: "I ahve" for "I have".
-    more_a, more_b = list((left - right).elements()), list((right - left).elements())
-    return all(any(_spelling(w, other) for other in more_b) for w in only_a) and all(
-        any(_spelling(w, other) for other in more_a) for w in only_b
-    )
+    """Whether nothing but harmless ways of writing sets two texts apart, and the cosine of their vectors agrees.
+
+    ``cosine``: on the reference's scale.
+    """
+    return cosine >= _CLOSE and compare(read(first), read(second)) is Verdict.SAME
 
 
-_AND = frozenset("and or & und oder et ou y e".split())  # noqa: SIM905
-_NOT = "do does did is are was were have has had would could should must need".split()  # noqa: SIM905
-_SHORT: dict[str, tuple[str, ...]] = {
-    **{f"{verb}nt": (verb, "not") for verb in _NOT},
-    **{f"{who}ve": (who, "have") for who in ("i", "you", "we", "they")},
-    **{f"{who}re": (who, "are") for who in ("you", "they")},
-    **{f"{who}s": (who, "is") for who in ("he", "she", "that", "there")},
-    "cant": ("can", "not"),
-    "cannot": ("can", "not"),
-    "wont": ("will", "not"),
-    "im": ("i", "am"),
-}
-"""Short forms as ``normalized`` leaves them, without their apostrophe."""
-_TURNS = tuple(
-    frozenset(pair.split())
-    for pair in ("to from", "in out", "on off", "up down", "before after", "with without", "over under", "for against")
-)
-_PEOPLE = {
-    word: person
-    for person, forms in enumerate(
-        ("i me my mine myself", "you your yours", "he him his", "she her hers", "we us our ours", "they them their")
-    )
-    for word in forms.split()
-}
-_CALENDAR = frozenset(
-    """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
-    september october november december""".split()  # noqa: SIM905
-)
+def _wordings(memories: Sequence[Memory], readings: dict[int, Reading]) -> list[list[int]]:
+    """The memories of each wording: the same tokens, and capitals that tell nothing apart."""
+    by_key: dict[str, list[int]] = defaultdict(list)
+    for i, reading in readings.items():
+        # Without tokens, and beyond what is read, a text is its characters.
+        own = reading.key if reading.whole else ""
+        by_key[own or f"\0{' '.join(memories[i].text.split())}"].append(i)
+    out: list[list[int]] = []
+    for members in by_key.values():
+        parts: list[list[int]] = []
+        plain = [i for i in members if readings[i].plain_case]
+        for i in members:
+            if readings[i].plain_case:
+                continue
+            for part in parts:
+                if all(case_agrees(readings[i], readings[other]) for other in part[:_MOST_MEMBERS]):
+                    part.append(i)
+                    break
+            else:
+                parts.append([i])
+        # Of "Polish" and "polish", a text in small letters alone may be either.
+        if len(parts) == 1:
+            parts[0] = sorted(parts[0] + plain)
+        elif plain:
+            parts.append(plain)
+        out += parts
+    return sorted(out)
 
 
-def _expanded(text: str) -> list[str]:
-    return [part for word in words(text) for part in _SHORT.get(word, (word,))]
+class _Used:
+    """Words that more than one wording has; counted when the first is asked for."""
 
+    def __init__(self, readings: Iterable[Reading]) -> None:
+        self._readings = readings
+        self._count: Counter[str] | None = None
 
-def _turned(a: list[str], b: list[str]) -> bool:
-    """Whether one says "to" where the other says "from"."""
-    only_a, only_b = set(a) - set(b), set(b) - set(a)
-    return any(pair & only_a and pair & only_b for pair in _TURNS)
-
-
-def _same_people(a: list[str], b: list[str]) -> bool:
-    """Whether the persons are named in one order; one text may leave some out."""
-    short, long = sorted(([_PEOPLE[w] for w in t if w in _PEOPLE] for t in (a, b)), key=len)
-    rest = iter(long)
-    return all(person in rest for person in short)
-
-
-def _spelling(a: str, b: str) -> bool:
-    """A typing error or another form of a word; three letters and fewer, and days and months, must be equal."""
-    if a in _CALENDAR and b in _CALENDAR:
-        return a == b
-    if min(len(a), len(b)) <= 3 or a[0] != b[0]:
-        # Letters swapped at the start ("ahve") are the one error that moves the first letter.
-        return len(a) == len(b) > 3 and sorted(a) == sorted(b)
-    return bool(fuzz.ratio(a, b) / 100 >= _SPELLING)
-
-
-def _numbers(tokens: Iterable[str]) -> list[str]:
-    return sorted(t for t in tokens if any(c.isdigit() for c in t))
-
-
-def _polarity(tokens: Iterable[str]) -> int:
-    return sum(t in NEGATIONS or t.replace("'", "") in _BARE_NEGATIONS for t in tokens) % 2
-
-
-_BARE_NEGATIONS = frozenset(w.replace("'", "") for w in NEGATIONS if "'" in w)
+    def __contains__(self, word: object) -> bool:
+        if self._count is None:
+            self._count = Counter(key for reading in self._readings for key in set(reading.keys))
+        return self._count[str(word)] > 1
 
 
 def _among(some: list[int], near: Neighbours, vectors: Vectors, budget: Budget, scale: Scale) -> Neighbours:
@@ -191,9 +162,12 @@ def _among(some: list[int], near: Neighbours, vectors: Vectors, budget: Budget, 
 
 
 def _near_groups(
-    memories: Sequence[Memory], keys: list[str], leader: dict[int, int], near: Neighbours, budget: Budget
-) -> list[tuple[list[int], float]]:
-    """Groups of leaders (one for each normalised text) that say the same, with the least similarity inside."""
+    readings: dict[int, Reading], leader: dict[int, int], near: Neighbours, budget: Budget
+) -> tuple[list[tuple[list[int], float]], list[tuple[tuple[int, int], float]]]:
+    """Groups of leaders (one for each wording) that say the same, with the least similarity inside; pairs that may.
+
+    All of a group say the same as all others of it: small steps must not join far ends.
+    """
     pairs: dict[tuple[int, int], float] = {}
     rows, columns = np.nonzero(near[1] >= _CLOSE)
     for i, j, cosine in zip(
@@ -204,15 +178,22 @@ def _near_groups(
             pairs[a, b] = max(cosine, pairs.get((a, b), 0.0))
     group_of: dict[int, list[int]] = {i: [i] for i in sorted(set(leader.values()))}
     likeness: dict[int, float] = dict.fromkeys(group_of, 1.0)
+    used = _Used([readings[i] for i in group_of])
+    alike: list[tuple[tuple[int, int], float]] = []
     ordered = sorted(pairs.items(), key=lambda p: (-round(p[1], 5), p[0]))
     for done, ((a, b), cosine) in enumerate(ordered):
         if done % _EVERY == 0:
             budget.progress("duplicates", done, len(ordered))
         one, two = group_of[a], group_of[b]
-        if one is two or not says_the_same(keys[a], keys[b], cosine):
+        if one is two:
             continue
-        # Compared with the first of each group too: a chain of small steps must not join far ends.
-        if (one[0], two[0]) != (a, b) and not says_the_same(keys[one[0]], keys[two[0]], cosine):
+        verdict = compare(readings[a], readings[b], used)
+        if verdict is Verdict.ALIKE and len(alike) < _MOST_LOOKS:
+            alike.append(((a, b), round(min(1.0, cosine), 4)))
+        if verdict is not Verdict.SAME or len(one) + len(two) > _MOST_MEMBERS:
+            continue
+        rest = ((x, y) for x in one for y in two if (x, y) not in ((a, b), (b, a)))
+        if any(compare(readings[x], readings[y], used) is not Verdict.SAME for x, y in rest):
             continue
         least = min(likeness[one[0]], likeness[two[0]], cosine)
         joined = sorted(one + two)
@@ -220,30 +201,48 @@ def _near_groups(
             group_of[member] = joined
         likeness[joined[0]] = least
     firsts = sorted({members[0] for members in group_of.values()})
-    return [(group_of[first], round(min(1.0, likeness[first]), 4)) for first in firsts]
+    return [(group_of[first], round(min(1.0, likeness[first]), 4)) for first in firsts], alike
 
 
-def _templates(memories: Sequence[Memory], keys: list[str], taken: set[int]) -> list[DuplicateGroup]:
+def _templates(memories: Sequence[Memory], taken: set[int]) -> list[DuplicateGroup]:
+    """Sentences that differ in numbers, links and mentions alone. Each may tell something, so none is to be kept."""
     by_shape: dict[str, list[int]] = defaultdict(list)
     for i, memory in enumerate(memories):
-        if i in taken:
+        if i in taken or len(memory.text) > _LONGEST_TEMPLATE:
             continue
         shape, changes = _VARIABLE.subn("0", memory.text.casefold())
         if changes and len(shape.split()) >= 3:
-            by_shape[normalized(shape)].append(i)
+            by_shape[shape].append(i)
     out = []
     for members in by_shape.values():
         if len(members) >= _TEMPLATE:
             taken.update(members)
-            out.append(_group(memories, members, "boilerplate", 1.0))
+            out.append(
+                DuplicateGroup(
+                    memory_ids=[memories[i].id for i in members],
+                    similarity=0.0,
+                    kind="boilerplate",
+                    keep=None,
+                    reason="one sentence with other numbers, links or mentions",
+                )
+            )
     return out
+
+
+def _similar(memories: Sequence[Memory], pair: tuple[int, int], similarity: float) -> DuplicateGroup:
+    return DuplicateGroup(
+        memory_ids=[memories[i].id for i in pair],
+        similarity=similarity,
+        kind="similar",
+        keep=None,
+        reason="nearly the same words; whether they say the same is for a person to tell",
+    )
 
 
 _WHY = {
     "exact": "the same text",
     "normalized": "the same words; case, punctuation or space differ",
     "near": "the same claim in nearly the same words",
-    "boilerplate": "one sentence with other numbers, links or mentions",
 }
 
 

@@ -163,8 +163,10 @@ class DuplicateGroup(Response):
 
     memory_ids: list[str] = Field(description="Ids of the memories.")
     similarity: float = Field(description="How alike they are, 0 to 1; 0 for boilerplate.")
-    kind: Literal["exact", "normalized", "near", "boilerplate", "contradiction"] = Field(
-        default="near", description="How they are the same; a contradiction is a pair of which both cannot hold."
+    kind: Literal["exact", "normalized", "near", "similar", "boilerplate", "contradiction"] = Field(
+        default="near",
+        description="How they are the same. Similar ones may be, which is for a person to tell; of a contradiction not "
+        "both can hold.",
     )
     keep: str | None = Field(default=None, description="Id of the memory worth keeping; null where none stands out.")
     reason: str = Field(default="", description="Why they are grouped, in one sentence.")
@@ -173,7 +175,9 @@ class DuplicateGroup(Response):
 class ForgetAdvice(Response):
     """What could go, and why. Advice only: nothing is ever deleted."""
 
-    action: Literal["merge", "archive", "drop"] = Field(description="What could be done.")
+    action: Literal["merge", "look", "archive", "drop"] = Field(
+        description="What could be done; look: a person should see whether they say the same."
+    )
     memory_ids: list[str] = Field(description="Ids of the memories it is about.")
     reason: str = Field(description="Why, in one sentence.")
 

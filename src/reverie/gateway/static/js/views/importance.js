@@ -80,7 +80,7 @@ function entry(item, factors, most) {
   );
 }
 
-const ACTIONS = { merge: "Say it once", archive: "Put away", drop: "Let go" };
+const ACTIONS = { merge: "Say it once", look: "See whether they say the same", archive: "Put away", drop: "Let go" };
 
 /** A dry run: what would be left. Nothing here deletes. */
 function advice(result) {
@@ -88,7 +88,7 @@ function advice(result) {
   const outcome = h("p", { class: "outcome", role: "status" });
   const update = () => {
     const gone = new Set();
-    for (const item of taken) for (const id of item.action === "merge" ? item.memory_ids.slice(1) : item.memory_ids) gone.add(id);
+    for (const item of taken) for (const id of item.action === "look" ? [] : item.action === "merge" ? item.memory_ids.slice(1) : item.memory_ids) gone.add(id);
     outcome.textContent = taken.size ? `${howMany(model.memories.length - gone.size)} of ${model.memories.length} would stay.` : "Tick what you would do, and see what would stay.";
     return gone;
   };
