@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reverie.client._wire import SseParser
 from reverie.contracts import OPERATIONS, Event, Task
 from reverie.gateway.app import create_app
 from reverie.settings import ServerSettings, Settings
@@ -61,6 +63,53 @@ def test_examples_are_valid(document: dict[str, Any]) -> None:
             row.request.model_validate(schemas[row.request.__name__]["examples"][0])
     Task.model_validate(schemas["Task"]["examples"][0])
     Event.model_validate(schemas["Event"]["examples"][0])
+
+
+def members(schema: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every property in a document, with its path."""
+    if isinstance(schema, list):
+        for index, item in enumerate(schema):
+            yield from members(item, f"{path}/{index}")
+    elif isinstance(schema, dict):
+        properties = schema.get("properties", {})
+        if isinstance(properties, dict) and "type" in schema:
+            for name, member in properties.items():
+                yield f"{path}/{name}", member
+        for name, part in schema.items():
+            if name not in ("example", "examples", "default"):
+                yield from members(part, f"{path}/{name}")
+
+
+def test_every_member_and_parameter_says_what_it_is(document: dict[str, Any]) -> None:
+    """So that /docs, editors and made clients explain themselves: in the contracts, Field(description=...)."""
+    found = list(members(document))
+    assert len(found) > 240
+    silent = [path for path, member in found if not member.get("description")]
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            for parameter in operation.get("parameters", []):
+                if not parameter.get("description"):
+                    silent.append(f"{method} {path}: {parameter['name']}")
+    assert not silent, silent
+
+
+def test_every_route_says_who_may_call_it_and_where_it_belongs(document: dict[str, Any]) -> None:
+    tags = {tag["name"]: tag["description"] for tag in document["tags"]}
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            public = path in ("/healthz", "/readyz", "/metrics")
+            assert bool(operation["security"]) != public, path
+            for (scheme,) in operation["security"]:
+                assert scheme in document["components"]["securitySchemes"], path
+            assert all(tags[tag] for tag in operation["tags"]), path
+    assert document["servers"]
+
+
+def test_the_example_of_the_event_stream_is_one(document: dict[str, Any]) -> None:
+    media = document["paths"]["/results/{task_id}"]["get"]["responses"]["200"]["content"]["text/event-stream"]
+    (data,) = SseParser().feed(media["example"].encode())
+    event = Event.model_validate_json(data)
+    assert f"id: {event.seq}\nevent: {event.type}\n" in media["example"]
 
 
 def test_what_is_answered_keeps_its_own_memories(document: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from fastapi import FastAPI
@@ -98,17 +99,38 @@ _CLOSE_CODES = {
     "4429": "the key has too many open streams",
 }
 
+_TAGS = {
+    "tasks": "Submitting work, and what becomes of it.",
+    "results": "Results as they come.",
+    "charts": "Pictures of results.",
+    "memories": "Memories that live here, by user.",
+    "users": "What is held on a user: export and erasure.",
+    "webhooks": "What is sent when a task ends.",
+    "openai": "The part of OpenAI's API that is served here, for its clients.",
+    "operations": "For operators: health, metrics, tickets.",
+}
+
+_KEY: list[dict[str, list[str]]] = [{"HTTPBearer": []}]
+_OPEN = ("healthz", "readyz", "metrics")
+"""Routes that ask for no key."""
+
+
+def _sse(event: dict[str, Any]) -> str:
+    return f"id: {event['seq']}\nevent: {event['type']}\ndata: {json.dumps(event)}\n\n"
+
+
 # Routes that answer with bytes of their own.
 _MEDIA = {
     "getChart": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
     "streamTask": {
         "text/event-stream": {
             "schema": {
-                "type": "object",
-                "description": "An event as the stream gives it; its data is an Event as JSON",
-                "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": {"type": "string"}},
+                "type": "string",
+                "description": "Server-sent events: `id` is the `seq`, `event` the `type`, `data` an Event as JSON.",
+                "contentMediaType": "text/event-stream",
+                "contentSchema": {"$ref": "#/components/schemas/Event"},
             },
-            "example": 'id: 1000007\nevent: progress\ndata: {"seq": 1000007, "type": "progress", ...}\n\n',
+            "example": "retry: 1000\n\n" + _sse(_EXAMPLES["Event"]) + ": still here\n\n",
         }
     },
     "createEmbedding": {
@@ -117,23 +139,32 @@ _MEDIA = {
                 "type": "object",
                 "required": ["object", "data", "model", "usage"],
                 "properties": {
-                    "object": {"const": "list"},
-                    "model": {"type": "string"},
+                    "object": {"const": "list", "description": "What this is."},
+                    "model": {"type": "string", "description": "Name of the model, as it was asked for."},
                     "data": {
                         "type": "array",
+                        "description": "A vector for each text, in their order.",
                         "items": {
                             "type": "object",
                             "required": ["object", "index", "embedding"],
                             "properties": {
-                                "object": {"const": "embedding"},
-                                "index": {"type": "integer"},
+                                "object": {"const": "embedding", "description": "What this is."},
+                                "index": {
+                                    "type": "integer",
+                                    "description": "Place of the text in the request, from 0.",
+                                },
                                 "embedding": {
-                                    "anyOf": [{"type": "array", "items": {"type": "number"}}, {"type": "string"}]
+                                    "description": "The vector: numbers, or base64 of little-endian float32.",
+                                    "anyOf": [{"type": "array", "items": {"type": "number"}}, {"type": "string"}],
                                 },
                             },
                         },
                     },
-                    "usage": {"type": "object", "additionalProperties": {"type": "integer"}},
+                    "usage": {
+                        "type": "object",
+                        "description": "Tokens of all texts.",
+                        "additionalProperties": {"type": "integer"},
+                    },
                 },
             }
         }
@@ -156,8 +187,20 @@ def document(app: FastAPI) -> dict[str, Any]:
     """The document, made once."""
     if app.openapi_schema is not None:
         return app.openapi_schema
-    made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    made = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        servers=[{"url": "/", "description": "The gateway that gave this document"}],
+        contact={"name": "Reverie", "url": "https://reverie.readthedocs.io"},
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    )
     schemas = made.setdefault("components", {}).setdefault("schemas", {})
+    made["components"]["securitySchemes"]["Ticket"] = {
+        "type": "apiKey", "in": "query", "name": "ticket",
+        "description": "Good once, from `POST /tickets`: for browsers, whose streams can send no header.",
+    }  # fmt: skip
     models = [(row.request, "validation") for row in _PUBLIC]
     models += [(EmbeddingRequest, "validation")]  # type: ignore[list-item]
     told = (Problem, Event, *_RESULTS)
@@ -168,20 +211,25 @@ def document(app: FastAPI) -> dict[str, Any]:
     _say_what_memories_are(schemas)
     results = [{"$ref": f"#/components/schemas/{model.__name__}"} for model in _RESULTS]
     for name in ("Task", "Event"):
-        schemas[name]["properties"]["result"] = {"anyOf": [*results, {"type": "null"}]}
+        _narrow(schemas[name]["properties"]["result"], anyOf=[*results, {"type": "null"}])
     # Only the model that runs here is taken; a client made from this document knows its name.
     schemas["EmbeddingRequest"]["properties"]["model"]["enum"] = [app.state.model]
     for name in ("ClusterOptions", "AnalyzeOptions", "RecallOptions", "EmbedOptions"):
-        schemas[name]["properties"]["model"] = {"anyOf": [{"enum": [app.state.model]}, {"type": "null"}]}
+        _narrow(schemas[name]["properties"]["model"], anyOf=[{"enum": [app.state.model]}, {"type": "null"}])
     for name, example in _EXAMPLES.items():
         schemas[name]["examples"] = [example]
     # FastAPI's own error bodies: ours are problems.
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
+    tags = set()
     for methods in made["paths"].values():
         for operation in methods.values():
             operation["responses"].pop("422", None)
             name = operation["operationId"]
+            tags.update(operation["tags"])
+            operation["security"] = [] if name in _OPEN else list(_KEY)
+            if name == "streamTask":
+                operation["security"].append({"Ticket": []})
             if name == "createEmbedding":
                 body = {"schema": {"$ref": "#/components/schemas/EmbeddingRequest"}}
                 operation["requestBody"] = {"required": True, "content": {"application/json": body}}
@@ -193,6 +241,7 @@ def document(app: FastAPI) -> dict[str, Any]:
                 content = response.get("content", {}).get("application/json", {})
                 if content.get("schema") == {"$ref": "#/components/schemas/Task"}:
                     response["headers"] = _TASK_HEADERS
+    made["tags"] = [{"name": name, "description": told} for name, told in _TAGS.items() if name in tags]
     made["x-websockets"] = {
         path: {
             **socket,
@@ -210,10 +259,17 @@ def _say_what_memories_are(schemas: dict[str, Any]) -> None:
     """A memory may be sent as its text alone, and without an id; the models see it after both are filled in."""
     schemas["Memory"]["required"] = ["text"]
     text_id = {"type": "string", "minLength": 1, "maxLength": 256}
-    schemas["Memory"]["properties"]["id"] = {"anyOf": [text_id, {"type": "integer"}, {"type": "null"}]}
+    _narrow(schemas["Memory"]["properties"]["id"], anyOf=[text_id, {"type": "integer"}, {"type": "null"}])
     either = {"anyOf": [{"type": "string", "minLength": 1}, {"$ref": "#/components/schemas/Memory"}]}
     for name, schema in schemas.items():
         memories = schema.get("properties", {}).get("memories")
         if memories is not None and name.endswith("Request"):  # what is answered has its own memories
             memories["items"] = either
             memories["maxItems"] = 100_000
+
+
+def _narrow(schema: dict[str, Any], **said: Any) -> None:
+    """Say what a property takes in other words; what it means stays."""
+    description = schema.get("description")
+    schema.clear()
+    schema.update({"description": description, **said} if description else said)

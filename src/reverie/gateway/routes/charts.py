@@ -6,13 +6,13 @@ import hashlib
 from typing import Annotated, Literal
 
 import orjson
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
 from reverie.contracts import Lane
 from reverie.errors import Conflict, InvalidInput, ServiceUnavailable
 from reverie.gateway.http.responses import matches, unpack
-from reverie.gateway.routes.deps import GatewayState, Reader
+from reverie.gateway.routes.deps import GatewayState, Reader, TaskId
 from reverie.gateway.routes.tasks import present
 from reverie.gateway.submissions.submit import new_task_id, wait_for_end
 from reverie.store import NewTask
@@ -27,14 +27,14 @@ _NEEDS = {"map": "cluster", "timeline": None, "graph": "analyze"}
 
 @router.get("/tasks/{task_id}/{kind}.png", operation_id="getChart", response_class=Response)
 async def chart(
-    task_id: str,
-    kind: Literal["map", "timeline", "graph"],
+    task_id: TaskId,
+    kind: Annotated[Literal["map", "timeline", "graph"], Path(description="Which chart.")],
     request: Request,
     state: GatewayState,
     key: Reader,
-    theme: Literal["light", "dark"] = "light",
-    width: Annotated[int, Query(ge=200, le=3000)] = 1000,
-    scale: Annotated[float, Query(ge=1, le=3)] = 1.0,
+    theme: Annotated[Literal["light", "dark"], Query(description="Colours for a light or a dark page.")] = "light",
+    width: Annotated[int, Query(ge=200, le=3000, description="Pixels that it is laid out for.")] = 1000,
+    scale: Annotated[float, Query(ge=1, le=3, description="How many times as many pixels it is drawn with.")] = 1.0,
 ) -> Response:
     """A chart of a finished task: the map of themes, the timeline, or the graph."""
     if width * scale > 3000:

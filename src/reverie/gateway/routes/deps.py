@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Query, Request
 from fastapi.security import HTTPBearer
 
 from reverie.gateway.auth import bearer
 from reverie.gateway.state import State, state_of
 from reverie.store import Key
 
-__all__ = ["Admin", "Eraser", "ForDocumentation", "GatewayState", "Reader", "Submitter"]
+__all__ = ["Admin", "Eraser", "ForDocumentation", "GatewayState", "Reader", "Submitter", "TaskId", "Ticket"]
 
 # For the OpenAPI document only: checking is ours, so that errors are problems.
 _scheme = HTTPBearer(auto_error=False, description="An API key, made with `reverie keys create`.")
@@ -36,3 +36,6 @@ Eraser = Annotated[Key, Depends(_scope("erase"))]
 Admin = Annotated[Key, Depends(_scope("admin"))]
 ForDocumentation = Annotated[object, Depends(_scheme)]
 """For a route that checks its key itself: the document says that it needs one."""
+
+TaskId = Annotated[str, Path(description="Id of a task.")]
+Ticket = Annotated[str | None, Query(description="From `POST /tickets`, instead of the header Authorization.")]

@@ -33,11 +33,17 @@ class EmbeddingRequest(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    input: str | list[str] | list[int] | list[list[int]]
-    model: Annotated[str, Field(min_length=1, max_length=200)]
-    encoding_format: Literal["float", "base64"] = "float"
-    dimensions: Annotated[int, Field(ge=1, le=8192)] | None = None
-    user: Annotated[str, Field(max_length=256)] | None = None
+    input: str | list[str] | list[int] | list[list[int]] = Field(description="A text or a list of texts.")
+    model: Annotated[str, Field(min_length=1, max_length=200)] = Field(description="Name of the model.")
+    encoding_format: Literal["float", "base64"] = Field(
+        default="float", description="Numbers, or base64 of little-endian float32."
+    )
+    dimensions: Annotated[int, Field(ge=1, le=8192)] | None = Field(
+        default=None, description="Shorten vectors to this many dimensions, where the model was trained for it."
+    )
+    user: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None, description="Whose texts these are: erasing that user erases the vectors."
+    )
 
 
 @router.post("/v1/embeddings", operation_id="createEmbedding")

@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from reverie.aio.deadline import within
 from reverie.errors import ReverieError
@@ -30,8 +30,8 @@ async def healthz() -> dict[str, str]:
 class Readiness(BaseModel):
     """Whether submissions are accepted, and how each dependency is."""
 
-    status: Literal["ready", "not ready"]
-    checks: dict[str, str]
+    status: Literal["ready", "not ready"] = Field(description="Whether submissions are accepted.")
+    checks: dict[str, str] = Field(description="How each dependency is, by name.")
 
 
 @router.get("/readyz", operation_id="readyz", response_model=Readiness)
@@ -86,8 +86,8 @@ async def status(state: GatewayState, key: Reader) -> dict[str, Any]:
 class Ticket(BaseModel):
     """Good once, for ``expires_in`` seconds."""
 
-    ticket: str
-    expires_in: float
+    ticket: str = Field(description="Send it as the query parameter `ticket`.")
+    expires_in: float = Field(description="Seconds for which it is good.")
 
 
 @versioned.post("/tickets", operation_id="createTicket", status_code=201, response_model=Ticket)

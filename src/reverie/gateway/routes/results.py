@@ -15,6 +15,7 @@ from reverie.contracts import INTERNAL_OPERATIONS, TERMINAL, Operation
 from reverie.errors import Forbidden, NotFound, ReverieError, TooManyRequests, Unauthorized
 from reverie.gateway.auth import bearer
 from reverie.gateway.push.hub import Subscription
+from reverie.gateway.routes.deps import TaskId, Ticket
 from reverie.gateway.state import State, state_of
 from reverie.store import Key, TaskRow
 
@@ -169,7 +170,7 @@ async def _refuse(socket: WebSocket, error: ReverieError) -> None:
 
 
 @router.get("/results/{task_id}", operation_id="streamTask", response_class=StreamingResponse)
-async def task_events(task_id: str, request: Request, ticket: Annotated[str | None, Query()] = None) -> Response:
+async def task_events(task_id: TaskId, request: Request, ticket: Ticket = None) -> Response:
     """The same events as server-sent events; ``Last-Event-ID`` resumes after an event already seen."""
     state = state_of(request)
     key = await _who(request, ticket)

@@ -14,7 +14,7 @@ from reverie.contracts import INTERNAL_OPERATIONS, OPERATIONS, Operation, Status
 from reverie.errors import Conflict, NotFound
 from reverie.gateway.http.headers import joined_headers
 from reverie.gateway.http.responses import task_json, task_response, unpack
-from reverie.gateway.routes.deps import ForDocumentation, GatewayState, Reader, Submitter
+from reverie.gateway.routes.deps import ForDocumentation, GatewayState, Reader, Submitter, TaskId
 from reverie.gateway.submissions.endpoint import answer_submission
 from reverie.gateway.submissions.read_body import spool_json_body
 from reverie.store import TaskRow
@@ -63,7 +63,7 @@ async def present(state: GatewayState, key: Reader, task_id: str) -> tuple[TaskR
 
 
 @router.get("/tasks/{task_id}", operation_id="getTask", response_model=Task)
-async def get_task(task_id: str, request: Request, state: GatewayState, key: Reader) -> Response:
+async def get_task(task_id: TaskId, request: Request, state: GatewayState, key: Reader) -> Response:
     """A task, with its result once it has succeeded."""
     row, stored = await present(state, key, task_id)
     body = task_json(row, await unpack(state.codec, stored) if stored else None)
@@ -79,11 +79,11 @@ _CURSOR = "^[0-9]{1,16}-tsk_[0-9a-z]{26}$"
 async def list_tasks(
     state: GatewayState,
     key: Reader,
-    user_id: Annotated[str | None, Query(max_length=256)] = None,
-    status: Status | None = None,
-    operation: Operation | None = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    cursor: Annotated[str | None, Query(pattern=_CURSOR)] = None,
+    user_id: Annotated[str | None, Query(max_length=256, description="Of this user alone.")] = None,
+    status: Annotated[Status | None, Query(description="In this state alone.")] = None,
+    operation: Annotated[Operation | None, Query(description="Of this kind alone.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500, description="Most tasks of a page.")] = 50,
+    cursor: Annotated[str | None, Query(pattern=_CURSOR, description="`next_cursor` of the page before.")] = None,
 ) -> Response:
     """A page of tasks, newest first, without their results."""
     rows = await state.store.tasks(
@@ -101,7 +101,7 @@ async def list_tasks(
 
 
 @router.delete("/tasks/{task_id}", operation_id="cancelTask", response_model=Task)
-async def cancel_task(task_id: str, request: Request, state: GatewayState, key: Submitter) -> Response:
+async def cancel_task(task_id: TaskId, request: Request, state: GatewayState, key: Submitter) -> Response:
     """Cancel a queued or running task; the work really stops."""
     row = await state.store.cancel(key.tenant, task_id)
     if row is None:
@@ -115,7 +115,7 @@ _ENDED = {"succeeded": "succeeded", "failed": "failed", "cancelled": "was cancel
 
 
 @router.post("/tasks/{task_id}/redrive", operation_id="redriveTask", status_code=202, response_model=Task)
-async def redrive_task(task_id: str, request: Request, state: GatewayState, key: Submitter) -> Response:
+async def redrive_task(task_id: TaskId, request: Request, state: GatewayState, key: Submitter) -> Response:
     """Run a failed or dead-lettered task again."""
     row = await state.store.redrive(key.tenant, task_id)
     if row is None:

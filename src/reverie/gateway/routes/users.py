@@ -18,7 +18,7 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["users"])
 
-UserId = Annotated[str, Path(min_length=1, max_length=256)]
+UserId = Annotated[str, Path(min_length=1, max_length=256, description="Your id of the person.")]
 
 
 @router.delete("/users/{user_id}", operation_id="eraseUser", response_model=Receipt)

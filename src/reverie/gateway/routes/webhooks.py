@@ -21,50 +21,52 @@ router = APIRouter(tags=["webhooks"])
 class WebhookSecret(BaseModel):
     """The secret that signs this tenant's webhooks (Standard Webhooks); for a day after a rotation, two."""
 
-    secret: str
-    previous: str | None = None
+    secret: str = Field(description="The secret that signs, `whsec_` and base64.")
+    previous: str | None = Field(default=None, description="The one before, which signs for a day as well.")
 
 
 class WebhookDelivery(BaseModel):
     """One submission's webhook."""
 
-    id: str
-    task_id: str
-    url: str
-    state: Literal["waiting", "pending", "delivered", "failed", "disabled"]
-    attempts: int
-    next_at: datetime | None = None
-    last_status: int | None = None
-    last_error: str | None = None
-    created_at: datetime
+    id: str = Field(description="Id of the webhook, the header `webhook-id`.")
+    task_id: str = Field(description="Id of the task it tells of.")
+    url: str = Field(description="Where it goes.")
+    state: Literal["waiting", "pending", "delivered", "failed", "disabled"] = Field(
+        description="Waiting for the task's end, being sent, or what became of it."
+    )
+    attempts: int = Field(description="How often it was sent.")
+    next_at: datetime | None = Field(default=None, description="When it is sent next; null when it is not.")
+    last_status: int | None = Field(default=None, description="HTTP status of the last answer.")
+    last_error: str | None = Field(default=None, description="Why the last try failed.")
+    created_at: datetime = Field(description="When the task was submitted.")
 
 
 class DisabledAddress(BaseModel):
     """An address that answered 410 Gone."""
 
-    url: str
-    disabled_at: datetime
+    url: str = Field(description="The address.")
+    disabled_at: datetime = Field(description="When it was turned off.")
 
 
 class WebhookList(BaseModel):
     """The newest webhooks and the addresses that are off."""
 
-    deliveries: list[WebhookDelivery]
-    disabled: list[DisabledAddress]
+    deliveries: list[WebhookDelivery] = Field(description="The newest webhooks, the newest first.")
+    disabled: list[DisabledAddress] = Field(description="Addresses that nothing is sent to.")
 
 
 class EnableRequest(Request):
     """Which address to send to again."""
 
-    url: Annotated[str, Field(min_length=8, max_length=2048)]
+    url: Annotated[str, Field(min_length=8, max_length=2048, description="The address, as it is in `disabled`.")]
 
 
 @router.get("/webhooks", operation_id="listWebhooks", response_model=WebhookList)
 async def list_webhooks(
     state: GatewayState,
     key: Reader,
-    task_id: Annotated[str | None, Query(max_length=64)] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    task_id: Annotated[str | None, Query(max_length=64, description="Of this task alone.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500, description="Most webhooks to list.")] = 50,
 ) -> WebhookList:
     """The tenant's newest webhooks with what became of them, and the addresses that are off."""
     webhooks = state.webhooks.webhooks
