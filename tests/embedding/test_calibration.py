@@ -186,7 +186,9 @@ def test_a_squeezed_model_gives_the_same_analysis_as_the_one_it_was_made_of() ->
     assert two.graph is not None
     assert [c.memory_ids for c in one.graph.communities] == [c.memory_ids for c in two.graph.communities]
     raw = analyze(memories, squeeze(vectors), now=NOW)
-    assert raw.core != one.core  # unread, every memory is a repeat of the first
+    assert raw.graph is not None
+    # Unread, everything is near everything.
+    assert len(raw.graph.communities) < len(one.graph.communities) or len(raw.graph.isolated) < len(one.graph.isolated)
 
 
 def test_a_squeezed_model_gives_the_same_themes_and_answers() -> None:

@@ -33,7 +33,6 @@ _FORMAT = 1
 """Raised when the conversion's layout changes, so that older ones are made again."""
 
 _WEIGHTS = "model.safetensors"
-_SOURCES = (_WEIGHTS, "tokenizer.json", "config.json")
 _MANIFEST = "manifest.json"
 _BLOCK = 1 << 20
 
@@ -67,13 +66,13 @@ def prepare(folder: ModelFolder, form: str, data_dir: Path, write: Callable[[Pat
 def source_hash(folder: ModelFolder) -> str:
     """16 hexadecimal digits over the weights, the tokenizer and the configuration."""
     total = hashlib.sha256(f"format {_FORMAT}".encode())
-    for name in _SOURCES:
+    for name in folder.sources:
         total.update(_file_hash(folder.path / name).encode())
     return total.hexdigest()[:16]
 
 
 def _make(folder: ModelFolder, form: str, target: Path, digest: str, write: Callable[[Path], None]) -> None:
-    if not (folder.path / _WEIGHTS).exists():
+    if not (folder.path / folder.sources[0]).exists():
         raise UnsupportedModel(f"{folder.name} is here without its weights, and not converted to {form}")
     temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
@@ -139,7 +138,7 @@ def _note(folder: ModelFolder, target: Path) -> None:
 
 def _sources(folder: ModelFolder) -> Iterator[Path]:
     """The files that a conversion depends on; for weights that are not here, the file with their hash."""
-    for name in _SOURCES:
+    for name in folder.sources:
         path = folder.path / name
         yield path if path.exists() else _stand_in(path)
 

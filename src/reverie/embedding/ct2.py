@@ -11,7 +11,9 @@ from reverie.embedding.base import Vectors
 from reverie.embedding.convert import prepare
 from reverie.embedding.ct2_model import import_ctranslate2, write
 from reverie.embedding.local import Array, LocalEmbedder, cores
+from reverie.embedding.measured import measured
 from reverie.embedding.models import ModelFolder, find_model
+from reverie.embedding.tokens import PIECES, PieceTokens
 from reverie.errors import UnsupportedModel
 
 __all__ = ["CTranslate2Embedder", "refusal"]
@@ -38,7 +40,15 @@ class CTranslate2Embedder(LocalEmbedder):
             intra_threads=1,
         )
         self._storage = ctranslate2.StorageView.from_array
-        super().__init__(folder, revision, provider="ctranslate2", precision=precision, threads=threads)
+        super().__init__(
+            folder,
+            revision,
+            provider="ctranslate2",
+            precision=precision,
+            threads=threads,
+            tokens=PieceTokens(converted / PIECES) if folder.packed else None,
+            measured=measured(folder.name, int(folder.config["hidden_size"])),
+        )
 
     @classmethod
     def load(cls, model: str, *, precision: str, threads: int, data_dir: Path) -> CTranslate2Embedder:
@@ -49,6 +59,8 @@ class CTranslate2Embedder(LocalEmbedder):
         if reason := refusal(precision):
             raise UnsupportedModel(reason)
         folder = find_model(model, data_dir)
+        if folder.packed:
+            precision = "int8"  # its weights have four bits: float32 would take four times the memory for nothing
         converted, revision = prepare(folder, precision, data_dir, lambda target: write(folder, precision, target))
         return cls(folder, converted, revision, precision=precision, threads=threads)
 

@@ -10,6 +10,8 @@ import numpy as np
 from reverie.embedding.convert import Weights
 from reverie.embedding.imports import import_without
 from reverie.embedding.models import ModelFolder
+from reverie.embedding.packed import PackedWeights
+from reverie.embedding.tokens import PIECES
 from reverie.errors import MissingExtra
 
 __all__ = ["import_ctranslate2", "write"]
@@ -30,10 +32,8 @@ def import_ctranslate2(submodule: str = "") -> Any:
 def write(folder: ModelFolder, precision: str, target: Path) -> None:
     """Write ``folder``'s encoder into the folder ``target``, its weights in ``precision`` (float32 or int8)."""
     specs = import_ctranslate2("specs")
-    from tokenizers import Tokenizer
-
     config = folder.config
-    weights = Weights(folder)
+    weights = PackedWeights(folder.path / folder.packed) if folder.packed else Weights(folder)
     common = specs.common_spec
     activations = {"relu": common.Activation.RELU, "gelu": common.Activation.GELU}
     encoder = specs.transformer_spec.TransformerEncoderSpec(
@@ -59,25 +59,33 @@ def write(folder: ModelFolder, precision: str, target: Path) -> None:
 
     spec = specs.transformer_spec.TransformerEncoderModelSpec(encoder)
     spec.config.layer_norm_epsilon = folder.norm_epsilon
-    tokens = Tokenizer.from_file(str(folder.path / "tokenizer.json")).get_vocab()
     rows = len(encoder.embeddings[0].weight)
-    vocabulary = [f"<unused_{index}>" for index in range(rows)]
-    for token, index in tokens.items():
-        if index < rows:
-            vocabulary[index] = token
+    vocabulary = weights.names() if isinstance(weights, PackedWeights) else _names(folder, rows)
     spec.register_vocabulary(vocabulary)
     # Texts reach CTranslate2 as ids; it only asks that its unknown token is in the vocabulary.
-    spec.config.unk_token = next((t for t in ("[UNK]", "<unk>") if t in tokens), vocabulary[0])
+    spec.config.unk_token = next((t for t in ("[UNK]", "<unk>") if t in vocabulary), vocabulary[0])
     spec.validate()
     spec.optimize(quantization="int8" if precision == "int8" else None)
     spec.save(str(target))
+    if isinstance(weights, PackedWeights):
+        (target / PIECES).write_bytes(weights.pieces())
 
 
-def _linear(spec: Any, weights: Weights, *names: str) -> None:
+def _names(folder: ModelFolder, rows: int) -> list[str]:
+    from tokenizers import Tokenizer
+
+    vocabulary = [f"<unused_{index}>" for index in range(rows)]
+    for token, index in Tokenizer.from_file(str(folder.path / "tokenizer.json")).get_vocab().items():
+        if index < rows:
+            vocabulary[index] = token
+    return vocabulary
+
+
+def _linear(spec: Any, weights: Weights | PackedWeights, *names: str) -> None:
     spec.weight = np.concatenate([weights[f"{name}.weight"] for name in names])
     spec.bias = np.concatenate([weights[f"{name}.bias"] for name in names])
 
 
-def _norm(spec: Any, weights: Weights, name: str) -> None:
+def _norm(spec: Any, weights: Weights | PackedWeights, name: str) -> None:
     spec.gamma = weights[f"{name}.weight"]
     spec.beta = weights[f"{name}.bias"]

@@ -106,19 +106,20 @@ def wants_host(name: str, model: str, precision: str = "float32", *, data_dir: P
 
 
 def _choose(model: str, precision: str, data_dir: Path) -> _Choice:
-    from reverie.embedding.models import find_model
+    from reverie.embedding.models import NICKNAMES, PACKED, find_model
 
     if precision == "bfloat16":
         return _for_bfloat16(model, data_dir)
     if not _installed("ctranslate2", "tokenizers", "safetensors") and not _installed("sentence_transformers"):
         raise MissingExtra("worker", what="Embedding")
     has_torch = _installed("sentence_transformers", "torch")
-    if has_torch and _cuda_device():
+    packed = NICKNAMES.get(model, model).rsplit("/", 1)[-1] in PACKED
+    if has_torch and _cuda_device() and not packed:
         return _Choice("sentence-transformers", "an NVIDIA GPU is present and sentence-transformers is installed")
     try:
         folder = find_model(model, data_dir)
     except UnsupportedModel:
-        if has_torch:
+        if has_torch and not packed:
             return _Choice("sentence-transformers", f"{model!r} is not on this machine and may be downloaded")
         raise
     refusal = folder.refusal()

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from reverie.embedding.base import Embeddings, EmbedKind, ModelSpec, OnProgress, Vectors, silent
 from reverie.embedding.batching import Row, excerpts, make_batches, windows
 from reverie.embedding.calibration import scale_of
+from reverie.embedding.measured import Measured
 from reverie.embedding.models import ModelFolder
-from reverie.errors import MissingExtra
+from reverie.embedding.tokens import JsonTokens, Tokens
 
 __all__ = ["TOKENS_PER_BATCH", "Array", "LocalEmbedder", "cores"]
 
@@ -40,21 +41,23 @@ class LocalEmbedder(ABC):
     (at most ``MAX_WINDOWS``, spread evenly), and counted in ``truncated``.
     """
 
-    def __init__(self, folder: ModelFolder, revision: str, *, provider: str, precision: str, threads: int) -> None:
-        try:
-            from tokenizers import Tokenizer
-        except ModuleNotFoundError as error:
-            raise MissingExtra("worker", what=f"The {provider} embedder") from error
-
+    def __init__(
+        self,
+        folder: ModelFolder,
+        revision: str,
+        *,
+        provider: str,
+        precision: str,
+        threads: int,
+        tokens: Tokens | None = None,
+        measured: Measured | None = None,
+    ) -> None:
         self._folder = folder
+        self._measured = measured
         self._replicas = threads or cores()
-        self._tokenizer = Tokenizer.from_file(str(folder.path / "tokenizer.json"))
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
-        empty = self._tokenizer.encode("").ids
-        middle = len(empty) // 2
-        self._before, self._after = empty[:middle], empty[middle:]
-        self._room = max(1, folder.max_tokens - len(empty))
+        self._tokens = tokens or JsonTokens(folder.path / "tokenizer.json", provider)
+        self._before, self._after = self._tokens.before, self._tokens.after
+        self._room = max(1, folder.max_tokens - len(self._before) - len(self._after))
         self._pool = ThreadPoolExecutor(self._replicas, thread_name_prefix="embed")
         self._model = ModelSpec(
             name=folder.name,
@@ -64,7 +67,8 @@ class LocalEmbedder(ABC):
             precision=precision,
             pooling=folder.pooling,
             shortens=folder.shortens,
-            scale=scale_of(folder.name),
+            scale=measured.scale if measured else scale_of(folder.name),
+            centring=measured.centring.fingerprint if measured else "",
         )
 
     @abstractmethod
@@ -93,15 +97,20 @@ class LocalEmbedder(ABC):
         first: dict[str, int] = {}
         index = [first.setdefault(text, len(first)) for text in texts]
         on_progress("embedding", 0, len(texts))
-        rows, long = self._rows(list(first), self._folder.prompt(kind), on_progress, len(texts))
+        rows, long = self._rows(list(first), self._prompt(kind), on_progress, len(texts))
         sums = self._run(rows, len(first), on_progress, len(texts))
         sums /= np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+        if self._measured is not None:
+            sums = self._measured.centring(sums)
         vectors = sums if len(first) == len(texts) else sums[index]
         return Embeddings(
             vectors=vectors,
             tokens=sum(len(row.ids) for row in rows),
             truncated=sum(1 for unique in index if unique in long),
         )
+
+    def _prompt(self, kind: EmbedKind) -> str:
+        return self._folder.prompt(kind) if self._measured is None else self._measured.prompt
 
     def close(self) -> None:
         """Stop the threads; the weights go with the last reference."""
@@ -113,7 +122,7 @@ class LocalEmbedder(ABC):
         long: set[int] = set()
         for start in range(0, len(texts), _TEXTS_PER_TOKENIZER_CALL):
             chunk = texts[start : start + _TEXTS_PER_TOKENIZER_CALL]
-            for number, tokens in enumerate(self._tokens([prompt + text for text in chunk]), start):
+            for number, tokens in enumerate(self._encoded([prompt + text for text in chunk]), start):
                 cut = windows(len(tokens), self._room)
                 if len(cut) > 1:
                     long.add(number)
@@ -123,13 +132,12 @@ class LocalEmbedder(ABC):
             on_progress("embedding", 0, total)
         return rows, long
 
-    def _tokens(self, texts: list[str]) -> Iterator[list[int]]:
+    def _encoded(self, texts: list[str]) -> Iterator[list[int]]:
         """Token ids of each text, without special tokens; of a very long text the ids of its excerpts."""
         parts = [excerpts(text, self._room) for text in texts]
-        encode = self._tokenizer.encode_batch_fast
-        found = iter(encode([part for group in parts for part in group], add_special_tokens=False))
+        found = iter(self._tokens.encode([part for group in parts for part in group]))
         for group in parts:
-            own: list[list[int]] = [next(found).ids for _ in group]
+            own: list[list[int]] = [next(found) for _ in group]
             # No excerpt gives more than one window's worth, so that each counts about the same.
             yield own[0] if len(own) == 1 else list(itertools.chain.from_iterable(ids[: self._room] for ids in own))
 

