@@ -19,6 +19,8 @@ SUBJECT = NEAR
 """Cosine from which two memories are taken to be on one subject."""
 _EVERY = 512
 _MOST = 200
+_READ = 2000
+"""Characters of a text that are read."""
 
 _OPPOSITES: dict[str, frozenset[str]] = {}
 for _pair in """love hate|like hate|like dislike|love dislike|enjoy hate|enjoy dislike|adore hate|married single
@@ -85,7 +87,7 @@ class _Claim:
     __slots__ = ("against", "age", "content", "key", "negated", "value")
 
     def __init__(self, text: str) -> None:
-        tokens = words(text)[:60]
+        tokens = words(text[:_READ])[:60]
         self.negated = sum(t in NEGATIONS for t in tokens) % 2
         self.content = frozenset(_stem(t) for t in tokens if t not in STOPWORDS and t not in NEGATIONS)
         #: Opposites of its words.

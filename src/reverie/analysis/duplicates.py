@@ -69,7 +69,11 @@ def find_duplicates(
         taken.update(everyone)
         if len({memories[i].text for i in everyone}) == 1:
             kind = "exact"
-        elif len(members) == 1 and len({normalized(memories[i].text) for i in everyone}) == 1:
+        elif (
+            len(members) == 1
+            and all(readings[i].whole for i in everyone)
+            and len({normalized(memories[i].text) for i in everyone}) == 1
+        ):
             kind = "normalized"
         else:  # short forms and the like are written with other letters
             kind = "near"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +28,9 @@ _POOL = 10
 """Diversity looks at this many times ``top`` candidates."""
 _HALF_ACCESSES = 5.0
 _MOST_TERMS = 32
+_LONGEST_STEM = 40
+"""Characters of a word that are looked for; of a longer one the beginning."""
+_REST_OF_WORD = re.compile(r"[^\W_]*")
 
 Values = NDArray[np.float64]
 
@@ -108,7 +114,8 @@ def _lexical(query: str, memories: Sequence[Memory]) -> Values | None:
 
     Words are compared by their stem: inflections must not hide a match.
     """
-    stems = list(dict.fromkeys(_stem(w) for w in words(query) if w not in STOPWORDS and len(w) > 1))[:_MOST_TERMS]
+    named = (_stem(w)[:_LONGEST_STEM] for w in words(query) if w not in STOPWORDS and len(w) > 1)
+    stems = list(dict.fromkeys(named))[:_MOST_TERMS]
     if not stems:
         return None
     number = {stem: i for i, stem in enumerate(stems)}
@@ -116,17 +123,19 @@ def _lexical(query: str, memories: Sequence[Memory]) -> Values | None:
     spaced = all(stem.isascii() for stem in stems)
     found = np.zeros((len(memories), len(stems)), dtype=np.float32)
     # One search of all texts end to end: a search of each costs more than what it finds.
-    ends = np.cumsum([len(text) + 1 for text in texts])
+    ends = list(accumulate(len(text) + 1 for text in texts))
     joined = "\n".join(texts)
     for stem, column in number.items():
-        hits = []
         at = joined.find(stem)
         while at >= 0:
-            # In scripts with spaces a stem begins a word.
+            # In scripts with spaces a stem begins a word. What follows in this word, or in a text that has the stem,
+            # is not looked at: no text is read twice.
             if not spaced or at == 0 or not joined[at - 1].isalnum():
-                hits.append(at)
-            at = joined.find(stem, at + 1)
-        found[np.searchsorted(ends, hits, side="right"), column] = 1.0
+                text = bisect_right(ends, at)
+                found[text, column] = 1.0
+                at = joined.find(stem, ends[text])
+            else:
+                at = joined.find(stem, _REST_OF_WORD.match(joined, at).end())  # type: ignore[union-attr]
     df = found.sum(axis=0)
     idf = np.log1p((len(memories) - df + 0.5) / (df + 0.5)).astype(np.float64)
     return np.asarray(found @ idf / max(float(idf.sum()), 1e-12), dtype=np.float64)

@@ -15,6 +15,9 @@ _NO_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\
 _NOT_WORD = re.compile(r"[^\w\s]|_", re.UNICODE)
 _SPACE = re.compile(r"\s+")
 
+_SAMPLE = 2000
+"""Characters of a text that tell its language."""
+
 _BY_LANGUAGE: dict[str, frozenset[str]] = {
     language: frozenset(text.split())
     for language, text in {
@@ -104,8 +107,10 @@ def normalized(text: str) -> str:
 def detect_language(text: str) -> str | None:
     """ISO 639-1 by script, else by the share of common words; None when nothing tells.
 
-    A light method for short texts (Grefenstette 1995, "Comparing two language identification schemes").
+    A light method for short texts (Grefenstette 1995, "Comparing two language identification schemes"); of a long one
+    the beginning tells.
     """
+    text = text[:_SAMPLE]
     if not text.isascii():
         letters = sum(c.isalpha() for c in text)
         for language, pattern in _SCRIPTS:
@@ -134,7 +139,7 @@ def detect_languages(texts: Sequence[str]) -> list[str | None]:
     latin = Counter(language for language in found if language in _BY_LANGUAGE)
     usual = latin.most_common(1)[0][0] if latin else "en"
     return [
-        language or (usual if any(c.isalpha() for c in text) and _latin(text) else None)
+        language or (usual if any(c.isalpha() for c in text[:_SAMPLE]) and _latin(text[:_SAMPLE]) else None)
         for text, language in zip(texts, found, strict=True)
     ]
 

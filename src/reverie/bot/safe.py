@@ -8,7 +8,7 @@ from datetime import datetime
 __all__ = ["clip", "escape", "one_line", "when"]
 
 _MARKDOWN = re.compile(r"([\\*_~`|\[\]<>])")
-_LINE_START = re.compile(r"^(\s*)([#\-+]|\d+(?=\.))", re.M)
+_LINE_START = re.compile(r"^([^\S\n]*)([#\-+]|\d+(?=\.))", re.M)
 _INVISIBLE = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 """Direction overrides: they could make the rest of a message read backwards."""
 

@@ -30,6 +30,8 @@ _FILES = re.compile(
     re.IGNORECASE,
 )
 _SPACE = re.compile(r"\s+")
+_LONGEST = 2000
+"""Characters of a text that can be on a chart at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def drawable(text: str, known: frozenset[int] | None = None) -> str:
     """
     pictures = emoji() if known is None else None
     known = fonts().known if known is None else known
-    text = unicodedata.normalize("NFC", text)
+    text = unicodedata.normalize("NFC", text[:_LONGEST])
     pieces = pictures.pieces(text) if pictures else [(text, False)]
     out = [piece if is_emoji else _letters(piece, known) for piece, is_emoji in pieces]
     return _SPACE.sub(" ", "".join(out)).strip()

@@ -21,6 +21,8 @@ Copies = list[list[int]]
 
 _ALIKE = Cosine(0.97)
 """Cosine similarity from which two texts say the same."""
+_FOLDED = 10_000
+"""Characters of a text whose case, spaces and punctuation are folded; longer ones agree letter for letter or not."""
 _SEARCHED_AGAIN = 2000
 """Texts up to which all neighbours are searched again without the copies; beyond, of those who lost most."""
 _CROWDED = 0.5
@@ -31,7 +33,9 @@ def collapse(texts: Sequence[str]) -> Copies:
     """Texts that agree letter for letter, but for case, spaces and punctuation."""
     groups: dict[str, list[int]] = {}
     for index, text in enumerate(texts):
-        key = re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
+        key = ""
+        if len(text) <= _FOLDED:
+            key = re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
         groups.setdefault(key or text.strip(), []).append(index)
     return list(groups.values())
 

@@ -72,6 +72,7 @@ class Collector:
     def __init__(self) -> None:
         self._source = Source()
         self._places: dict[str, str] = {}
+        self._copies: dict[str, int] = {}
         self._naive = 0
 
     def reject(self, place: str, reason: str) -> None:
@@ -132,9 +133,11 @@ class Collector:
         # From the content, not from the position: a line added at the top must not rename all that follow.
         stamp = created.isoformat() if created else ""
         name = hashlib.blake2b(f"{stamp}\x1f{text}".encode("utf-8", "replace"), digest_size=6).hexdigest()
-        count = 1
+        # From where the last copy ended: a file of one line repeated must not be counted through at every line.
+        count = self._copies.get(name, 1)
         while (candidate := name if count == 1 else f"{name}-{count}") in self._places:
             count += 1
+        self._copies[name] = count
         return candidate
 
     def finish(self) -> Source:
