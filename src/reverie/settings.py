@@ -209,6 +209,9 @@ class Limits(Group):
     in_flight: int = Field(10_000, description="Most queued and running tasks of a tenant")
     queued_total: int = Field(100_000, description="Most queued tasks of all tenants")
     per_minute: int = Field(6_000, description="Most submissions of a key, per minute")
+    changes_per_minute: int = Field(60_000, description="Most requests of a key that change memories, per minute")
+    user_memories: int = Field(100_000, ge=1, le=100_000, description="Most memories kept of one user")
+    tenant_memories: int = Field(10_000_000, ge=1, description="Most memories kept of all users of a tenant")
     sockets: int = Field(4_000, description="Most open WebSockets and event streams of a key")
 
 

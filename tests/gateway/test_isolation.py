@@ -31,8 +31,13 @@ WITHOUT_TENANT = {
     "next_webhook", "end_webhook", "webhook_counts",
     # keys and tickets, which are what a tenant is known by
     "revoke_key", "any_key", "touch_keys", "insert_ticket",
+    # by the numbers of people whose rows are locked, which were found by tenant
+    "put_memories", "change_people", "set_upkeep",
     # the operator's walk over all bodies
-    "reencrypt_payloads", "reencrypt_results", "reseal_payloads", "reseal_results",
+    "reencrypt_payloads", "reencrypt_results", "reseal_payloads", "reseal_results", "reencrypt_memories",
+    "reencrypt_people", "reencrypt_views", "reseal_memories", "reseal_people", "reseal_views",
+    # retention, over all tenants alike
+    "retire_forgotten",
     # no data
     "now_ms",
 }  # fmt: skip
@@ -69,6 +74,10 @@ def victim(service: LiveService) -> dict[str, Any]:
             assert answer.status_code == 200, answer.text
             tasks[operation] = answer.json()["id"]
         client.get("/webhooks/secret")
+        kept = [{"id": f"m{number}", "text": text} for number, text in enumerate(MEMORIES)]
+        assert client.post(f"/users/{USER}/memories", json={"memories": kept}).json()["added"] == len(kept)
+        assert client.put(f"/users/{USER}/settings", json={"language": "de"}).status_code == 200
+        assert client.delete(f"/users/{USER}/memories/m5").json()["deleted"] == 1
     return {"key": secret, "tasks": tasks, "stranger": keys.create("stranger", tenant="stranger")}
 
 
@@ -79,16 +88,26 @@ def belongings(service: LiveService) -> dict[str, Any]:
     for name in ("payloads", "results"):
         query = f"SELECT b.* FROM {name} b JOIN tasks t ON t.id = b.task_id WHERE t.tenant = 'victim' ORDER BY 1"
         held[name] = service.rows(query)
+    held["people"] = service.rows("SELECT * FROM people WHERE tenant = 'victim'")
+    for name in ("memories", "forgotten", "views"):
+        query = f"SELECT b.* FROM {name} b JOIN people p ON p.id = b.person WHERE p.tenant = 'victim' ORDER BY 1, 2"
+        held[name] = service.rows(query)
     held["api_keys"] = service.rows("SELECT id, tenant, scopes, revoked_at FROM api_keys WHERE tenant = 'victim'")
     assert held["tasks"]
     assert held["results"]
     assert held["vectors"]
     assert held["themes"]
+    assert held["memories"]
+    assert held["forgotten"]
     return held
 
 
-def body_of(path: str) -> dict[str, Any] | None:
-    """What a stranger would send to a POST route, with the victim's own content."""
+def body_of(method: str, path: str) -> dict[str, Any] | None:
+    """What a stranger would send to a route, with the victim's own content where that is no text."""
+    if path.endswith("/memories") and method == "POST":
+        return {"memories": [{"id": "m0", "text": "own text"}]}
+    if path.endswith("/memories/{memory_id}"):
+        return {"text": "own text"} if method in ("PUT", "PATCH") else None
     operation = path.removeprefix("/v1").split("/")[1]
     if path.endswith("/submit"):
         body: dict[str, Any] = {"user_id": USER}
@@ -120,7 +139,7 @@ async def test_a_stranger_sees_and_changes_nothing(
     ids = list(victim["tasks"].values())
     async with service.session(**headers) as session:
         for task_id in ids if "{task_id}" in path else ids[:1]:
-            target = path.format(task_id=task_id, user_id=USER, kind="map", model="x")
+            target = path.format(task_id=task_id, user_id=USER, memory_id="m0", kind="map", model="x")
             if method == "WS":
                 async with session.ws_connect(target, params={"user_id": USER}) as socket:
                     if "{task_id}" in path:
@@ -130,9 +149,11 @@ async def test_a_stranger_sees_and_changes_nothing(
                         with pytest.raises(TimeoutError):
                             await asyncio.wait_for(socket.receive(), 0.3)
                 continue
+            # A deletion refuses filters that it does not know.
+            params = {} if method == "DELETE" else {"user_id": USER}
             more = {"idempotency-key": f"of-{path.removeprefix('/v1').split('/')[1]}"} if method == "POST" else {}
             async with session.request(
-                method, target, json=body_of(path), params={"user_id": USER}, headers=more
+                method, target, json=body_of(method, path), params=params, headers=more
             ) as answer:
                 text = await answer.text(errors="replace")
                 assert answer.status < 500, text

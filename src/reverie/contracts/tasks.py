@@ -163,4 +163,6 @@ class Receipt(Response):
     results: int = Field(default=0, description="Stored results removed.")
     vectors: int = Field(default=0, description="Vectors removed.")
     themes: int = Field(default=0, description="Themes removed.")
+    memories: int = Field(default=0, description="Stored memories removed.")
+    views: int = Field(default=0, description="Views of them removed.")
     cache_keys: int = Field(default=0, description="Entries removed from Redis.")

@@ -21,11 +21,13 @@ from reverie.gateway.background.loop_watch import LoopWatch
 from reverie.gateway.background.sweeper import Sweeper
 from reverie.gateway.http import openapi, problems
 from reverie.gateway.http.openapi import PROBLEMS
+from reverie.gateway.http.raw_paths import RawPaths
 from reverie.gateway.http.security import SecurityHeaders
+from reverie.gateway.memories.add import Memories
 from reverie.gateway.push.event_frames import EventFrames
 from reverie.gateway.push.hub import Hub
 from reverie.gateway.push.webhooks import WebhookSender
-from reverie.gateway.routes import charts, embeddings, ops, results, tasks, users
+from reverie.gateway.routes import charts, embeddings, memories, ops, results, tasks, users
 from reverie.gateway.routes import webhooks as webhook_routes
 from reverie.gateway.state import State
 from reverie.gateway.submissions.admission import Admission
@@ -39,10 +41,19 @@ from reverie.gateway.submissions.result_cache import ResultCache
 from reverie.queue import make_celery, make_dispatcher
 from reverie.settings import Settings
 from reverie.store import Codec, GatewayStore
+from reverie.store.memory_store import MemoryStore
 
 __all__ = ["UNVERSIONED", "VERSIONED", "create_app"]
 
-VERSIONED = (charts.router, tasks.router, results.router, users.router, webhook_routes.router, ops.versioned)
+VERSIONED = (
+    charts.router,
+    tasks.router,
+    results.router,
+    memories.router,
+    users.router,
+    webhook_routes.router,
+    ops.versioned,
+)
 """Served as they are and under ``/v1``."""
 
 UNVERSIONED = (embeddings.router, ops.router)
@@ -76,6 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
         celery = make_celery(settings)
         dispatcher = make_dispatcher(celery, settings)
         admission = Admission(store, settings.limits)
+        result_cache = ResultCache(redis_url)
         state = State(
             settings=settings,
             store=store,
@@ -84,7 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
             hub=hub,
             event_frames=EventFrames(store, codec),
             group_commit=GroupCommit(store, Codec(level=1, keys=secret)),
-            result_cache=ResultCache(redis_url),
+            result_cache=result_cache,
             dispatcher=dispatcher,
             durations=DurationEstimator(store),
             cloud_policies=policies,
@@ -93,6 +105,7 @@ def create_app(settings: Settings) -> FastAPI:
             webhooks=webhooks,
             stored_answers=Batcher(store.cached_many),
             in_flight_or_done=Batcher(store.known_many),
+            memories=Memories(MemoryStore(store), Codec(level=1, keys=secret), result_cache, settings.limits),
             loop_watch=LoopWatch(),
             parser=BodyParser(ParseLimits(settings.limits.memories, settings.limits.text_chars)),
         )
@@ -101,6 +114,7 @@ def create_app(settings: Settings) -> FastAPI:
         hub.start()
         state.group_commit.start()
         state.parser.start()
+        state.memories.groups.start()
         await dispatcher.start()
         state.sweeper.start()
         state.durations.start()
@@ -118,6 +132,7 @@ def create_app(settings: Settings) -> FastAPI:
             await state.durations.stop()
             await state.sweeper.stop()
             await state.group_commit.stop()
+            await state.memories.groups.stop()
             await hub.stop()
             await dispatcher.stop()
             await state.result_cache.close()
@@ -144,6 +159,7 @@ def create_app(settings: Settings) -> FastAPI:
     if (static / "index.html").is_file():
         app.mount("/", StaticFiles(directory=str(static), html=True), name="dashboard")
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(RawPaths)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
     return app
 

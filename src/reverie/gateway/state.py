@@ -23,6 +23,7 @@ from reverie.store import Codec, GatewayStore, TaskRow
 
 if TYPE_CHECKING:
     from reverie.gateway.background.sweeper import Sweeper
+    from reverie.gateway.memories.add import Memories
     from reverie.gateway.push.webhooks import WebhookSender
     from reverie.gateway.submissions.admission import Admission
 
@@ -53,6 +54,7 @@ class State:
     stored_answers: Batcher[tuple[str, bytes], tuple[TaskRow, bytes] | None]
     #: Whether content is in flight or done.
     in_flight_or_done: Batcher[tuple[str, bytes], bool]
+    memories: Memories
     #: Whether spans are sent somewhere.
     tracing: bool = False
 

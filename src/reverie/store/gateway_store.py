@@ -36,6 +36,8 @@ class Erased:
     results: int
     vectors: int
     themes: int
+    memories: int
+    views: int
     at_ms: int
 
 
@@ -218,14 +220,21 @@ class GatewayStore:
             results = await (await connection.execute(sql("erase_results_count"), who)).fetchone()
             await connection.execute(sql("erase_idempotency"), who)
             tasks = await (await connection.execute(sql("erase_tasks"), who)).fetchall()
+            # Before the vectors: whoever deletes memories takes the two in this order.
+            await connection.execute(sql("lock_person"), who)
             vectors = (await connection.execute(sql("erase_vectors"), who)).rowcount
             themes = await (await connection.execute(sql("erase_themes"), who)).fetchall()
+            memories = (await connection.execute(sql("erase_memories"), who)).rowcount
+            views = (await connection.execute(sql("erase_views"), who)).rowcount
+            await connection.execute(sql("erase_person"), who)
             now = await (await connection.execute(sql("now_ms"))).fetchone()
         return Erased(
             tasks=tasks,
             results=results["n"] if results else 0,
             vectors=vectors,
             themes=sum(row["count"] for row in themes),
+            memories=memories,
+            views=views,
             at_ms=now["ms"] if now else 0,
         )
 
@@ -336,6 +345,7 @@ class GatewayStore:
             "retire_tickets",
             "retire_keys",
             "retire_turns",
+            "retire_forgotten",
         ):
             removed += (await connection.execute(sql(name), {"days": days})).rowcount
         return removed

@@ -159,6 +159,12 @@ RETURNING v.model, v.text_key;
 -- name: get_view
 SELECT * FROM views WHERE person = %(person)s AND kind = %(kind)s;
 
+-- name: get_views
+SELECT * FROM views WHERE person = %(person)s ORDER BY kind;
+
+-- name: list_forgotten
+SELECT memory_id AS id, at FROM forgotten WHERE person = %(person)s ORDER BY at, memory_id;
+
 -- name: list_people
 SELECT * FROM people
 WHERE tenant = %(tenant)s AND user_id > %(after)s AND (NOT %(stale)s::boolean OR changes > 0)

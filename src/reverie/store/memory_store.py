@@ -15,7 +15,7 @@ from reverie.store.memory_rows import MemoryRow, NewRow, Person
 from reverie.store.sql import sql
 from reverie.store.submissions import Connection
 
-__all__ = ["AddOutcome", "AddRequest", "Change", "KeyTaken", "MemoryStore", "Page", "ThemeMembers"]
+__all__ = ["NEWEST", "OLDEST", "AddOutcome", "AddRequest", "Change", "KeyTaken", "MemoryStore", "Page", "ThemeMembers"]
 
 NEWEST = datetime(9999, 12, 31, tzinfo=UTC)
 OLDEST = datetime(1, 1, 1, tzinfo=UTC)
@@ -205,6 +205,14 @@ class MemoryStore:
         """The current view of a kind, a row of ``views``."""
         return await self._row("get_view", person=person, kind=kind)
 
+    async def views(self, person: int) -> list[dict[str, Any]]:
+        """All current views, rows of ``views``."""
+        return await self._rows("get_views", person=person)
+
+    async def forgotten(self, person: int) -> list[dict[str, Any]]:
+        """Deleted memories that are still remembered as such: ``{id, at}``."""
+        return await self._rows("list_forgotten", person=person)
+
     async def people(self, tenant: str, *, after: str, stale: bool, limit: int) -> list[Person]:
         """Users by id, after ``after``; only those whose views are behind if ``stale``."""
         rows = await self._rows("list_people", tenant=tenant, after=after, stale=stale, limit=limit)
@@ -264,9 +272,10 @@ class Changing:
         cursor = await self.connection.execute(sql("there_are"), {"person": self.person.id, "ids": list(ids)})
         return {row["id"] for row in await cursor.fetchall()}
 
-    async def ids_before(self, moment: datetime) -> list[str]:
-        """Memories older than ``moment``."""
-        cursor = await self.connection.execute(sql("ids_before"), {"person": self.person.id, "before": moment})
+    async def ids_before(self, moment: datetime | None) -> list[str]:
+        """Memories older than ``moment``; all without one."""
+        asked = {"person": self.person.id, "before": moment or NEWEST}
+        cursor = await self.connection.execute(sql("ids_before"), asked)
         return [row["id"] for row in await cursor.fetchall()]
 
     async def ids_of_theme(self, theme: ThemeMembers) -> list[str]:

@@ -9,7 +9,15 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from reverie.contracts import OPERATIONS, Event, Problem
+from reverie.contracts import (
+    OPERATIONS,
+    AddMemories,
+    Event,
+    MemoryPatch,
+    PersonSettings,
+    Problem,
+    PutMemory,
+)
 from reverie.gateway.routes.embeddings import EmbeddingRequest
 
 __all__ = ["PROBLEMS", "document"]
@@ -51,6 +59,13 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 _EXAMPLES: dict[str, Any] = {
     **{row.request.__name__: row.example for row in OPERATIONS.values() if row.request and row.example},
     "EmbeddingRequest": {"model": "all-MiniLM-L6-v2", "input": ["I adopted a cat called Miso"]},
+    "AddMemories": {
+        "memories": [{"id": "cat", "text": "I adopted a cat called Miso"}, "The rock gym opened a new wall"]
+    },
+    "NewMemory": {"id": "cat", "text": "I adopted a cat called Miso", "created_at": "2026-05-01T09:00:00Z"},
+    "PutMemory": {"text": "I adopted a cat called Miso", "kind": "fact", "metadata": {"channel": "pets"}},
+    "MemoryPatch": {"accessed": True},
+    "PersonSettings": {"timezone": "Europe/Berlin", "language": "de", "digest": {"every": "week", "hour": 8}},
     "EnableRequest": {"url": "https://bot.example.org/hook"},
     "Task": {
         "id": "tsk_01jtz5m3x8q7v2n4c6b8d0f1g2",
@@ -177,6 +192,9 @@ _PUBLIC = [row for row in OPERATIONS.values() if row.public]
 _RESULTS = [row.result for row in _PUBLIC if row.result]
 """What ``result`` of a task holds, by operation."""
 
+_STORED = (AddMemories, PutMemory, MemoryPatch, PersonSettings)
+"""Bodies about stored memories."""
+
 _TASK_HEADERS = {
     "Location": {"description": "The task's own address", "schema": {"type": "string"}},
     "ETag": {"description": "Changes with the task; send it as If-None-Match", "schema": {"type": "string"}},
@@ -202,6 +220,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         "description": "Good once, from `POST /tickets`: for browsers, whose streams can send no header.",
     }  # fmt: skip
     models = [(row.request, "validation") for row in _PUBLIC]
+    models += [(model, "validation") for model in _STORED]
     models += [(EmbeddingRequest, "validation")]  # type: ignore[list-item]
     told = (Problem, Event, *_RESULTS)
     models += [(model, "serialization") for model in told]  # type: ignore[misc]
@@ -266,6 +285,9 @@ def _say_what_memories_are(schemas: dict[str, Any]) -> None:
         if memories is not None and name.endswith("Request"):  # what is answered has its own memories
             memories["items"] = either
             memories["maxItems"] = 100_000
+    _narrow(schemas["NewMemory"]["properties"]["id"], anyOf=[text_id, {"type": "integer"}, {"type": "null"}])
+    new = {"anyOf": [{"type": "string", "minLength": 1}, {"$ref": "#/components/schemas/NewMemory"}]}
+    schemas["AddMemories"]["properties"]["memories"] |= {"items": new, "maxItems": 100_000}
 
 
 def _narrow(schema: dict[str, Any], **said: Any) -> None:

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
-from fastapi import APIRouter, Path
-from fastapi.responses import Response
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
 
 from reverie.contracts import Receipt
 from reverie.errors import ServiceUnavailable
+from reverie.gateway.http.raw_paths import UserId
+from reverie.gateway.memories.read import list_page
 from reverie.gateway.routes.deps import Eraser, GatewayState, Reader
+from reverie.gateway.state import State
+from reverie.store.memory_rows import Person
+from reverie.store.memory_store import Page
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["users"])
 
-UserId = Annotated[str, Path(min_length=1, max_length=256, description="Your id of the person.")]
+_PAGE = 2000
+"""Memories that an export reads at a time."""
 
 
 @router.delete("/users/{user_id}", operation_id="eraseUser", response_model=Receipt)
 async def erase_user(user_id: UserId, state: GatewayState, key: Eraser) -> Receipt:
-    """Erase a user everywhere: tasks, queued and running work, results, vectors, themes, caches."""
+    """Erase a user everywhere: memories, views, tasks, queued and running work, results, vectors, themes, caches."""
     erased = await state.store.erase(key.tenant, user_id)
     cache_keys = await state.result_cache.erase(key.tenant, user_id, erased.at_ms)
     if cache_keys is None:
@@ -39,14 +47,19 @@ async def erase_user(user_id: UserId, state: GatewayState, key: Eraser) -> Recei
         results=erased.results,
         vectors=erased.vectors,
         themes=erased.themes,
+        memories=erased.memories,
+        views=erased.views,
         cache_keys=cache_keys,
     )
 
 
 @router.get("/users/{user_id}/export", operation_id="exportUser")
-async def export_user(user_id: UserId, state: GatewayState, key: Reader) -> Response:
+async def export_user(user_id: UserId, state: GatewayState, key: Reader) -> StreamingResponse:
     """Everything held on a user, as JSON."""
     tasks, vectors = await state.store.export(key.tenant, user_id)
+    person = await state.memories.store.person(key.tenant, user_id)
+    views = await state.memories.store.views(person.id) if person else []
+    deleted = await state.memories.store.forgotten(person.id) if person else []
 
     def build() -> bytes:
         items: list[dict[str, Any]] = []
@@ -56,6 +69,37 @@ async def export_user(user_id: UserId, state: GatewayState, key: Reader) -> Resp
             item["request"] = orjson.Fragment(state.codec.decode(row["payload"])) if row["payload"] else None
             item["result"] = orjson.Fragment(state.codec.decode(row["body"])) if row["body"] else None
             items.append(item)
-        return orjson.dumps({"user_id": user_id, "exported_at": datetime.now(UTC), "tasks": items, "vectors": vectors})
+        document: dict[str, Any] = {"user_id": user_id, "exported_at": datetime.now(UTC)}
+        if person is not None:
+            document |= {"version": person.version, "since": person.created_at}
+            document["settings"] = {"upkeep": person.upkeep}
+            if person.settings is not None:
+                document["settings"] |= orjson.loads(state.codec.decode(person.settings))
+        document["views"] = {
+            view["kind"]: {
+                "version": view["version"],
+                "as_of": view["as_of"],
+                "result": orjson.Fragment(state.codec.decode(view["body"])),
+            }
+            for view in views
+        }
+        return orjson.dumps({**document, "deleted": deleted, "tasks": items, "vectors": vectors})
 
-    return Response(await asyncio.to_thread(build), media_type="application/json")
+    return StreamingResponse(_export(state, person, await asyncio.to_thread(build)), media_type="application/json")
+
+
+async def _export(state: State, person: Person | None, rest: bytes) -> AsyncIterator[bytes]:
+    """The document ``rest`` with all memories in it, never all of them at once."""
+    yield rest[:-1] + b',"memories":['
+    page = Page(limit=_PAGE)
+    first = True
+    while person is not None:
+        memories, place = await list_page(state, person, page, None, None)
+        packed = await asyncio.to_thread(orjson.dumps, memories)
+        if len(packed) > 2:
+            yield (b"" if first else b",") + packed[1:-1]
+            first = False
+        if place is None:
+            break
+        page = replace(page, before=place)
+    yield b"]}"

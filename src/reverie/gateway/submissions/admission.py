@@ -63,17 +63,23 @@ class Admission:
         Raises ``TooManyRequests`` when the bucket is empty.
         """
         limit = self._limits.per_minute
+        return self._spend(key.id, limit, f"This key may submit {limit} tasks a minute.")
+
+    def spend_change(self, key: Key) -> tuple[int, int, float]:
+        """The same for a request that changes stored memories, however many."""
+        limit = self._limits.changes_per_minute
+        return self._spend("changes " + key.id, limit, f"This key may change stored memories {limit} times a minute.")
+
+    def _spend(self, bucket: str, limit: int, refusal: str) -> tuple[int, int, float]:
         now = time.monotonic()
-        level, at = self._minutes.get(key.id, (float(limit), now))
+        level, at = self._minutes.get(bucket, (float(limit), now))
         level = min(float(limit), level + (now - at) * limit / 60)
         if level < 1:
-            self._minutes[key.id] = (level, now)
-            error = TooManyRequests(
-                f"This key may submit {limit} tasks a minute.", retry_after=(1 - level) * 60 / limit
-            )
+            self._minutes[bucket] = (level, now)
+            error = TooManyRequests(refusal, retry_after=(1 - level) * 60 / limit)
             error.headers = rate_headers(limit, 0, (limit - level) * 60 / limit)
             raise error
-        self._minutes[key.id] = (level - 1, now)
+        self._minutes[bucket] = (level - 1, now)
         if len(self._minutes) > 10_000:  # keys that came and went
             self._minutes = {name: spent for name, spent in self._minutes.items() if now - spent[1] < 60}
         return limit, int(level - 1), (limit - level + 1) * 60 / limit

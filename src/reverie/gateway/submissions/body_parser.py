@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from cachetools import LRUCache
 
@@ -27,6 +27,8 @@ from reverie.gateway.submissions.parse import (
 from reverie.gateway.submissions.read_body import SpooledBody
 
 __all__ = ["INLINE_BYTES", "BodyParser"]
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -87,13 +89,14 @@ class BodyParser:
             if len(body) <= INLINE_BYTES:
                 # Small ones are packed when they are stored, many at once.
                 return parse_submission(operation, body, self._limits, pack=len(body) > _PACKED_BYTES)
-            return await self._elsewhere(parse_submission, operation, body, self._limits)
+            return await self.elsewhere(parse_submission, operation, body, self._limits)
         try:
-            return await self._elsewhere(parse_submission_file, operation, body.path, self._limits)
+            return await self.elsewhere(parse_submission_file, operation, body.path, self._limits)
         finally:
             body.close()
 
-    async def _elsewhere(self, parse: Callable[..., Parsed], *arguments: Any) -> Parsed:
+    async def elsewhere(self, parse: Callable[..., T], *arguments: Any) -> T:
+        """Run a picklable function in the process for large bodies."""
         loop = asyncio.get_running_loop()
         pool = self._pool
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Set
 
 from fastapi import Request
 
@@ -18,6 +18,7 @@ __all__ = [
     "check_headers",
     "joined",
     "late",
+    "media_type",
     "read_json_body",
     "spool_json_body",
 ]
@@ -65,9 +66,12 @@ class SpooledBody:
             self._fd = -1
 
 
-async def spool_json_body(request: Request, limit: int) -> bytes | SpooledBody:
-    """Like ``read_json_body``, but where the system has memory files a large body is left in one; close it."""
-    check_headers(request.headers, limit)
+async def spool_json_body(request: Request, limit: int, also: Set[str] = frozenset()) -> bytes | SpooledBody:
+    """Like ``read_json_body``, but where the system has memory files a large body is left in one; close it.
+
+    ``also``: further media types to take.
+    """
+    check_headers(request.headers, limit, also)
     chunks: list[bytes] = []
     size = 0
     spool: SpooledBody | None = None
@@ -105,12 +109,17 @@ def late() -> RequestTimeout:
     return RequestTimeout(f"The body did not arrive within {SECONDS:g} s.")
 
 
-def check_headers(headers: Mapping[str, str], limit: int) -> None:
+def media_type(headers: Mapping[str, str]) -> str:
+    """The body's media type, in lower case and without parameters; empty when it is not told."""
+    return headers.get("content-type", "").split(";")[0].strip().lower()
+
+
+def check_headers(headers: Mapping[str, str], limit: int, also: Set[str] = frozenset()) -> None:
     """Refuse what the headers say of a body; raises like ``read_json_body``."""
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType("Compressed bodies are not taken: a few bytes could grow to gigabytes.")
-    kind = headers.get("content-type", "").split(";")[0].strip().lower()
-    if kind and kind != "application/json" and not kind.endswith("+json"):
+    kind = media_type(headers)
+    if kind and kind != "application/json" and not kind.endswith("+json") and kind not in also:
         raise UnsupportedMediaType(f"Send the body as application/json, not {kind[:80]}.")
     length = headers.get("content-length")
     if length is not None and length.isdigit() and int(length) > limit:

@@ -164,6 +164,20 @@ class ResultCache:
             return 1.0
         return sum(not length for length in lengths) / len(texts)
 
+    async def forget_vectors(self, tenant: str, user_id: str, vectors: Sequence[tuple[str, bytes]]) -> None:
+        """Remove vectors of deleted texts: ``(model key in hex, text key)`` of each."""
+        if not self._usable():
+            return
+        assert self._redis is not None
+        fields = [bytes.fromhex(model) + key for model, key in vectors]
+        try:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for start in range(0, len(fields), 1000):
+                    pipe.hdel(vector_key(tenant, user_id), *fields[start : start + 1000])
+                await pipe.execute()
+        except (RedisError, OSError, TimeoutError) as error:
+            self._away(error)
+
     async def erase(self, tenant: str, user_id: str, at_ms: int) -> int | None:
         """Remove all that is cached of a user and mark the time; the number of keys, None when Redis is away."""
         if self._redis is None:

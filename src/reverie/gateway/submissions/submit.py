@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import orjson
 
 from reverie import _tracing
+from reverie._ids import new_id
 from reverie.aio.deadline import within
 from reverie.contracts import OPERATIONS, TERMINAL, Lane
 from reverie.errors import Conflict, InvalidInput, ServiceUnavailable, TooManyRequests, UnsupportedModel
@@ -22,13 +21,10 @@ from reverie.gateway.submissions.parse import Known, Parsed, Summary
 from reverie.queue import queue_for
 from reverie.store import CloudChoice, Key, NewTask, TaskRow
 
-__all__ = ["Outcome", "new_task_id", "submit", "wait_for_end"]
+__all__ = ["IdempotencyMismatch", "Outcome", "new_task_id", "submit", "wait_for_end"]
 
 _DEADLINE = 0.75
 """Seconds until a submission is answered with 503 when it could not be confirmed, whatever holds it up."""
-
-_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
-_PAIRS = [first + second for first in _CROCKFORD for second in _CROCKFORD]
 
 
 class IdempotencyMismatch(InvalidInput):
@@ -48,9 +44,8 @@ class Outcome:
 
 
 def new_task_id() -> str:
-    """48 bits of time and 80 random bits (the ULID layout), so that ids sort by age."""
-    value = (int(time.time() * 1000) << 80) | int.from_bytes(os.urandom(10))
-    return "tsk_" + "".join([_PAIRS[(value >> shift) & 1023] for shift in range(120, -1, -10)])
+    """An id that sorts by age."""
+    return new_id("tsk_")
 
 
 async def submit(
