@@ -28,6 +28,7 @@ from reverie.clustering.geometry import unit
 from reverie.clustering.nearest import Neighbours, neighbours
 from reverie.contracts import AnalyzeOptions, AnalyzeResult, DuplicateGroup, Emotion, Importance, Memory
 from reverie.contracts.analyze import Section
+from reverie.embedding.alphabet import legible, unread_note
 from reverie.embedding.base import OnProgress, Vectors, silent
 from reverie.embedding.calibration import REFERENCE, Scale
 from reverie.errors import InvalidInput, ProviderError
@@ -52,6 +53,7 @@ def analyze(
     insight: TextInsight | None = None,
     scale: Scale = REFERENCE,
     prototypes: Prototypes | None = None,
+    alphabet: str | None = None,
 ) -> AnalyzeResult:
     """Analyse ``memories`` whose embeddings are ``vectors`` ((n, d), of one model, whose cosines ``scale`` reads).
 
@@ -60,7 +62,8 @@ def analyze(
     seconds) the section under way is dropped and it and the rest are named in ``notes``. ``on_progress`` gets the
     stages graph, importance, duplicates, patterns, emotion, advice, and may raise to cancel. ``insight`` reads
     sentiment and names; the default is local, which also steps in when a service fails. ``prototypes``: sentences that
-    tell lasting from passing, in the vectors' model; without them the wording alone tells.
+    tell lasting from passing, in the vectors' model; without them the wording alone tells. ``alphabet``: the
+    characters that the model knows (``ModelSpec``); what it cannot read gets vectors from its characters, and a note.
 
     Raises ``InvalidInput`` when vectors do not match the memories or a weight names no factor.
     """
@@ -70,8 +73,12 @@ def analyze(
     if not np.isfinite(vectors).all():
         raise InvalidInput("vectors hold values that are not finite")
     started = time.perf_counter()
+    vectors, lost = legible([m.text for m in memories], vectors, alphabet)
     reader = insight or LocalInsight()
     work = _Work(memories, vectors, options, now, Budget(deadline, on_progress), reader, scale, prototypes)
+    if lost.any():
+        work.notes.append(unread_note([m.id for m, is_lost in zip(memories, lost, strict=True) if is_lost]))
+        work.stats["unread"] = int(lost.sum())
     wanted = set(options.sections or get_args(Section))
     late: list[str] = []
     seconds: dict[str, float] = {}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from reverie.analysis.importance import is_pinned, recency, specificity
 from reverie.analysis.texts import STOPWORDS, words
 from reverie.contracts import Memory, RecalledMemory, RecallOptions, RecallResult, RecallTerms
+from reverie.embedding.alphabet import legible
 from reverie.embedding.base import Vectors
 from reverie.embedding.calibration import REFERENCE, Scale
 from reverie.errors import InvalidInput
@@ -44,6 +45,7 @@ def recall(
     *,
     now: datetime,
     scale: Scale = REFERENCE,
+    alphabet: str | None = None,
 ) -> RecallResult:
     """Rank ``memories`` for ``query``; ``query_vector`` is (d,) and ``vectors`` (n, d), unit length, of one model,
     whose cosines ``scale`` reads.
@@ -54,8 +56,10 @@ def recall(
     - importance: distance from the user's mean, access count, pinned. A cheap form of ``analyze``'s.
     - recency: halves every ``half_life_days``.
 
-    ``diversity`` reorders by maximal marginal relevance (Carbonell and Goldstein 1998). Raises ``InvalidInput`` for
-    unknown weights or shapes that do not match.
+    ``alphabet``: the characters that the model knows (``ModelSpec``). What it cannot read, memory or question, is
+    compared by characters. ``diversity`` reorders by maximal marginal relevance (Carbonell and Goldstein 1998).
+
+    Raises ``InvalidInput`` for unknown weights or shapes that do not match.
     """
     options = options or RecallOptions()
     weights = _weights(options.weights)
@@ -67,6 +71,9 @@ def recall(
         return RecallResult(memories=[], stats={"memories": 0})
     if vectors.shape[1] != len(query_vector):
         raise InvalidInput(f"the query has {len(query_vector)} dimensions, the memories {vectors.shape[1]}")
+    vectors, lost = legible([m.text for m in memories], vectors, alphabet)
+    asked, _ = legible([query], query_vector[None, :], alphabet)
+    query_vector = asked[0]
     terms = {
         "relevance": _relevance(query, query_vector, memories, vectors, scale),
         "importance": _importance(memories, vectors),
@@ -89,7 +96,7 @@ def recall(
             )
             for rank, i in enumerate(order, 1)
         ],
-        stats={"memories": len(memories)},
+        stats={"memories": len(memories), **({"unread": int(lost.sum())} if lost.any() else {})},
     )
 
 

@@ -19,6 +19,7 @@ from reverie.clustering.labels import Label
 from reverie.clustering.steps import Steps
 from reverie.clustering.words import Phrasebook, stopwords_for
 from reverie.contracts import ClusterOptions, ClusterResult, MapPoint, Memory, SubTheme, Theme
+from reverie.embedding.alphabet import legible, unread_note
 from reverie.embedding.base import OnProgress, Vectors, silent
 from reverie.embedding.calibration import REFERENCE, Cosine, Scale
 
@@ -54,18 +55,22 @@ def cluster(
     labeler: Labeler | None = None,
     steps: Steps | None = None,
     scale: Scale = REFERENCE,
+    alphabet: str | None = None,
 ) -> ClusterOutcome:
     """Group memories into labelled themes.
 
     ``vectors``: (n, d) float32, one row a memory, of one model, whose cosines ``scale`` reads. Deterministic for
-    ``options.seed``. ``steps``: other ways to do a part of it. Raises ``ValueError`` when the shapes differ, and
-    whatever ``on_progress`` raises.
+    ``options.seed``. ``steps``: other ways to do a part of it. ``alphabet``: the characters that the model knows
+    (``ModelSpec``); texts that it cannot read are grouped by their characters, and named in a note.
+
+    Raises ``ValueError`` when the shapes differ, and whatever ``on_progress`` raises.
     """
     options = options or ClusterOptions()
     steps = steps or Steps()
     if len(memories) != len(vectors):
         raise ValueError(f"{len(memories)} memories, but {len(vectors)} vectors")
     texts = [m.text for m in memories]
+    vectors, lost = legible(texts, vectors, alphabet)
     x = unit(np.asarray(vectors, dtype=np.float32)) if len(memories) else np.empty((0, 1), dtype=np.float32)
     on_progress("clustering", 0, len(memories))
 
@@ -110,6 +115,7 @@ def cluster(
         gone=changes.gone,
         merged=changes.merged,
         split=changes.split,
+        notes=[unread_note([m.id for m, is_lost in zip(memories, lost, strict=True) if is_lost])] if lost.any() else [],
         stats=_stats(memories, themes, copies),
     )
     return ClusterOutcome(result, [states[t] for t in order])

@@ -140,4 +140,5 @@ class ClusterResult(Response):
     merged: list[Merge] = Field(default=[], description="Themes of the previous run that became one.")
     split: list[Split] = Field(default=[], description="Themes of the previous run that became several.")
     model: ModelUsed | None = Field(default=None, description=MODEL_USED)
+    notes: list[str] = Field(default=[], description="What could not be read and why, in sentences.")
     stats: dict[str, Any] = Field(default={}, description="Figures of the run: counts, the method, seconds by stage.")

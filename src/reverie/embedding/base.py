@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -44,6 +44,9 @@ class ModelSpec:
     scale: Scale | None = None
     #: Fingerprint of what moves its vectors (``calibration.Centring``), empty when they are as the model gives them.
     centring: str = ""
+    #: The characters that its tokenizer knows, where it has a token for "unknown"; None when it reads everything, or
+    #: nobody can tell. No vector depends on it.
+    alphabet: str | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.scale, dict):  # from JSON, between processes

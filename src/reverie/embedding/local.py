@@ -69,6 +69,7 @@ class LocalEmbedder(ABC):
             shortens=folder.shortens,
             scale=measured.scale if measured else scale_of(folder.name),
             centring=measured.centring.fingerprint if measured else "",
+            alphabet=self._tokens.alphabet,
         )
 
     @abstractmethod

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from reverie.errors import MissingExtra
 
-__all__ = ["PIECES", "JsonTokens", "PieceTokens", "Tokens", "normalized", "piece_model"]
+__all__ = ["PIECES", "JsonTokens", "PieceTokens", "Tokens", "alphabet_of", "normalized", "piece_model"]
 
 PIECES = "sentencepiece.model"
 """The file's name in a converted model's folder."""
@@ -26,6 +26,8 @@ class Tokens(Protocol):
     #: Ids before and after every text.
     before: list[int]
     after: list[int]
+    #: The characters that it knows; None when it reads everything in some way.
+    alphabet: str | None
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text."""
@@ -45,16 +47,26 @@ class JsonTokens:
         empty = self._tokenizer.encode("").ids
         middle = len(empty) // 2
         self.before, self.after = empty[:middle], empty[middle:]
+        self.alphabet = alphabet_of(self._tokenizer)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text."""
         return [found.ids for found in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
 
 
+def alphabet_of(tokenizer: Any) -> str | None:
+    """The characters that a tokenizer (of the library ``tokenizers``) knows, where a word with another is unknown."""
+    if type(tokenizer.model).__name__ != "WordPiece":
+        return None
+    letters = {piece.removeprefix("##") for piece in tokenizer.get_vocab()}
+    return "".join(sorted(letter for letter in letters if len(letter) == 1))
+
+
 class PieceTokens:
     """A SentencePiece model that ``piece_model`` wrote, with XLM-RoBERTa's normalisation and special tokens."""
 
     before, after = [0], [2]
+    alphabet: str | None = None
 
     def __init__(self, path: Path) -> None:
         try:

@@ -13,6 +13,7 @@ from reverie.embedding.calibration import scale_of
 from reverie.embedding.convert import source_hash
 from reverie.embedding.merging import Merger
 from reverie.embedding.models import find_model, prompts_for, shortens
+from reverie.embedding.tokens import alphabet_of
 from reverie.errors import MissingExtra, UnsupportedModel
 
 __all__ = ["SentenceTransformersEmbedder"]
@@ -77,6 +78,7 @@ class SentenceTransformersEmbedder:
             pooling="model",
             shortens=short,
             scale=scale_of(name),
+            alphabet=_alphabet(net),
         )
         return cls(net.eval(), spec, device=device)
 
@@ -154,3 +156,8 @@ def _scaled(on_progress: OnProgress, total: int) -> OnProgress:
         on_progress(stage, total * done // of, total)
 
     return report
+
+
+def _alphabet(net: Any) -> str | None:
+    quick = getattr(getattr(net, "tokenizer", None), "backend_tokenizer", None)
+    return None if quick is None else alphabet_of(quick)

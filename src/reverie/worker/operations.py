@@ -75,6 +75,7 @@ def run_cluster(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
         previous=previous,
         on_progress=on_progress,
         scale=done.scale,
+        alphabet=embedder.model.alphabet,
         labeler=labeler_from(runtime.settings.labels),
     )
     stats["clustering_seconds"] = round(time.perf_counter() - started, 4)
@@ -104,6 +105,7 @@ def run_analyze(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
         deadline=began + options.time_budget if options.time_budget else None,
         insight=insight_for(runtime, task, request.cloud),
         scale=done.scale,
+        alphabet=embedder.model.alphabet,
         prototypes=runtime.prototypes(embedder),
     )
     result = result.model_copy(update={"model": embedder.model.used(), "stats": {**result.stats, **stats}})
@@ -128,6 +130,7 @@ def run_recall(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnP
         options,
         now=options.now or task.created_at,
         scale=done.scale,
+        alphabet=embedder.model.alphabet,
     )
     result = result.model_copy(update={"model": embedder.model.used(), "stats": {**result.stats, **stats}})
     return Outcome(result.model_dump_json().encode(), done.cost())
