@@ -48,17 +48,22 @@ def test_jsonl_takes_texts_and_objects_and_names_bad_lines() -> None:
         '{"text": "1066", "created_at": "1066-10-14T00:00:00Z"}',
     ]
     source = read_memories("\n".join(lines).encode(), name="x.jsonl")
-    assert texts(source) == ["a bare text", "with id", "by another name\u2028and a line separator"]
+    assert texts(source)[:3] == ["a bare text", "with id", "by another name\u2028and a line separator"]
     assert source.memories[1].id == "7"
     assert source.memories[1].created_at == datetime(2026, 5, 1, 9, tzinfo=UTC)
     assert source.memories[2].created_at == datetime(2026, 5, 1, 9, tzinfo=UTC)
-    assert source.notes == ["dates without a time zone, taken as UTC: 1"]
-    assert [row.place for row in source.rejected] == [f"line {n}" for n in (5, 6, 7, 8, 9, 10, 11, 12, 13)]
+    # A text is worth keeping without its date; which were left out is said.
+    assert texts(source)[3:] == ["when?", "when?", "1066"]
+    assert [memory.created_at for memory in source.memories[3:]] == [None] * 3
+    undated = "dates left out, their texts kept: 3 (line 9: its date must be a text such as 2026-05-01T09:00:00Z, "
+    assert source.notes[0] == "dates without a time zone, taken as UTC: 1"
+    assert source.notes[1].startswith(undated + "not 1714550400; line 10: ")
+    assert "line 13: its date is not between 1970 and 2200" in source.notes[1]
+    assert [row.place for row in source.rejected] == [f"line {n}" for n in (5, 6, 7, 8, 11, 12)]
     said = rejected(source)
     assert said[1] == "line 6: its text is blank"
     assert said[2] == "line 7: has no text (only 'title')"
-    assert said[6] == "line 11: has the id '7' of line 2"
-    assert "1970" in said[8]
+    assert said[4] == "line 11: has the id '7' of line 2"
 
 
 def test_ids_follow_the_content_so_that_a_new_first_line_renames_nothing() -> None:

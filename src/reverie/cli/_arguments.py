@@ -32,8 +32,11 @@ def add_service_options(parser: argparse.ArgumentParser) -> None:
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
     """The file, whose it is, and how the answer is given."""
-    parser.add_argument("file", metavar="FILE", help="jsonl, json, csv, txt, a Discord data package zip, or - (stdin)")
+    parser.add_argument(
+        "file", metavar="FILE", help="jsonl, json, csv, txt, an export (chat, data package), or - (stdin)"
+    )
     parser.add_argument("--format", choices=("jsonl", "json", "csv", "txt", "zip"), help="when the name misleads")
+    parser.add_argument("--author", metavar="WHO", help="whose messages are taken from a chat: an id or a name")
     parser.add_argument("--user", help="whose memories these are; themes keep their ids per user (default: the file)")
     parser.add_argument("--model", help="embedding model (REVERIE_MODEL of the service)")
     parser.add_argument("--json", action="store_true", help="print the whole result as JSON")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
+import shutil
 import sys
+import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from rich.console import Console
 
@@ -19,22 +22,49 @@ from reverie.cli._show import show_rejected
 from reverie.client import AsyncReverie, AsyncTask
 from reverie.contracts import Memory, Task
 from reverie.errors import Conflict, InvalidInput, ReverieError, WrongSetting
-from reverie.readers import Source, read_file, read_memories
+from reverie.readers import Source, read_file, read_handle
 
 __all__ = ["run_file"]
 
 _PATIENCE = 5.0
 """Longest wait for the service to confirm a cancellation, seconds."""
 
+_LARGE = 20 * 2**20
+"""Bytes from which it is shown how much of a file is read."""
+
+_SPOOL = 64 * 2**20
+"""Bytes of standard input that are kept in memory."""
+
 Submit = Callable[[AsyncReverie, str, list[Memory]], Awaitable[AsyncTask[Any]]]
 Show = Callable[[Console, str, list[Memory], Any, Task, float], None]
 
 
 def _read(arguments: argparse.Namespace) -> tuple[Source, str]:
-    if arguments.file == "-":
-        return read_memories(sys.stdin.buffer.read(), name="standard input", format=arguments.format), "stdin"
-    path = Path(arguments.file)
-    return read_file(path, format=arguments.format), path.name
+    chosen: dict[str, Any] = {"format": arguments.format, "author": arguments.author}
+    if arguments.file != "-":
+        path = Path(arguments.file)
+        with _reading(path.name, quiet=arguments.quiet) as on_read:
+            return read_file(path, on_read=on_read, **chosen), path.name
+    # Read twice, for the encoding and for the rows; what is large lies on the disk meanwhile.
+    with tempfile.SpooledTemporaryFile(_SPOOL) as spool, _reading("stdin", quiet=arguments.quiet) as on_read:
+        shutil.copyfileobj(sys.stdin.buffer, spool)
+        size = spool.tell()
+        return read_handle(cast("BinaryIO", spool), "standard input", size, on_read=on_read, **chosen), "stdin"
+
+
+@contextlib.contextmanager
+def _reading(name: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Shows how much of a large file is read."""
+    with board(Console(stderr=True, highlight=False), quiet=quiet) as shown:
+        told = 0
+
+        def on_read(done: int, total: int) -> None:
+            nonlocal told
+            if total >= _LARGE and done - told >= total // 20:
+                told = done
+                shown.show(shorten_name(name), f"reading the file, {done * 100 // total} %", done / total, "")
+
+        yield on_read
 
 
 def run_file(arguments: argparse.Namespace, submit: Submit, show: Show, charts: dict[str, Path | None]) -> int:

@@ -37,7 +37,7 @@ def show_rejected(console: Console, source: Source, name: str) -> None:
     """Name the rows that could not be used."""
     for note in source.notes:
         console.print(Text(f"{name}: {note}", style="dim"))
-    count = len(source.rejected)
+    count = source.rejected_count
     if not count:
         return
     console.print(Text(f"{name}: {count:,} row{'s' if count != 1 else ''} left out", style="yellow"))
