@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from reverie import AsyncReverie, ClusterResult, Memory, Reverie
-from reverie.client import _options
+from reverie.client import AsyncUser, User, _options
 from reverie.client._wire import request_body
 from reverie.errors import (
     InvalidInput,
@@ -304,11 +304,16 @@ def test_the_synchronous_client_does_the_same(fake_service: FakeGateway) -> None
         ("submit_analysis_task", _options.AnalyzeArguments),
         ("submit_recall_task", _options.RecallArguments),
         ("embed", _options.EmbedArguments),
+        ("user.remember", _options.RememberArguments),
+        ("user.recall", _options.StoredRecallArguments),
+        ("user.context", _options.ContextArguments),
+        ("user.set_settings", _options.SettingsArguments),
     ],
 )
 def test_both_clients_take_the_same_arguments(method: str, typed: type) -> None:
-    parameters = inspect.signature(getattr(AsyncReverie, method)).parameters.values()
-    asynchronous = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} - {"session"}
+    kind: type = AsyncUser if method.startswith("user.") else AsyncReverie
+    parameters = inspect.signature(getattr(kind, method.removeprefix("user."))).parameters.values()
+    asynchronous = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} - {"session", "max_tokens"}
     assert set(get_type_hints(typed)) == asynchronous
 
 
@@ -317,3 +322,4 @@ def test_both_clients_have_the_same_methods() -> None:
         return {name for name in dir(kind) if not name.startswith("_")}
 
     assert public(AsyncReverie) <= public(Reverie) | {"url"}
+    assert public(AsyncUser) | {"id"} == public(User)

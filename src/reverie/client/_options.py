@@ -18,8 +18,12 @@ __all__ = [
     "AnalyzeArguments",
     "ClientArguments",
     "ClusterArguments",
+    "ContextArguments",
     "EmbedArguments",
     "RecallArguments",
+    "RememberArguments",
+    "SettingsArguments",
+    "StoredRecallArguments",
     "listed",
 ]
 
@@ -94,6 +98,47 @@ class RecallArguments(_Submission, total=False):
     now: datetime | str | None
     half_life_days: float | None
     diversity: float | None
+
+
+class RememberArguments(TypedDict, total=False):
+    """Of ``AsyncUser.remember``."""
+
+    id: str | int | None
+    created_at: datetime | str | None
+    kind: str | None
+    source: str | None
+    speaker: str | None
+    metadata: Mapping[str, Any] | None
+    pinned: bool | None
+
+
+class StoredRecallArguments(TypedDict, total=False):
+    """Of ``AsyncUser.recall``."""
+
+    top: int | None
+    weights: Mapping[str, float] | None
+    now: datetime | str | None
+    half_life_days: float | None
+    diversity: float | None
+
+
+class ContextArguments(TypedDict, total=False):
+    """Of ``AsyncUser.context``."""
+
+    format: str | None
+    tokenizer: str | None
+    sections: Sequence[str] | None
+    min_relevance: float | None
+    now: datetime | str | None
+
+
+class SettingsArguments(TypedDict, total=False):
+    """Of ``AsyncUser.set_settings``."""
+
+    timezone: str | None
+    language: str | None
+    upkeep: str | None
+    digest: Mapping[str, Any] | None
 
 
 class EmbedArguments(TypedDict, total=False):

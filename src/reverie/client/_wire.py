@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel
 
@@ -25,6 +25,7 @@ from reverie.contracts import (
     Problem,
     RecallResult,
     Response,
+    StoredMemory,
     Task,
 )
 
@@ -38,8 +39,11 @@ __all__ = [
     "error_of",
     "event_of_task",
     "failure_of",
+    "json_body",
+    "ndjson",
     "parse_result",
     "request_body",
+    "segment",
 ]
 
 MemoryLike: TypeAlias = "str | Memory | Mapping[str, Any] | Any"
@@ -90,19 +94,52 @@ def _is_loopback(url: str) -> bool:
         return False
 
 
+_MEMBERS = ("id", "text", "created_at", "last_accessed_at", "access_count", "kind", "source", "metadata")
+
+
 def _memory(item: MemoryLike) -> Any:
     if isinstance(item, str):
         return item
+    if isinstance(item, StoredMemory):  # what the service adds to a memory is not sent back
+        item = {name: getattr(item, name) for name in _MEMBERS}
     if isinstance(item, BaseModel):
         return item.model_dump(mode="json", exclude_defaults=True)
     if not isinstance(item, Mapping):
-        names = ("id", "text", "created_at", "last_accessed_at", "access_count", "kind", "source", "metadata")
+        names = (
+            "id",
+            "text",
+            "created_at",
+            "last_accessed_at",
+            "access_count",
+            "kind",
+            "source",
+            "speaker",
+            "metadata",
+        )
         item = {name: getattr(item, name) for name in names if getattr(item, name, None) is not None}
     return {name: _plain(value) for name, value in item.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def segment(text: str | int) -> str:
+    """An id as a part of a path: whatever it holds stays one part, and is no step up or down."""
+    quoted = quote(str(text), safe="")
+    return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted
+
+
+def ndjson(memory: MemoryLike, what: str) -> bytes:
+    """A memory as one line. Raises ``InvalidInput`` naming ``what`` when it is not valid Unicode, or no memory."""
+    if isinstance(memory, bytes | bytearray | int | float) or memory is None:
+        raise errors.InvalidInput(f"{what} is of type {type(memory).__name__}, not a memory")
+    return json_body(_memory(memory), what) + b"\n"
+
+
+def json_body(document: Any, what: str) -> bytes:
+    """A document as JSON. Raises ``InvalidInput`` naming ``what`` when it is not valid Unicode."""
+    return _utf8(_encode(document), what)
 
 
 def request_body(

@@ -13,18 +13,28 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote
 
 import aiohttp
+from yarl import URL
 
 from reverie import _tracing
 from reverie.client._known import LastKnown
 from reverie.client._options import listed
 from reverie.client._resilience import Breaker, pauses
 from reverie.client._stream import read_event, refusal
-from reverie.client._wire import MemoryLike, Result, default_key, default_url, error_of, request_body
+from reverie.client._wire import MemoryLike, Result, default_key, default_url, error_of, request_body, segment
 from reverie.client.task import AsyncTask, read_task
-from reverie.contracts import AnalyzeResult, ClusterResult, Event, RecallResult, Receipt, Task
+from reverie.client.user import AsyncUser
+from reverie.contracts import (
+    AnalyzeResult,
+    ClusterResult,
+    Event,
+    RecallResult,
+    Receipt,
+    Task,
+    UserPage,
+    UserSummary,
+)
 from reverie.errors import ReverieError, ServiceUnavailable, TooManyRequests
 
 __all__ = ["AsyncReverie"]
@@ -234,11 +244,11 @@ class AsyncReverie:
 
     async def task(self, task_id: str) -> AsyncTask:
         """A task by its id. Raises ``NotFound``."""
-        return AsyncTask(self, await read_task(await self._call("GET", f"/tasks/{quote(task_id, safe='')}")))
+        return AsyncTask(self, await read_task(await self._call("GET", f"/tasks/{segment(task_id)}")))
 
     async def cancel(self, task_id: str) -> Task:
         """Stop a task. Raises ``Conflict`` when it has ended."""
-        return await read_task(await self._call("DELETE", f"/tasks/{quote(task_id, safe='')}"))
+        return await read_task(await self._call("DELETE", f"/tasks/{segment(task_id)}"))
 
     async def tasks(
         self, *, user_id: str | int | None = None, status: str | None = None, operation: str | None = None
@@ -263,18 +273,34 @@ class AsyncReverie:
         It is laid out for ``width`` pixels and drawn with ``scale`` times as many: 480 and 2 suit chats and phones.
         """
         query = {"theme": "dark" if dark else "light", "width": str(width), "scale": f"{scale:g}"}
-        return await self._call("GET", f"/tasks/{quote(task_id, safe='')}/{kind}.png", params=query, patience=25.0)
+        return await self._call("GET", f"/tasks/{segment(task_id)}/{kind}.png", params=query, patience=25.0)
 
     async def forget_user(self, user_id: str | int) -> Receipt:
         """Erase a user everywhere; also what this client remembers."""
         await asyncio.to_thread(self._known.forget, str(user_id))
-        return Receipt.model_validate_json(await self._call("DELETE", f"/users/{quote(str(user_id), safe='')}"))
+        return Receipt.model_validate_json(await self._call("DELETE", f"/users/{segment(user_id)}"))
 
     async def export_user(self, user_id: str | int) -> dict[str, Any]:
         """Everything the service holds on a user."""
-        body = await self._call("GET", f"/users/{quote(str(user_id), safe='')}/export")
+        body = await self._call("GET", f"/users/{segment(user_id)}/export")
         exported: dict[str, Any] = await asyncio.to_thread(json.loads, body)
         return exported
+
+    def user(self, user_id: str | int) -> AsyncUser:
+        """The handle on one user's stored memories. Nothing is asked of the service yet."""
+        return AsyncUser(self, str(user_id))
+
+    async def users(self, *, stale: bool = False) -> AsyncIterator[UserSummary]:
+        """All users who keep memories, by id; only those whose views do not know all changes if ``stale``."""
+        cursor: str | None = None
+        while True:
+            query = {"limit": "500", "stale": str(stale).lower(), **({"cursor": cursor} if cursor else {})}
+            page = UserPage.model_validate_json(await self._call("GET", "/users", params=query))
+            for one in page.users:
+                yield one
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
     async def status(self) -> dict[str, Any]:
         """The service's own summary: queues, cache, recovery."""
@@ -335,6 +361,10 @@ class AsyncReverie:
             self._own_session = True
         return self._session
 
+    def _address(self, path: str) -> URL:
+        # An id keeps its encoding: resolved, "%2E%2E" would be a step up.
+        return URL(str(URL(self.url)).rstrip("/") + path, encoded=True) if "%" in path else URL(self.url + path)
+
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._key}"} if self._key else {}
 
@@ -364,7 +394,7 @@ class AsyncReverie:
         path: str,
         *,
         data: bytes | None = None,
-        params: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
         headers: Mapping[str, str] | None = None,
         patience: float = 0.0,
     ) -> bytes:
@@ -380,7 +410,7 @@ class AsyncReverie:
             try:
                 async with self._http().request(
                     method,
-                    self.url + path,
+                    self._address(path),
                     data=data,
                     params=params,
                     headers={**self._headers(), **(headers or {})},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Generic, TypeVar, Unpack, cast
 
@@ -12,15 +13,36 @@ from reverie.client._options import (
     AnalyzeArguments,
     ClientArguments,
     ClusterArguments,
+    ContextArguments,
     EmbedArguments,
     RecallArguments,
+    RememberArguments,
+    SettingsArguments,
+    StoredRecallArguments,
 )
 from reverie.client._wire import MemoryLike
 from reverie.client.aio import AsyncReverie
 from reverie.client.task import AsyncTask, R
-from reverie.contracts import AnalyzeResult, ClusterResult, Event, RecallResult, Receipt, Task
+from reverie.client.user import AsyncUser
+from reverie.contracts import (
+    Added,
+    AnalyzeResult,
+    ClusterResult,
+    Context,
+    Deleted,
+    Event,
+    InsightsView,
+    KeptMemory,
+    PersonSettings,
+    RecallResult,
+    Receipt,
+    StoredMemory,
+    Task,
+    ThemesView,
+    UserSummary,
+)
 
-__all__ = ["Reverie", "SyncTask"]
+__all__ = ["Reverie", "SyncTask", "User"]
 
 T = TypeVar("T")
 _END: Any = object()
@@ -134,6 +156,14 @@ class Reverie:
         """See ``AsyncReverie.export_user``."""
         return self._run(self._client.export_user(user_id))
 
+    def user(self, user_id: str | int) -> User:
+        """See ``AsyncReverie.user``."""
+        return User(self, self._client.user(user_id))
+
+    def users(self, *, stale: bool = False) -> Iterator[UserSummary]:
+        """See ``AsyncReverie.users``."""
+        return self._iterate(cast("AsyncGenerator[UserSummary, None]", self._client.users(stale=stale)))
+
     def status(self) -> dict[str, Any]:
         """See ``AsyncReverie.status``."""
         return self._run(self._client.status())
@@ -201,3 +231,101 @@ class SyncTask(Generic[R]):
     def result(self, timeout: float | None = None) -> R:
         """See ``AsyncTask.result``."""
         return self._client._run(self._task.result(timeout))
+
+
+class User:
+    """The same as ``AsyncUser``, waiting for each answer."""
+
+    def __init__(self, client: Reverie, user: AsyncUser) -> None:
+        self._client = client
+        self._user = user
+
+    def __repr__(self) -> str:
+        return repr(self._user).replace("AsyncUser", "User")
+
+    @property
+    def id(self) -> str:
+        """The user's id."""
+        return self._user.id
+
+    def remember(self, text: str, **members: Unpack[RememberArguments]) -> KeptMemory:
+        """See ``AsyncUser.remember``."""
+        return self._client._run(self._user.remember(text, **members))
+
+    def remember_many(self, memories: Iterable[MemoryLike], *, idempotency_key: str | None = None) -> Added:
+        """See ``AsyncUser.remember_many``."""
+        return self._client._run(self._user.remember_many(memories, idempotency_key=idempotency_key))
+
+    def memory(self, id: str | int) -> StoredMemory:  # noqa: A002 - the contract's name
+        """See ``AsyncUser.memory``."""
+        return self._client._run(self._user.memory(id))
+
+    def memories(
+        self,
+        *,
+        theme: str | None = None,
+        q: str | None = None,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
+    ) -> Iterator[StoredMemory]:
+        """See ``AsyncUser.memories``."""
+        found = self._user.memories(theme=theme, q=q, since=since, until=until)
+        return self._client._iterate(cast("AsyncGenerator[StoredMemory, None]", found))
+
+    def update(self, id: str | int, **changes: Any) -> KeptMemory:  # noqa: A002 - the contract's name
+        """See ``AsyncUser.update``."""
+        return self._client._run(self._user.update(id, **changes))
+
+    def forget(self, id: str | int) -> Deleted:  # noqa: A002 - the contract's name
+        """See ``AsyncUser.forget``."""
+        return self._client._run(self._user.forget(id))
+
+    def forget_many(
+        self,
+        ids: Iterable[str | int] | None = None,
+        *,
+        theme: str | None = None,
+        before: datetime | str | None = None,
+    ) -> Deleted:
+        """See ``AsyncUser.forget_many``."""
+        return self._client._run(self._user.forget_many(ids, theme=theme, before=before))
+
+    def forget_all(self) -> Deleted:
+        """See ``AsyncUser.forget_all``."""
+        return self._client._run(self._user.forget_all())
+
+    def erase(self) -> Receipt:
+        """See ``AsyncUser.erase``."""
+        return self._client._run(self._user.erase())
+
+    def themes(self) -> ThemesView:
+        """See ``AsyncUser.themes``."""
+        return self._client._run(self._user.themes())
+
+    def insights(self) -> InsightsView:
+        """See ``AsyncUser.insights``."""
+        return self._client._run(self._user.insights())
+
+    def recall(self, query: str, **options: Unpack[StoredRecallArguments]) -> RecallResult:
+        """See ``AsyncUser.recall``."""
+        return self._client._run(self._user.recall(query, **options))
+
+    def context(self, question: str | None = None, *, max_tokens: int, **options: Unpack[ContextArguments]) -> Context:
+        """See ``AsyncUser.context``."""
+        return self._client._run(self._user.context(question, max_tokens=max_tokens, **options))
+
+    def upkeep(self) -> SyncTask[Any]:
+        """See ``AsyncUser.upkeep``."""
+        return SyncTask(self._client, self._client._run(self._user.upkeep()))
+
+    def settings(self) -> PersonSettings:
+        """See ``AsyncUser.settings``."""
+        return self._client._run(self._user.settings())
+
+    def set_settings(self, **settings: Unpack[SettingsArguments]) -> PersonSettings:
+        """See ``AsyncUser.set_settings``."""
+        return self._client._run(self._user.set_settings(**settings))
+
+    def export(self) -> dict[str, Any]:
+        """See ``AsyncUser.export``."""
+        return self._client._run(self._user.export())

@@ -50,6 +50,8 @@ from reverie.contracts.recall import (
 from reverie.contracts.stored import (
     Added,
     AddMemories,
+    Context,
+    ContextUse,
     Deleted,
     DigestSettings,
     InsightsView,
@@ -107,6 +109,8 @@ __all__ = [
     "ClusterRequest",
     "ClusterResult",
     "Community",
+    "Context",
+    "ContextUse",
     "Cost",
     "Deleted",
     "DigestSettings",
