@@ -12,12 +12,13 @@ A name of OpenAI's special tokens in a text ("<|endoftext|>") is counted as the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Protocol
 
 from reverie.errors import InvalidInput, MissingExtra
 
-__all__ = ["DEFAULT_TOKENIZER", "TOKENIZERS", "Tokenizer", "tokenizer_named"]
+__all__ = ["DEFAULT_TOKENIZER", "TOKENIZERS", "Tokenizer", "byte_level", "tokenizer_named"]
 
 DEFAULT_TOKENIZER = "o200k_base"
 
@@ -61,10 +62,26 @@ class ByteLevel:
         """Tokens of ``text``."""
         return len(self._encoding.encode_ordinary(text))
 
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of token ids; half a character at an end becomes U+FFFD. Raises ``InvalidInput``."""
+        for token in tokens:
+            if not 0 <= token < self._encoding.n_vocab:
+                raise InvalidInput(f"{token} is no token of {self.name}")
+        try:
+            return str(self._encoding.decode(list(tokens)))
+        except (KeyError, ValueError, OverflowError):  # a number between the ordinary and the special ones
+            raise InvalidInput(f"not all of these numbers are tokens of {self.name}") from None
+
+
+@lru_cache
+def byte_level(name: str) -> ByteLevel:
+    """One of OpenAI's tokenizers, loaded once. Raises ``MissingExtra``."""
+    return ByteLevel(name)
+
 
 @lru_cache
 def tokenizer_named(name: str = DEFAULT_TOKENIZER) -> Tokenizer:
     """The tokenizer of a name, loaded once. Raises ``InvalidInput`` for an unknown one."""
     if name not in TOKENIZERS:
         raise InvalidInput(f"tokenizer {name[:80]!r} is not known; there are {', '.join(TOKENIZERS)}")
-    return Utf8Bytes() if name == Utf8Bytes.name else ByteLevel(name)
+    return Utf8Bytes() if name == Utf8Bytes.name else byte_level(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import openai
@@ -49,9 +50,31 @@ def test_dimensions_shorten_the_vectors_where_the_model_allows_it(client: openai
         client.embeddings.create(model=MODEL, input=TEXTS, dimensions=512)
 
 
-@pytest.mark.parametrize("tokens", [[1, 2, 3], [[1, 2], [3]]])
-def test_tokens_are_refused_with_the_reason(client: openai.OpenAI, tokens: list[int]) -> None:
-    with pytest.raises(openai.UnprocessableEntityError, match="send the text"):
+@pytest.mark.parametrize(
+    ("tokens", "text"),
+    [
+        ([13553, 15600], "green tea"),  # one text
+        ([[13553, 15600], [2465, 8415]], "green tea"),  # LangChain's way: a list for each text
+    ],
+)
+def test_token_ids_are_turned_back_into_text(client: openai.OpenAI, tokens: list[Any], text: str) -> None:
+    found = client.embeddings.create(model=MODEL, input=tokens)
+    np.testing.assert_array_equal(found.data[0].embedding, HashEmbedder().embed([text]).vectors[0])
+
+
+def test_token_ids_are_those_of_the_tokenizer_that_the_request_names(client: openai.OpenAI) -> None:
+    found = client.embeddings.create(model=MODEL, input=[22743, 17966], extra_body={"tokenizer": "o200k_base"})
+    np.testing.assert_array_equal(found.data[0].embedding, HashEmbedder().embed(["green tea"]).vectors[0])
+
+
+@pytest.mark.parametrize(
+    ("tokens", "told"),
+    [([1, 999_999], "input: 999999 is no token of cl100k_base; send the text"), ([[1], [-1]], r"input\[1\]: -1 is no")],
+)
+def test_numbers_that_are_no_tokens_are_refused_with_the_cure(
+    client: openai.OpenAI, tokens: list[Any], told: str
+) -> None:
+    with pytest.raises(openai.UnprocessableEntityError, match=told):
         client.embeddings.create(model=MODEL, input=tokens)
 
 
@@ -81,6 +104,69 @@ def test_a_wrong_key_is_an_authentication_error(service: LiveService) -> None:
 
 def test_models_lists_what_is_served(client: openai.OpenAI) -> None:
     assert [model.id for model in client.models.list()] == [MODEL]
+
+
+@pytest.mark.parametrize("name", [MODEL, "default", f"sentence-transformers/{MODEL}"])
+def test_the_served_model_is_found_by_each_of_its_names(client: openai.OpenAI, name: str) -> None:
+    assert client.models.retrieve(name).id == MODEL
+    expected = HashEmbedder().embed(["green tea"]).vectors[0]
+    found = client.embeddings.create(model=name, input="green tea")
+    np.testing.assert_array_equal(found.data[0].embedding, expected)
+    assert found.model == name  # clients compare it with what they asked for
+
+
+def test_a_model_that_is_not_served_is_not_found(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError, match=f"'gpt-9' is not served here; '{MODEL}' is") as caught:
+        client.models.retrieve("gpt-9")
+    assert caught.value.code == "model_not_found"
+
+
+def test_what_of_openai_is_not_served_here_is_not_found_in_openais_words(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError, match="Not Found") as caught:
+        client.chat.completions.create(model="default", messages=[{"role": "user", "content": "tea?"}])
+    assert (caught.value.type, caught.value.code) == ("invalid_request_error", "not_found")
+
+
+def test_every_answer_names_its_request(client: openai.OpenAI, service: LiveService) -> None:
+    first, second = (client.embeddings.with_raw_response.create(model=MODEL, input="tea") for _ in range(2))
+    assert first.request_id.startswith("req_")  # type: ignore[union-attr]
+    assert first.request_id != second.request_id
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.models.retrieve("gpt-9", extra_headers={"X-Request-Id": "mine-7"})
+    assert caught.value.request_id == "mine-7"
+    with service.client() as http:
+        answers = [http.get(path) for path in ("/healthz", "/docs", "/tasks/none", "/no/such")]
+        answers.append(http.post("/cluster/submit", json={"user_id": "1", "memories": []}))
+        answers.append(http.get("/healthz", headers={"X-Request-Id": "what\tis this"}))
+    ids = [answer.headers["x-request-id"] for answer in answers]
+    assert all(name.startswith("req_") for name in ids)
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/v1/chat/completions", 404),  # OpenAI's, not ours
+        ("POST", "/no/such/path", 404),
+        ("DELETE", "/v1/nothing", 404),
+        ("GET", "/no/such/path", 404),
+        ("GET", "/v1/embeddings", 405),
+        ("POST", "/v1/models/default", 405),
+        ("POST", "/tasks/x", 405),
+        ("POST", "/docs", 405),
+        ("POST", "/", 405),  # the dashboard
+        ("PUT", "/js/main.js", 405),
+    ],
+)
+def test_an_unknown_path_is_404_and_a_known_one_405(service: LiveService, method: str, path: str, status: int) -> None:
+    with service.client() as http:
+        answer = http.request(method, path)
+    assert answer.status_code == status
+    assert answer.json()["status"] == status
+    assert ("error" in answer.json()) == path.startswith(("/v1/chat", "/v1/embeddings", "/v1/models"))
+    if status == 405:
+        assert method not in answer.headers["allow"].split(", ")
+        assert answer.headers["allow"]
 
 
 def test_the_same_texts_again_come_from_the_cache(client: openai.OpenAI, service: LiveService) -> None:

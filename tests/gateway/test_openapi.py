@@ -134,7 +134,7 @@ def test_schemathesis_finds_nothing(service: LiveService) -> None:
             "--generation-allow-x00", "false", "--max-examples", "8",
             "--phases", "examples,fuzzing", "--max-time", "25", "--request-timeout", "60", "--max-response-time", "60",
             "--no-color",
-            "--workers", "2", "--continue-on-failure", "--no-shrink", "--warnings", "off",
+            "--workers", "1", "--continue-on-failure", "--no-shrink", "--warnings", "off",
         ],
         capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip

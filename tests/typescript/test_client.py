@@ -117,7 +117,9 @@ def test_the_examples_of_the_page_compile_and_run(installed: Path, service: Live
 
 async def test_the_bot_of_the_page_answers_on_discord(service: LiveService) -> None:
     source = CLIENT / "examples" / "discord-bot.mjs"
-    assert len(source.read_text(encoding="utf-8").splitlines()) < 40
+    (shown,) = on_page(PAGE, "mjs")
+    assert source.read_text(encoding="utf-8") == shown.text
+    assert len(shown.text.splitlines()) < 40
     async with FakeDiscord() as discord:
         alice = discord.add_user("alice")
         guild = discord.add_guild(users=[alice])

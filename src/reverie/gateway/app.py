@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
+from stat import S_ISREG
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
@@ -22,7 +24,7 @@ from reverie.gateway.background.sweeper import Sweeper
 from reverie.gateway.http import openapi, problems
 from reverie.gateway.http.openapi import PROBLEMS
 from reverie.gateway.http.raw_paths import RawPaths
-from reverie.gateway.http.security import SecurityHeaders
+from reverie.gateway.http.security import AnswerHeaders
 from reverie.gateway.memories.add import Memories
 from reverie.gateway.push.event_frames import EventFrames
 from reverie.gateway.push.hub import Hub
@@ -145,26 +147,30 @@ def create_app(settings: Settings) -> FastAPI:
         version=_version(),
         description="Themes, patterns and importance of user memories, computed off your bot's event loop.",
         lifespan=lifespan,
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
     )
     app.state.model = settings.embedding.model
-    problems.install(app, _allowed)
+    static = StaticFiles(directory=str(files("reverie.gateway") / "static"), html=True)
+    problems.install(app, partial(_allowed, static))
     for router in VERSIONED:
         app.include_router(router, responses=PROBLEMS)
         app.include_router(router, prefix="/v1", include_in_schema=False)
     for router in UNVERSIONED:
         app.include_router(router, responses=PROBLEMS)
-    static = files("reverie.gateway") / "static"
-    if (static / "index.html").is_file():
-        app.mount("/", StaticFiles(directory=str(static), html=True), name="dashboard")
-    app.add_middleware(SecurityHeaders)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> Response:
+        return await static.get_response("docs.html", request.scope)
+
+    app.mount("/", static, name="dashboard")
+    app.add_middleware(AnswerHeaders)
     app.add_middleware(RawPaths)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
     return app
 
 
-def _allowed(path: str) -> list[str]:
+def _allowed(static: StaticFiles, path: str) -> list[str]:
     """Methods that a path takes; the framework knows only those of the first route that it tries."""
     found: set[str] = set()
     plain = path.removeprefix("/v1")
@@ -172,7 +178,16 @@ def _allowed(path: str) -> list[str]:
         for route in (route for router in routers for route in router.routes):
             if isinstance(route, APIRoute) and route.path_regex.match(wanted):
                 found |= route.methods or set()
+    if not found and (path in ("/", "/docs", "/openapi.json") or _is_file(static, path)):
+        found = {"GET", "HEAD"}
     return sorted(found)
+
+
+def _is_file(static: StaticFiles, path: str) -> bool:
+    with contextlib.suppress(OSError, ValueError):  # a path may be too long for a file, or hold a NUL
+        facts = static.lookup_path(path.lstrip("/"))[1]
+        return facts is not None and S_ISREG(facts.st_mode)
+    return False
 
 
 async def _warm(app: FastAPI) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,16 +15,18 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from reverie.errors import InvalidInput, ReverieError
+from reverie.gateway.http.openai import is_openai_path, openai_error
+from reverie.gateway.http.security import REQUEST_ID, STRICT_HEADERS, request_id
 
 __all__ = ["BASE", "install", "item_errors", "problem_document", "problem_response"]
+
+log = logging.getLogger(__name__)
 
 BASE = "https://reverie.dev/problems/"
 MEDIA_TYPE = "application/problem+json"
 
 _MAX_ITEMS = 20
 """Most items listed in one problem; a hundred thousand bad memories need no hundred thousand lines."""
-
-_OPENAI_PATHS = frozenset({"/v1/embeddings", "/v1/models"})
 
 _SLUGS = {
     400: "bad-request",
@@ -49,8 +52,8 @@ def problem_response(error: ReverieError, instance: str | None = None) -> Respon
     document = problem_document(error)
     if instance:
         document["instance"] = instance
-        if instance in _OPENAI_PATHS:
-            document["error"] = _openai_error(error)
+        if is_openai_path(instance):
+            document["error"] = openai_error(document)
     headers = dict(getattr(error, "headers", {}))
     retry_after = getattr(error, "retry_after", None)
     if retry_after is not None:
@@ -58,12 +61,6 @@ def problem_response(error: ReverieError, instance: str | None = None) -> Respon
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(orjson.dumps(document), error.status, headers, MEDIA_TYPE)
-
-
-def _openai_error(error: ReverieError) -> dict[str, Any]:
-    """OpenAI's own error object: its clients show nothing else to their callers."""
-    items = error.extra.get("errors") or [{}]
-    return {"message": error.message, "type": error.slug, "param": items[0].get("item"), "code": error.slug}
 
 
 def item_errors(errors: Sequence[Any]) -> tuple[str, list[dict[str, str]]]:
@@ -110,15 +107,20 @@ def install(app: FastAPI, allowed: Callable[[str], Sequence[str]]) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         methods = allowed(request.url.path) if error.status_code in (404, 405) else ()
+        # The dashboard's files are behind every path: they say 404 of what is a route of another method, and 405 of
+        # whatever is not.
         if methods and request.method not in methods:
-            # The dashboard's files are behind every path, and say 404 of what is a route of another method.
             error = HTTPException(405)
-        document = {
+        elif error.status_code == 405 and not methods:
+            error = HTTPException(404)
+        document: dict[str, Any] = {
             "type": BASE + _SLUGS.get(error.status_code, "http"),
             "title": str(error.detail),
             "status": error.status_code,
             "instance": request.url.path,
         }
+        if is_openai_path(request.url.path):
+            document["error"] = openai_error(document)
         headers = dict(error.headers or {})
         if error.status_code == 405:
             headers["Allow"] = ", ".join(methods)
@@ -126,4 +128,9 @@ def install(app: FastAPI, allowed: Callable[[str], Sequence[str]]) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
-        return problem_response(ReverieError(), request.url.path)
+        # Beyond all middleware: what that adds to other answers is added here.
+        own: bytes = request.scope.get("x-request-id") or request_id(None)
+        log.error("request %s failed", own.decode())
+        response = problem_response(ReverieError(), request.url.path)
+        response.raw_headers += [*STRICT_HEADERS, (REQUEST_ID, own)]
+        return response

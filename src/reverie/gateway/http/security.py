@@ -1,12 +1,17 @@
-"""Security headers on every answer; the strict policy on all but the API's own documentation page."""
+"""Headers of every answer: the strict policy, and the request's id."""
 
 from __future__ import annotations
 
+import re
+import secrets
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["STRICT_HEADERS", "SecurityHeaders"]
+__all__ = ["REQUEST_ID", "STRICT_HEADERS", "AnswerHeaders", "request_id"]
+
+REQUEST_ID = b"x-request-id"
+"""Names one request in the answer and in the log."""
 
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -14,10 +19,19 @@ _CSP = (
 )
 _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 STRICT_HEADERS = (*_HEADERS, (b"content-security-policy", _CSP.encode()))
-"""For every answer that is not the documentation page."""
+"""For every answer."""
+
+_GIVEN_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 
-class SecurityHeaders:
+def request_id(given: str | None) -> bytes:
+    """The id of a request: the one that it came with, where that is sane, else a new one."""
+    if given is not None and _GIVEN_ID.fullmatch(given):
+        return given.encode()
+    return b"req_" + secrets.token_hex(12).encode()
+
+
+class AnswerHeaders:
     """Middleware that adds them."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -27,7 +41,10 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        added = _HEADERS if scope["path"].startswith("/docs") else STRICT_HEADERS
+        given = next((value.decode("latin-1") for name, value in scope["headers"] if name == REQUEST_ID), None)
+        # For the log of whoever answers.
+        scope[REQUEST_ID.decode()] = own = request_id(given)
+        added = (*STRICT_HEADERS, (REQUEST_ID, own))
 
         async def with_headers(message: Any) -> None:
             if message["type"] == "http.response.start":

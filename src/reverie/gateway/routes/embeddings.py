@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import struct
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reverie.contracts import Operation
-from reverie.errors import InvalidInput, ServiceUnavailable, TaskFailed
+from reverie.errors import InvalidInput, MissingExtra, NotFound, ServiceUnavailable, TaskFailed
+from reverie.gateway.http.openai import served_model
 from reverie.gateway.http.problems import invalid
 from reverie.gateway.routes.deps import GatewayState, Reader, Submitter
 from reverie.gateway.submissions.read_body import read_json_body
 from reverie.gateway.submissions.submit import submit
+from reverie.tokens import byte_level
 
 __all__ = ["router"]
 
@@ -33,13 +35,19 @@ class EmbeddingRequest(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    input: str | list[str] | list[int] | list[list[int]] = Field(description="A text or a list of texts.")
+    input: str | list[str] | list[int] | list[list[int]] = Field(
+        description="A text or a list of texts; or their token ids, which are turned back into text by `tokenizer`."
+    )
     model: Annotated[str, Field(min_length=1, max_length=200)] = Field(description="Name of the model.")
     encoding_format: Literal["float", "base64"] = Field(
         default="float", description="Numbers, or base64 of little-endian float32."
     )
     dimensions: Annotated[int, Field(ge=1, le=8192)] | None = Field(
         default=None, description="Shorten vectors to this many dimensions, where the model was trained for it."
+    )
+    tokenizer: Literal["cl100k_base", "o200k_base"] = Field(
+        default="cl100k_base",
+        description="Whose token ids those are. OpenAI's embedding models all have cl100k_base.",
     )
     user: Annotated[str, Field(max_length=256)] | None = Field(
         default=None, description="Whose texts these are: erasing that user erases the vectors."
@@ -55,13 +63,10 @@ async def create_embedding(request: Request, state: GatewayState, key: Submitter
         wish = await asyncio.to_thread(EmbeddingRequest.model_validate_json, raw)
     except ValidationError as error:
         raise invalid(error) from None
-    texts = [wish.input] if isinstance(wish.input, str) else wish.input
+    texts = await asyncio.to_thread(_texts, wish)
     if not texts:
-        raise InvalidInput("input: is empty", errors=[{"item": "input", "message": "is empty"}])
-    if not all(isinstance(text, str) for text in texts):
-        message = "token ids are not taken, since they belong to another model's tokenizer; send the text"
-        raise InvalidInput(f"input: {message}", errors=[{"item": "input", "message": message}])
-    options: dict[str, Any] = {"model": wish.model}
+        raise _refused("is empty")
+    options: dict[str, Any] = {"model": served_model(wish.model, state.settings.embedding.model)}
     if wish.dimensions is not None:
         options["dimensions"] = wish.dimensions
     body = orjson.dumps({"user_id": wish.user or "-", "texts": texts, "options": options})
@@ -78,6 +83,35 @@ async def create_embedding(request: Request, state: GatewayState, key: Submitter
         await asyncio.to_thread(_openai_body, answer.body, wish.model, wish.encoding_format),
         media_type="application/json",
     )
+
+
+def _texts(wish: EmbeddingRequest) -> list[str]:
+    """The texts of a request; token ids, which LangChain sends unless told otherwise, become text again."""
+    if isinstance(wish.input, str):
+        return [wish.input]
+    if all(isinstance(item, str) for item in wish.input):
+        return cast(list[str], wish.input)
+    single = isinstance(wish.input[0], int)
+    lists = cast(list[list[int]], [wish.input] if single else wish.input)
+    try:
+        tokenizer = byte_level(wish.tokenizer)
+    except MissingExtra:
+        raise _refused(
+            "token ids cannot be turned back into text here; send the text (LangChain: "
+            "check_embedding_ctx_length=False), or install bpe-openai beside the gateway"
+        ) from None
+    texts = []
+    for index, tokens in enumerate(lists):
+        try:
+            texts.append(tokenizer.decode(tokens))
+        except InvalidInput as error:
+            where = "input" if single else f"input[{index}]"
+            raise _refused(f"{error.message}; send the text, or name the ids' tokenizer", where) from None
+    return texts
+
+
+def _refused(message: str, item: str = "input") -> InvalidInput:
+    return InvalidInput(f"{item}: {message}", errors=[{"item": item, "message": message}])
 
 
 def _why(problem: dict[str, Any]) -> Exception:
@@ -116,5 +150,19 @@ def _openai_body(task: bytes, model: str, encoding: str) -> bytes:
 @router.get("/v1/models", operation_id="listModels")
 async def list_models(state: GatewayState, key: Reader) -> dict[str, Any]:
     """The models served here."""
-    model = {"id": state.settings.embedding.model, "object": "model", "created": 0, "owned_by": "reverie"}
-    return {"object": "list", "data": [model]}
+    return {"object": "list", "data": [_model(state.settings.embedding.model)]}
+
+
+@router.get("/v1/models/{model:path}", operation_id="getModel")
+async def get_model(
+    model: Annotated[str, Path(description="Name of the model, or `default`.")], state: GatewayState, key: Reader
+) -> dict[str, Any]:
+    """A model served here, by any of its names."""
+    served = state.settings.embedding.model
+    if served_model(model, served) != served:
+        raise NotFound(f"The model {model[:80]!r} is not served here; {served!r} is.")
+    return _model(served)
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "reverie"}

@@ -14,7 +14,7 @@ from reverie.gateway.http.headers import joined_headers
 from reverie.gateway.http.problems import problem_response
 from reverie.gateway.http.protocol import HEAD_SECONDS, BoundedHeadProtocol
 from reverie.gateway.http.responses import RawResponse
-from reverie.gateway.http.security import STRICT_HEADERS
+from reverie.gateway.http.security import REQUEST_ID, STRICT_HEADERS, request_id
 from reverie.gateway.state import State
 from reverie.gateway.submissions import read_body
 from reverie.gateway.submissions.body_parser import INLINE_BYTES
@@ -116,6 +116,7 @@ class SubmissionProtocol(BoundedHeadProtocol):
         for headers in (self.server_state.default_headers, reply.headers, STRICT_HEADERS):
             for name, value in headers:
                 parts += (name, b": ", value, b"\r\n")
+        parts += (REQUEST_ID, b": ", request_id(cycle.headers.get("x-request-id")), b"\r\n")
         parts += (b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n", reply.body)
         self.transport.write(b"".join(parts))
         cycle.response_complete = True
