@@ -3,15 +3,25 @@
 ReverieError
 ├── InvalidInput ............ the caller's data is wrong; names the item
 │   ├── TooLarge ............ a stated limit was passed
-│   └── UnsupportedModel .... the model is unknown or not allowed here
+│   ├── UnsupportedModel .... the model is unknown or not allowed here
+│   └── IdempotencyMismatch . the key was used with another body
+├── RequestTimeout .......... the request came too slowly
+├── HeadersTooLarge ......... its head is too large
+├── UnsupportedMediaType .... its body is not JSON
 ├── Unauthorized ............ no key, or a wrong or revoked one
-├── Forbidden ............... the key lacks the scope, or policy says no
+├── Forbidden ............... the key lacks the scope
+│   └── CloudRefused ........ ... or policy keeps the texts out of the cloud
 ├── NotFound ................ no such thing for this tenant
 ├── Conflict ................ the thing's state does not allow it
 ├── TooManyRequests ......... a limit in time or in flight; carries retry_after
 ├── ServiceUnavailable ...... cannot be served now; carries retry_after
 ├── TaskFailed .............. the task ended without a result
-│   └── TaskCancelled ....... ... because somebody cancelled or erased it
+│   ├── DeadLettered ........ ... since its worker died or fell silent at every attempt
+│   ├── DeadlinePassed ...... ... since its client would wait no longer
+│   ├── TimeLimit ........... ... since it ran longer than allowed
+│   ├── OutOfMemory ......... ... since a worker has not enough memory for it
+│   └── TaskCancelled ....... ... because somebody cancelled it
+│       └── TaskErased ...... ... because its user was erased
 ├── ResultTimeout ........... no result within the caller's timeout; the task goes on
 ├── LeaseLost ............... (worker) another attempt owns the task now
 ├── ProviderError ........... an embedding provider failed for good
@@ -27,25 +37,39 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 __all__ = [
+    "CloudRefused",
     "Conflict",
+    "DeadLettered",
+    "DeadlinePassed",
     "Forbidden",
+    "HeadersTooLarge",
+    "IdempotencyMismatch",
     "InvalidInput",
     "LeaseLost",
     "MissingExtra",
     "NotFound",
+    "OutOfMemory",
     "ProviderError",
+    "RequestTimeout",
     "ResultTimeout",
     "ReverieError",
     "ServiceUnavailable",
     "StartupError",
     "TaskCancelled",
+    "TaskErased",
     "TaskFailed",
+    "TimeLimit",
     "TooLarge",
     "TooManyRequests",
     "Unauthorized",
+    "UnsupportedMediaType",
     "UnsupportedModel",
     "WrongSetting",
 ]
+
+
+PROBLEM_BASE = "https://reverie.dev/problems/"
+"""What the types of all problems begin with; the rest is the error's slug."""
 
 
 class ReverieError(Exception):
@@ -61,6 +85,14 @@ class ReverieError(Exception):
         #: Further members of the problem document (JSON values only).
         self.extra = extra
         super().__init__(self.message)
+
+    def problem(self) -> dict[str, Any]:
+        """This error as an RFC 9457 problem document."""
+        title = (type(self).__doc__ or "").strip().splitlines()[0]
+        document: dict[str, Any] = {"type": PROBLEM_BASE + self.slug, "title": title, "status": self.status}
+        if self.message != title:
+            document["detail"] = self.message
+        return document | self.extra
 
 
 class InvalidInput(ReverieError):
@@ -83,6 +115,33 @@ class UnsupportedModel(InvalidInput):
     slug = "unsupported-model"
 
 
+class IdempotencyMismatch(InvalidInput):
+    """This idempotency key was used with another body."""
+
+    slug = "idempotency-mismatch"
+
+
+class RequestTimeout(ReverieError):
+    """The request did not arrive in time."""
+
+    slug = "request-timeout"
+    status = 408
+
+
+class HeadersTooLarge(ReverieError):
+    """The request's headers are too large."""
+
+    slug = "headers-too-large"
+    status = 431
+
+
+class UnsupportedMediaType(ReverieError):
+    """Send the body as application/json."""
+
+    slug = "unsupported-media-type"
+    status = 415
+
+
 class Unauthorized(ReverieError):
     """A valid API key is required."""
 
@@ -95,6 +154,12 @@ class Forbidden(ReverieError):
 
     slug = "forbidden"
     status = 403
+
+
+class CloudRefused(Forbidden):
+    """Policy does not allow the cloud for this task."""
+
+    slug = "cloud-refused"
 
 
 class NotFound(ReverieError):
@@ -146,6 +211,37 @@ class TaskCancelled(TaskFailed):
     """The task was cancelled."""
 
     slug = "task-cancelled"
+
+
+class TaskErased(TaskCancelled):
+    """The task was erased with everything else of its user."""
+
+    slug = "task-erased"
+
+
+class DeadLettered(TaskFailed):
+    """The task was given up."""
+
+    slug = "dead-lettered"
+
+
+class DeadlinePassed(TaskFailed):
+    """The deadline passed before the task was done."""
+
+    slug = "deadline-passed"
+    status = 504
+
+
+class TimeLimit(TaskFailed):
+    """The task ran longer than allowed."""
+
+    slug = "time-limit"
+
+
+class OutOfMemory(TaskFailed):
+    """The task needs more memory than a worker has."""
+
+    slug = "out-of-memory"
 
 
 class ResultTimeout(ReverieError, TimeoutError):

@@ -103,6 +103,9 @@ class ServerSettings(Group):
     redis_password: SecretStr | None = Field(None, description="Password for a redis_url that has none")
     broker_password: SecretStr | None = Field(None, description="Password for a broker_url that has none")
     api_key: SecretStr | None = Field(None, description="Becomes the first key (all scopes) at the first start")
+    bot_api_key: SecretStr | None = Field(
+        None, description="Becomes a key for the bot (submit, read and erase, not admin) at the gateway's start"
+    )
     encryption_key: SecretStr | None = Field(
         None,
         description="Encrypts stored texts and results: base64 of 32 bytes; after a comma, older keys to read with",

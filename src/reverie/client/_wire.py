@@ -259,6 +259,8 @@ class SseParser:
 
 def failure_of(task: Task) -> errors.TaskFailed:
     """The exception for a task that ended without a result."""
+    if task.error is not None and task.error.type.endswith(errors.TaskErased.slug):
+        return errors.TaskErased(f"Task {task.id} was erased with everything of its user.", task_id=task.id)
     if task.status == "cancelled":
         return errors.TaskCancelled(f"Task {task.id} was cancelled.", task_id=task.id)
     problem = task.error or Problem(title="The task failed.")

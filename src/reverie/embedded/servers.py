@@ -59,6 +59,24 @@ class _Server:
     restart_at: float | None = None
 
 
+_PASSED_ON = frozenset(
+    {
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "LANG",
+        "TZ",
+        "TZDIR",
+        "TMPDIR",
+        "LD_LIBRARY_PATH",
+        "DYLD_LIBRARY_PATH",
+        "ICU_DATA",
+    }
+)
+"""Variables of the environment that the servers get."""
+
+
 class RunningServers:
     """PostgreSQL and Valkey while they run; a context manager that stops them. To be used from one thread."""
 
@@ -163,8 +181,8 @@ def start_servers(
 
 
 def _environment() -> dict[str, str]:
-    # PG* variables of the user's shell must not reach our own server.
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
+    # What a server needs and nothing else: PG* variables would change it, and keys and tokens are none of its business.
+    kept = {name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith("LC_")}
     return {**kept, "LC_ALL": "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"}
 
 

@@ -82,6 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
         def on_control(message: dict[str, Any]) -> None:
             if message.get("kind") == "keys":
                 auth.forget()
+                hub.look()
             elif message.get("kind") == "policies":
                 policies.forget()
 

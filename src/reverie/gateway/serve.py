@@ -26,14 +26,21 @@ _GARBAGE = 20_000
 themselves."""
 
 
+BOT_SCOPES = ("submit", "read", "erase")
+"""What a bot needs; managing webhooks and seeing the whole service is for people."""
+
+
 def ensure_first_key(settings: Settings) -> str | None:
     """Make the first key when there is none, and return its secret; None when keys exist already.
 
-    ``REVERIE_API_KEY`` becomes a key whenever it is not one yet. Otherwise a new secret is written to
+    ``REVERIE_API_KEY`` becomes a key whenever it never was one (a revoked one stays revoked), and so does
+    ``REVERIE_BOT_API_KEY`` with fewer scopes. Otherwise a new secret is written to
     ``data_dir/key``, readable by its owner only, where the SDK and the command line of the same user find it.
     """
     assert settings.server.database_url is not None
     keys = KeyStore(settings.server.database_url.get_secret_value())
+    if settings.server.bot_api_key is not None:
+        keys.create("bot", scopes=BOT_SCOPES, secret=settings.server.bot_api_key.get_secret_value())
     given = settings.server.api_key
     if given is not None:
         return keys.create("first", secret=given.get_secret_value())

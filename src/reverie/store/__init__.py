@@ -1,21 +1,19 @@
 """PostgreSQL, the truth about tasks, results, vectors and keys. All SQL is in ``queries.sql``."""
 
-from reverie.store.cloud import LOCAL, CloudChoice, CloudRefused, PolicyStore, TenantPolicy, choose
+from reverie.store.cloud import LOCAL, CloudChoice, PolicyStore, TenantPolicy, choose
 from reverie.store.codec import Codec
 from reverie.store.gateway_store import GatewayStore
 from reverie.store.keys import SCOPES, Key, KeyStore, hash_key, key_id
 from reverie.store.migrate import migrate
-from reverie.store.rows import DEADLINE_PASSED, TaskRow
+from reverie.store.rows import TaskRow
 from reverie.store.submissions import NewTask, Submitted
 from reverie.store.webhook_store import Delivery, WebhookStore
 from reverie.store.worker_store import WorkerStore, is_outage
 
 __all__ = [
-    "DEADLINE_PASSED",
     "LOCAL",
     "SCOPES",
     "CloudChoice",
-    "CloudRefused",
     "Codec",
     "Delivery",
     "GatewayStore",

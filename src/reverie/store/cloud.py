@@ -10,17 +10,11 @@ import psycopg
 from psycopg.rows import dict_row
 
 from reverie.contracts import CLOUD_PROVIDERS
-from reverie.errors import Forbidden, InvalidInput
+from reverie.errors import CloudRefused, InvalidInput
 from reverie.settings import Settings
 from reverie.store.sql import sql
 
-__all__ = ["LOCAL", "CloudChoice", "CloudRefused", "PolicyStore", "TenantPolicy", "choose"]
-
-
-class CloudRefused(Forbidden):
-    """Policy does not allow the cloud for this task."""
-
-    slug = "cloud-refused"
+__all__ = ["LOCAL", "CloudChoice", "PolicyStore", "TenantPolicy", "choose"]
 
 
 @dataclass(frozen=True, slots=True)

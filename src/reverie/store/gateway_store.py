@@ -126,9 +126,9 @@ class GatewayStore:
         row = await self._row("get_idempotency", tenant=tenant, key=key)
         return (row["task_id"], row["body_hash"]) if row else None
 
-    async def remember_idempotency(self, tenant: str, key: str, body_hash: bytes, task_id: str) -> None:
+    async def remember_idempotency(self, tenant: str, user_id: str, key: str, body_hash: bytes, task_id: str) -> None:
         """Tie a key to a task that was already there (an answer from the cache)."""
-        await self._rows("tie_idempotency", tenant=tenant, key=key, hash=body_hash, id=task_id)
+        await self._rows("tie_idempotency", tenant=tenant, user_id=user_id, key=key, hash=body_hash, id=task_id)
 
     async def cached(self, tenant: str, content_hash: bytes) -> tuple[TaskRow, bytes] | None:
         """The newest success with the same content and its stored result."""
@@ -204,8 +204,12 @@ class GatewayStore:
         return [TaskRow.of(row) for row in rows]
 
     async def cancel(self, tenant: str, task_id: str) -> TaskRow | None:
-        """Cancel an unfinished task; None when there is none."""
-        row = await self._row("cancel_task", id=task_id, tenant=tenant)
+        """Cancel an unfinished task; None when there is none.
+
+        While further submissions wait for the same task it goes on for them, and its row comes back as it is.
+        """
+        row = await self._row("leave_task", id=task_id, tenant=tenant)
+        row = row or await self._row("cancel_task", id=task_id, tenant=tenant)
         return TaskRow.of(row) if row else None
 
     async def redrive(self, tenant: str, task_id: str) -> TaskRow | None:
@@ -246,13 +250,20 @@ class GatewayStore:
 
     # -- keys ------------------------------------------------------------------------------------
 
-    async def key(self, id: str) -> tuple[Key, bytes] | None:  # noqa: A002 - the column's name
-        """A key and its hash."""
-        row = await self._row("get_key", id=id)
-        if row is None:
-            return None
-        key = Key(row["id"], row["tenant"], row["name"], frozenset(row["scopes"]), revoked_at=row["revoked_at"])
-        return key, bytes(row["hash"])
+    async def keys(self, ids: Sequence[str]) -> list[tuple[Key, bytes] | None]:
+        """Keys with their hashes, in the order of ``ids``."""
+        found = {
+            row["id"]: (
+                Key(row["id"], row["tenant"], row["name"], frozenset(row["scopes"]), revoked_at=row["revoked_at"]),
+                bytes(row["hash"]),
+            )
+            for row in await self._rows("get_keys", ids=list(ids))
+        }
+        return [found.get(key_id) for key_id in ids]
+
+    async def live_keys(self, ids: Sequence[str]) -> set[str]:
+        """Those of ``ids`` that are not revoked."""
+        return {row["id"] for row in await self._rows("live_keys", ids=list(ids))}
 
     async def touch_keys(self, ids: Sequence[str]) -> None:
         """Record that keys were used just now."""
@@ -316,12 +327,14 @@ class GatewayStore:
         cursor = await connection.execute(sql("expire_deadlines"), {"error": Jsonb(error)})
         return [TaskRow.of(row) for row in await cursor.fetchall()]
 
-    async def queued(self, connection: Connection | None = None) -> dict[str, tuple[int, float]]:
-        """Waiting tasks by queue: ``{queue: (count, age of the oldest in seconds)}``."""
+    async def queued(
+        self, connection: Connection | None = None, *, tenant: str | None = None
+    ) -> dict[str, tuple[int, float]]:
+        """Waiting tasks of all, or of one tenant, by queue: ``{queue: (count, age of the oldest in seconds)}``."""
         if connection is None:
-            rows = await self._rows("queued_by_queue")
+            rows = await self._rows("queued_by_queue", tenant=tenant)
         else:
-            rows = await (await connection.execute(sql("queued_by_queue"))).fetchall()
+            rows = await (await connection.execute(sql("queued_by_queue"), {"tenant": tenant})).fetchall()
         return {row["queue"]: (row["waiting"], row["oldest"]) for row in rows}
 
     async def figures(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, int]]:

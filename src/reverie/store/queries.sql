@@ -2,15 +2,15 @@
 
 -- name: insert_idempotency
 -- Wins or loses the key for all submissions of a group at once; losers are looked up afterwards.
-INSERT INTO idempotency (tenant, key, body_hash, task_id)
-SELECT * FROM unnest(%(tenants)s::text[], %(keys)s::text[], %(hashes)s::bytea[], %(ids)s::text[])
+INSERT INTO idempotency (tenant, user_id, key, body_hash, task_id)
+SELECT * FROM unnest(%(tenants)s::text[], %(users)s::text[], %(keys)s::text[], %(hashes)s::bytea[], %(ids)s::text[])
 ON CONFLICT DO NOTHING
 RETURNING tenant, key;
 
 -- name: tie_idempotency
 -- For an answer from the cache. Not waited for on disk: were it lost, the same body would get the same answer again.
-INSERT INTO idempotency (tenant, key, body_hash, task_id)
-SELECT %(tenant)s, %(key)s, %(hash)s, %(id)s WHERE set_config('synchronous_commit', 'off', true) = 'off'
+INSERT INTO idempotency (tenant, user_id, key, body_hash, task_id)
+SELECT %(tenant)s, %(user_id)s, %(key)s, %(hash)s, %(id)s WHERE set_config('synchronous_commit', 'off', true) = 'off'
 ON CONFLICT DO NOTHING
 RETURNING task_id;
 
@@ -46,8 +46,14 @@ WITH new AS (
 )
 SELECT * FROM new;
 
--- name: get_in_flight
-SELECT * FROM tasks WHERE tenant = %(tenant)s AND content_hash = %(content)s AND status IN ('queued', 'running');
+-- name: join_in_flight
+-- The task of the same content that is under way. Who joins it counts as a holder, and its deadline moves to the later of
+-- both: a submission without one waits for as long as it takes.
+UPDATE tasks SET holders = holders + 1,
+       deadline_at = CASE WHEN deadline_at IS NOT NULL AND %(deadline)s::float8 IS NOT NULL THEN
+           greatest(deadline_at, clock_timestamp() + %(deadline)s::float8 * interval '1 second') END
+WHERE tenant = %(tenant)s AND content_hash = %(content)s AND status IN ('queued', 'running')
+RETURNING *;
 
 -- name: get_cached
 -- The newest success with the same content.
@@ -105,6 +111,12 @@ WHERE tenant = %(tenant)s AND operation NOT IN ({internal_operations})
   AND (%(before)s::timestamptz IS NULL OR (created_at, id) < (%(before)s::timestamptz, %(before_id)s::text))
 ORDER BY created_at DESC, id DESC
 LIMIT %(limit)s;
+
+-- name: leave_task
+-- One of several submissions that wait for a task is no longer interested; the last one cancels it.
+UPDATE tasks SET holders = holders - 1
+WHERE id = %(id)s AND tenant = %(tenant)s AND status IN ('queued', 'running') AND holders > 1
+RETURNING *;
 
 -- name: cancel_task
 -- The token grows, so that the attempt at work is fenced from this moment.
@@ -178,6 +190,11 @@ UPDATE tasks SET lease_until = clock_timestamp() + %(lease)s * interval '1 secon
 WHERE id = %(id)s AND token = %(token)s AND status = 'running'
 RETURNING id;
 
+-- name: deadline_left
+-- Seconds until a claimed task's deadline, which moves when others join it; null without one.
+SELECT extract(epoch FROM deadline_at - clock_timestamp())::float8 AS seconds FROM tasks
+WHERE id = %(id)s AND token = %(token)s AND status = 'running';
+
 -- name: finish_task
 -- What the local model did in a provider's stead is nobody else's answer: under a hash of its own no cache finds it.
 UPDATE tasks SET status = 'succeeded', seq = token * 1000000 + 999999, lease_until = NULL,
@@ -243,7 +260,7 @@ RETURNING *;
 
 -- name: queued_by_queue
 SELECT queue, count(*) AS waiting, extract(epoch FROM clock_timestamp() - min(created_at))::float8 AS oldest
-FROM tasks WHERE status = 'queued' GROUP BY queue;
+FROM tasks WHERE status = 'queued' AND (%(tenant)s::text IS NULL OR tenant = %(tenant)s) GROUP BY queue;
 
 -- name: waiting_by_class
 -- Waiting tasks by lane, those of tenants with a hundred or more apart: a flood must not hide how others fare.
@@ -294,13 +311,17 @@ SELECT body FROM themes WHERE tenant = %(tenant)s AND user_id = %(user_id)s AND 
 INSERT INTO themes (tenant, user_id, model, body, count, task_id)
 VALUES (%(tenant)s, %(user_id)s, %(model)s, %(body)s, %(count)s, %(task_id)s)
 ON CONFLICT (tenant, user_id, model) DO UPDATE
-SET body = excluded.body, count = excluded.count, task_id = excluded.task_id, updated_at = clock_timestamp();
+SET body = excluded.body, count = excluded.count, task_id = excluded.task_id, updated_at = clock_timestamp()
+-- Of two runs that overlap, the one that was submitted later has the last word, whichever ends first.
+WHERE coalesce((SELECT created_at FROM tasks WHERE id = themes.task_id), '-infinity')
+      <= coalesce((SELECT created_at FROM tasks WHERE id = excluded.task_id), 'infinity');
 
 -- name: erase_idempotency
-DELETE FROM idempotency WHERE task_id IN (SELECT id FROM tasks WHERE tenant = %(tenant)s AND user_id = %(user_id)s);
+DELETE FROM idempotency WHERE tenant = %(tenant)s
+  AND (user_id = %(user_id)s OR task_id IN (SELECT id FROM tasks WHERE tenant = %(tenant)s AND user_id = %(user_id)s));
 
 -- name: erase_tasks
-DELETE FROM tasks WHERE tenant = %(tenant)s AND user_id = %(user_id)s RETURNING id, status, queue;
+DELETE FROM tasks WHERE tenant = %(tenant)s AND user_id = %(user_id)s RETURNING id, status, queue, operation;
 
 -- name: erase_results_count
 SELECT count(*) AS n FROM results r JOIN tasks t ON t.id = r.task_id WHERE t.tenant = %(tenant)s AND t.user_id = %(user_id)s;
@@ -350,11 +371,16 @@ DELETE FROM themes WHERE (tenant, user_id, model) IN (
     WHERE updated_at < statement_timestamp() - %(days)s * interval '1 day' LIMIT 500);
 
 -- name: retire_keys
--- Keys revoked long ago; their tickets go with them.
-DELETE FROM api_keys WHERE revoked_at < statement_timestamp() - %(days)s * interval '1 day';
+-- Keys revoked long ago lose their name and nothing else: a row that is gone could be made anew, by a service that
+-- starts with the same REVERIE_API_KEY, with all scopes.
+UPDATE api_keys SET name = '' WHERE revoked_at < statement_timestamp() - %(days)s * interval '1 day' AND name <> '';
 
--- name: get_key
-SELECT id, tenant, name, hash, scopes, revoked_at FROM api_keys WHERE id = %(id)s;
+-- name: live_keys
+-- Which of these keys are not revoked.
+SELECT id FROM api_keys WHERE id = ANY(%(ids)s) AND revoked_at IS NULL;
+
+-- name: get_keys
+SELECT id, tenant, name, hash, scopes, revoked_at FROM api_keys WHERE id = ANY(%(ids)s);
 
 -- name: insert_key
 INSERT INTO api_keys (id, tenant, name, hash, scopes) VALUES (%(id)s, %(tenant)s, %(name)s, %(hash)s, %(scopes)s)
@@ -412,11 +438,25 @@ WHERE NOT EXISTS (SELECT 1 FROM webhooks WHERE task_id = %(id)s AND url = %(url)
 
 -- name: claim_webhooks
 -- Due ones that nobody holds; the lease outlives the longest try.
+-- Tenants in turn, a few of each, none of those whose places are taken: slow receivers hold up their own tenant alone.
+WITH RECURSIVE t AS (
+    (SELECT tenant FROM webhooks WHERE next_at IS NOT NULL ORDER BY tenant LIMIT 1)
+    UNION ALL
+    SELECT (SELECT tenant FROM webhooks WHERE next_at IS NOT NULL AND tenant > t.tenant ORDER BY tenant LIMIT 1)
+    FROM t WHERE t.tenant IS NOT NULL
+), due AS (
+    SELECT d.id, d.place, d.next_at FROM t CROSS JOIN LATERAL (
+        SELECT id, next_at, row_number() OVER (ORDER BY next_at) AS place FROM (
+            SELECT id, next_at FROM webhooks WHERE tenant = t.tenant AND next_at <= clock_timestamp()
+            AND (lease_until IS NULL OR lease_until < clock_timestamp()) ORDER BY next_at LIMIT %(each)s) AS first
+    ) AS d WHERE t.tenant IS NOT NULL AND t.tenant <> ALL(%(full)s)
+    ORDER BY d.place, d.next_at LIMIT %(limit)s
+)
 UPDATE webhooks SET lease_until = clock_timestamp() + %(lease)s * interval '1 second', token = token + 1,
        attempts = attempts + 1
-WHERE id IN (SELECT id FROM webhooks WHERE next_at <= clock_timestamp()
-             AND (lease_until IS NULL OR lease_until < clock_timestamp())
-             ORDER BY next_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+WHERE id IN (SELECT w.id FROM webhooks w WHERE w.id IN (SELECT id FROM due)
+             AND w.next_at <= clock_timestamp() AND (w.lease_until IS NULL OR w.lease_until < clock_timestamp())
+             FOR UPDATE SKIP LOCKED)
 RETURNING id, task_id, tenant, url, seq, attempts, token,
           EXISTS (SELECT 1 FROM webhooks_disabled d WHERE d.tenant = webhooks.tenant
                   AND d.url_hash = sha256(convert_to(webhooks.url, 'UTF8'))) AS disabled;

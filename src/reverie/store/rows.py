@@ -8,18 +8,11 @@ from typing import Any
 
 from reverie.contracts import TERMINAL, Status
 
-__all__ = ["DEADLINE_PASSED", "TASK_CONTRACT", "TaskRow"]
+__all__ = ["TASK_CONTRACT", "TaskRow"]
 
 TASK_CONTRACT = 1
 """Version of what a gateway hands to a worker: the payload, the operations and their options. Raised when a worker
 of the version before would misread a task; such a worker then leaves it alone (docs/upgrades.md)."""
-
-DEADLINE_PASSED: dict[str, Any] = {
-    "type": "https://reverie.dev/problems/deadline-passed",
-    "title": "The deadline passed before the task was done.",
-    "status": 504,
-}
-"""The error of a task whose client said it would no longer wait."""
 
 
 @dataclass(slots=True)

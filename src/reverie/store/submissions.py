@@ -109,6 +109,7 @@ async def store_group(connection: Connection, new: Sequence[NewTask]) -> list[Su
             sql("insert_idempotency"),
             {
                 "tenants": [n.tenant for n in keyed],
+                "users": [n.user_id for n in keyed],
                 "keys": [n.idempotency_key for n in keyed],
                 "hashes": [n.body_hash for n in keyed],
                 "ids": [n.id for n in keyed],
@@ -139,7 +140,9 @@ async def store_group(connection: Connection, new: Sequence[NewTask]) -> list[Su
         if n.id in rows:
             out[n.id] = Submitted(rows[n.id], created=True)
             continue
-        cursor = await connection.execute(sql("get_in_flight"), {"tenant": n.tenant, "content": n.content_hash})
+        cursor = await connection.execute(
+            sql("join_in_flight"), {"tenant": n.tenant, "content": n.content_hash, "deadline": n.deadline}
+        )
         found = await cursor.fetchone()
         done = found is None
         if done:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,10 +56,14 @@ class WebhookStore:
         async with self._store.connection() as connection, connection.transaction():
             await join_webhook(connection, tenant, task_id, url)
 
-    async def claim(self, lease: float, limit: int) -> list[Delivery]:
-        """Take what is due; nobody else gets it for ``lease`` seconds."""
+    async def claim(self, lease: float, limit: int, *, each: int, full: Collection[str] = ()) -> list[Delivery]:
+        """Take what is due, at most ``each`` of a tenant and none of the tenants ``full``.
+
+        Nobody else gets it for ``lease`` seconds.
+        """
+        parameters = {"lease": lease, "limit": limit, "each": each, "full": list(full)}
         async with self._store.connection() as connection:
-            cursor = await connection.execute(sql("claim_webhooks"), {"lease": lease, "limit": limit})
+            cursor = await connection.execute(sql("claim_webhooks"), parameters)
             return [Delivery(**row) for row in await cursor.fetchall()]
 
     async def next_in(self) -> float | None:

@@ -122,6 +122,12 @@ class WorkerStore:
         }
         return self._try(lambda c: c.execute(sql("heartbeat"), parameters).fetchone(), patience=0.0) is not None
 
+    def deadline_left(self, task: TaskRow) -> float | None:
+        """Seconds until the task's deadline as it is now; None without one, or when the attempt lost the task."""
+        parameters = {"id": task.id, "token": task.token}
+        row = self._try(lambda c: c.execute(sql("deadline_left"), parameters).fetchone(), patience=0.0)
+        return row["seconds"] if row else None
+
     def finish(
         self,
         task: TaskRow,

@@ -22,10 +22,10 @@ import psycopg
 
 from reverie._tracing import Stages
 from reverie.contracts import Status
-from reverie.errors import LeaseLost
+from reverie.errors import DeadlinePassed, LeaseLost, TimeLimit
 from reverie.queue import EventPublisher
 from reverie.settings import QueueSettings
-from reverie.store import DEADLINE_PASSED, TaskRow, WorkerStore
+from reverie.store import TaskRow, WorkerStore
 from reverie.worker.stages import overall
 
 __all__ = ["Attempt", "Stopped"]
@@ -142,7 +142,10 @@ class Attempt:
     def _beat(self) -> None:
         settings = self._settings
         while not self._over.wait(settings.heartbeat_seconds):
-            if not self._settled and (reason := self._due()) is not None:
+            reason = None if self._settled else self._due()
+            if reason == "late" and self._has_more_time():
+                continue
+            if reason is not None:
                 self._end(reason)
                 return
             stage, done, total = self._stage
@@ -156,6 +159,15 @@ class Attempt:
             if not alive:
                 self._end("lost")
                 return
+
+    def _has_more_time(self) -> bool:
+        """Whether somebody joined the task meanwhile who waits for longer."""
+        try:
+            left = self._store.deadline_left(self.row)
+        except psycopg.Error:
+            return False
+        self._late_at = float("inf") if left is None else time.monotonic() + left
+        return left is None or left > 0
 
     def _due(self) -> str | None:
         now = time.monotonic()
@@ -174,15 +186,10 @@ class Attempt:
         with contextlib.suppress(psycopg.Error, LeaseLost):
             if reason == "time":
                 limit = self._settings.task_time_limit
-                problem = {
-                    "type": "https://reverie.dev/problems/time-limit",
-                    "title": "The task ran longer than allowed.",
-                    "status": 500,
-                    "detail": f"It was stopped after {limit:g} s (REVERIE_TASK_TIME_LIMIT).",
-                }
+                problem = TimeLimit(f"It was stopped after {limit:g} s (REVERIE_TASK_TIME_LIMIT).").problem()
                 self._events.publish(self._store.fail(self.row, problem))
             elif reason == "late":
-                self._events.publish(self._store.fail(self.row, DEADLINE_PASSED))
+                self._events.publish(self._store.fail(self.row, DeadlinePassed().problem()))
             elif reason == "drain":
                 released = self._store.release(self.row)
                 if released is not None:

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from reverie import _tracing
-from reverie.errors import LeaseLost, ReverieError
+from reverie.errors import LeaseLost, OutOfMemory, ReverieError
 from reverie.store import TaskRow, is_outage
 from reverie.worker.attempt import Attempt
 from reverie.worker.operations import RUNNERS, Outcome
@@ -119,23 +119,7 @@ def _fail(runtime: Runtime, row: TaskRow, error: Exception, compute_ms: float) -
 def problem_of(error: Exception) -> dict[str, Any]:
     """The problem document of a failed task; unexpected errors tell their type, never their message."""
     if isinstance(error, ReverieError):
-        return {
-            "type": f"https://reverie.dev/problems/{error.slug}",
-            "title": (type(error).__doc__ or "").strip().splitlines()[0],
-            "status": error.status,
-            "detail": error.message,
-            **error.extra,
-        }
+        return error.problem()
     if isinstance(error, MemoryError):
-        return {
-            "type": "https://reverie.dev/problems/out-of-memory",
-            "title": "The task needs more memory than a worker has.",
-            "status": 500,
-            "detail": "Send fewer or shorter memories, or give the worker more memory.",
-        }
-    return {
-        "type": "https://reverie.dev/problems/internal",
-        "title": "Something went wrong in Reverie.",
-        "status": 500,
-        "detail": f"The worker met an unexpected {type(error).__name__}; its log has the details.",
-    }
+        return OutOfMemory("Send fewer or shorter memories, or give the worker more memory.").problem()
+    return ReverieError(f"The worker met an unexpected {type(error).__name__}; its log has the details.").problem()

@@ -15,11 +15,12 @@ import psycopg
 from celery import Celery
 from psycopg.rows import dict_row
 
+from reverie.errors import DeadLettered, DeadlinePassed
 from reverie.gateway.push.hub import Hub
 from reverie.gateway.submissions.admission import Admission
 from reverie.queue import QUEUES, Dispatcher, broker_name
 from reverie.settings import QueueSettings
-from reverie.store import DEADLINE_PASSED, GatewayStore, TaskRow
+from reverie.store import GatewayStore, TaskRow
 
 __all__ = ["Sweeper"]
 
@@ -35,12 +36,7 @@ _MISSED = 1.5
 """Seconds beyond its time after which a sweep counts as missed."""
 _RETIRE_EVERY = 60.0
 
-_DEAD: dict[str, Any] = {
-    "type": "https://reverie.dev/problems/dead-lettered",
-    "title": "The task was given up.",
-    "status": 500,
-    "detail": "Its worker died or fell silent on every attempt. POST /tasks/{id}/redrive runs it again.",
-}
+_DEAD = DeadLettered("Its worker died or fell silent on every attempt. POST /tasks/{id}/redrive runs it again.")
 
 
 class Sweeper:
@@ -100,7 +96,9 @@ class Sweeper:
             row_factory=dict_row,
             connect_timeout=5,
             tcp_user_timeout=5000,
-            options="-c statement_timeout=10000",
+            # The lock is this session's: the server must notice within a minute when the machine behind it is gone.
+            options="-c statement_timeout=10000 -c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 "
+            "-c tcp_keepalives_count=4 -c tcp_user_timeout=45000",
         )
         try:
             while True:
@@ -127,10 +125,10 @@ class Sweeper:
         if self._swept_at is None or time.monotonic() - self._swept_at > settings.sweep_seconds + _MISSED:
             await self._store.grant_grace(connection, settings.lease_seconds)
         silence = _BEATS * settings.heartbeat_seconds
-        for row in await self._store.expire_leases(connection, settings.max_attempts, _DEAD, silence):
+        for row in await self._store.expire_leases(connection, settings.max_attempts, _DEAD.problem(), silence):
             self._tell(row, "dead_lettered" if row.dead else "requeued")
         self._swept_at = time.monotonic()
-        for row in await self._store.expire_deadlines(connection, DEADLINE_PASSED):
+        for row in await self._store.expire_deadlines(connection, DeadlinePassed().problem()):
             self._tell(row, "late")
         waiting = await self._store.queued(connection)
         for queue in QUEUES:

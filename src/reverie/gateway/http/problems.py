@@ -14,15 +14,14 @@ from fastapi.responses import Response
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from reverie.errors import InvalidInput, ReverieError
+from reverie.errors import PROBLEM_BASE, InvalidInput, ReverieError
 from reverie.gateway.http.openai import is_openai_path, openai_error
 from reverie.gateway.http.security import REQUEST_ID, STRICT_HEADERS, request_id
 
-__all__ = ["BASE", "install", "item_errors", "problem_document", "problem_response"]
+__all__ = ["install", "item_errors", "problem_response"]
 
 log = logging.getLogger(__name__)
 
-BASE = "https://reverie.dev/problems/"
 MEDIA_TYPE = "application/problem+json"
 
 _MAX_ITEMS = 20
@@ -37,19 +36,9 @@ _SLUGS = {
 }
 
 
-def problem_document(error: ReverieError) -> dict[str, Any]:
-    """The document for one of our errors."""
-    title = (type(error).__doc__ or "").strip().splitlines()[0]
-    document: dict[str, Any] = {"type": BASE + error.slug, "title": title, "status": error.status}
-    if error.message != title:
-        document["detail"] = error.message
-    document.update(error.extra)
-    return document
-
-
 def problem_response(error: ReverieError, instance: str | None = None) -> Response:
     """The HTTP answer for one of our errors, with Retry-After where waiting helps."""
-    document = problem_document(error)
+    document = error.problem()
     if instance:
         document["instance"] = instance
         if is_openai_path(instance):
@@ -114,7 +103,7 @@ def install(app: FastAPI, allowed: Callable[[str], Sequence[str]]) -> None:
         elif error.status_code == 405 and not methods:
             error = HTTPException(404)
         document: dict[str, Any] = {
-            "type": BASE + _SLUGS.get(error.status_code, "http"),
+            "type": PROBLEM_BASE + _SLUGS.get(error.status_code, "http"),
             "title": str(error.detail),
             "status": error.status_code,
             "instance": request.url.path,

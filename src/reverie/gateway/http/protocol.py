@@ -12,14 +12,15 @@ from typing import Any
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from reverie.errors import HeadersTooLarge, RequestTimeout
+
 __all__ = ["BoundedHeadProtocol"]
 
 HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 15.0
 
 _REASONS = {408: "Request Timeout", 431: "Request Header Fields Too Large"}
-_TITLES = {408: "The request did not arrive in time.", 431: "The request's headers are too large."}
-_SLUGS = {408: "request-timeout", 431: "headers-too-large"}
+_PROBLEMS = {408: RequestTimeout(), 431: HeadersTooLarge()}
 
 
 class BoundedHeadProtocol(HttpToolsProtocol):
@@ -66,13 +67,7 @@ class BoundedHeadProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._head_bytes and (self.cycle is None or self.cycle.response_complete):
-            body = orjson.dumps(
-                {
-                    "type": f"https://reverie.dev/problems/{_SLUGS[status]}",
-                    "title": _TITLES[status],
-                    "status": status,
-                }
-            )
+            body = orjson.dumps(_PROBLEMS[status].problem())
             head = (
                 f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: application/problem+json\r\n"
                 f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"

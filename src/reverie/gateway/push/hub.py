@@ -12,16 +12,17 @@ import logging
 import os
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 
-from reverie.contracts import INTERNAL_OPERATIONS, TERMINAL
-from reverie.errors import ReverieError
+from reverie.contracts import INTERNAL_OPERATIONS, TERMINAL, Status
+from reverie.errors import ReverieError, TaskErased
 from reverie.queue.bus import CONTROL, EVENTS
 from reverie.queue.redis_connection import RedisConnection
 from reverie.store import GatewayStore, TaskRow
@@ -47,6 +48,8 @@ class Subscription:
     events: asyncio.Queue[dict[str, Any] | None] = field(default_factory=lambda: asyncio.Queue(_QUEUE))
     #: The listener was too slow and got None as its last item.
     overrun: bool = False
+    #: Its key was revoked, and it got None as its last item.
+    revoked: bool = False
     seen: dict[str, int] = field(default_factory=dict)
 
     def wants(self, event: dict[str, Any]) -> bool:
@@ -58,7 +61,7 @@ class Subscription:
     def offer(self, event: dict[str, Any]) -> None:
         """Queue an event unless it is old; a full queue drops the listener, never the event's other readers."""
         task_id, seq = event["task_id"], event["seq"]
-        if self.overrun or seq <= self.seen.get(task_id, -1):
+        if self.overrun or self.revoked or seq <= self.seen.get(task_id, -1):
             return
         if event["type"] in TERMINAL and self.task_id is None:
             self.seen.pop(task_id, None)
@@ -73,6 +76,19 @@ class Subscription:
                 self.events.put_nowait(None)
             return
         self.events.put_nowait(event)
+
+
+def _erased_event(task_id: str, operation: str | None, user_id: str | None) -> dict[str, Any]:
+    """The last event of a task that was erased. Its seq is above all others, so that nothing follows it."""
+    return {
+        "seq": 2**53 - 1,
+        "type": Status.CANCELLED,
+        "task_id": task_id,
+        "at": datetime.now(UTC),
+        "operation": operation,
+        "user_id": user_id,
+        "error": TaskErased().problem(),
+    }
 
 
 class Hub:
@@ -127,6 +143,10 @@ class Hub:
             with contextlib.suppress(RedisError, OSError):
                 await self._redis.aclose()
 
+    def look(self) -> None:
+        """Compare all listeners with the database now: a key was revoked, or events may be lost."""
+        self._look.set()
+
     def subscriptions(self) -> list[Subscription]:
         """All listeners."""
         return [s for group in (*self._by_task.values(), *self._by_tenant.values()) for s in group]
@@ -154,12 +174,30 @@ class Hub:
 
     def publish(self, row: TaskRow) -> None:
         """Tell everybody about a change made by this gateway: here at once, elsewhere through Redis."""
-        event = row.event()
-        self._deliver(row.tenant, event)
+        self._announce(row.tenant, row.event())
+
+    def _announce(self, tenant: str, event: dict[str, Any]) -> None:
+        self._deliver(tenant, event)
         if self._publisher is not None and self.connected:
-            self._outgoing.append((row.tenant, event))
+            self._outgoing.append((tenant, event))
             if self._sending is None or self._sending.done():
                 self._sending = asyncio.create_task(self._send_all())
+
+    def publish_erased(self, tenant: str, user_id: str, tasks: Sequence[tuple[str, str]]) -> None:
+        """Tell those who wait for erased tasks, ``(id, operation)``, that there is nothing more to come."""
+        for task_id, operation in tasks:
+            self._announce(tenant, _erased_event(task_id, operation, user_id))
+
+    async def close_revoked(self) -> None:
+        """Close the streams whose key is revoked. Raises ``ServiceUnavailable`` when the database cannot be asked."""
+        ids = sorted({s.key_id for s in self.subscriptions() if s.key_id is not None})
+        live = await self._store.live_keys(ids) if ids else set()
+        for subscription in self.subscriptions():
+            if subscription.key_id is not None and subscription.key_id not in live and not subscription.revoked:
+                subscription.revoked = True
+                while not subscription.events.empty():  # what waits there is not for this key any more
+                    subscription.events.get_nowait()
+                subscription.events.put_nowait(None)
 
     async def control(self, message: dict[str, Any]) -> None:
         """Tell every gateway process something (and this one at once)."""
@@ -250,10 +288,15 @@ class Hub:
             self._look.clear()
             age, looked = time.monotonic() - looked + 2.0, time.monotonic()
             try:
-                ids = list(self._by_task)
+                await self.close_revoked()
+                waited_for = {task_id: next(iter(group)).tenant for task_id, group in self._by_task.items()}
+                ids = list(waited_for)
                 for start in range(0, len(ids), 1000):
                     for row in await self._store.states(ids[start : start + 1000]):
                         self._deliver(row.tenant, row.event())
+                        waited_for.pop(row.id, None)
+                for task_id, tenant in waited_for.items():  # erased, and the event that told of it was lost
+                    self._deliver(tenant, _erased_event(task_id, None, None))
                 if self._by_tenant:
                     for row in await self._store.recent_endings(list(self._by_tenant), age):
                         self._deliver(row.tenant, row.event())

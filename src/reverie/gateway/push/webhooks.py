@@ -14,6 +14,7 @@ import random
 from collections import Counter
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 import aiohttp
 import orjson
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 
 _MOST_MARGIN = 15.0
 _AT_ONCE = 16
+_OF_ONE_TENANT = 4
+"""Messages of one tenant under way at once: its slow receivers must not take the places of all."""
 _LONGEST_PAUSE = 12 * 3600.0
 _MOST_RESULT = 1024 * 1024
 """Stored results above this size are not in the message; the receiver fetches the task."""
@@ -56,6 +59,8 @@ class WebhookSender:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
+        #: Messages under way by tenant.
+        self._busy: Counter[str] = Counter()
         self._watched: dict[str, None] = {}
         #: What became of tries since the start.
         self.outcomes: Counter[str] = Counter()
@@ -106,10 +111,13 @@ class WebhookSender:
                     free = _AT_ONCE - len(self._running)
                     if free > 0:
                         lease = timeout_s + max(1.0, min(timeout_s, _MOST_MARGIN))
-                        for delivery in await self.webhooks.claim(lease, free):
+                        full = [tenant for tenant, count in self._busy.items() if count >= _OF_ONE_TENANT]
+                        due = await self.webhooks.claim(lease, free, each=_OF_ONE_TENANT, full=full)
+                        for delivery in due:
+                            self._busy[delivery.tenant] += 1
                             task = asyncio.create_task(self._deliver(session, delivery))
                             self._running.add(task)
-                            task.add_done_callback(self._done)
+                            task.add_done_callback(partial(self._done, delivery.tenant))
                 except ReverieError:
                     pass  # the database is away; what is due stays due
                 except Exception:
@@ -119,8 +127,11 @@ class WebhookSender:
                     async with asyncio.timeout(wait):
                         await self._wake.wait()
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, tenant: str, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
+        self._busy[tenant] -= 1
+        if not self._busy[tenant]:
+            del self._busy[tenant]
         self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             # The lease runs out and the message is sent again.

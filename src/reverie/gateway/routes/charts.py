@@ -37,6 +37,9 @@ async def chart(
     scale: Annotated[float, Query(ge=1, le=3, description="How many times as many pixels it is drawn with.")] = 1.0,
 ) -> Response:
     """A chart of a finished task: the map of themes, the timeline, or the graph."""
+    # Few sizes, so that a reader cannot have the same picture drawn again and again.
+    scale = round(scale * 2) / 2
+    width = min(3000, -(-width // 50) * 50)
     if width * scale > 3000:
         raise InvalidInput("width times scale is at most 3000 pixels")
     source, _ = await present(state, key, task_id)
@@ -53,6 +56,9 @@ async def chart(
     content = hashlib.blake2b(orjson.dumps(wish), digest_size=32, person=b"chart").digest()
     known = await state.store.cached(key.tenant, content)
     if known is None:
+        # Drawing is work like any other, for a key that only reads, too.
+        state.admission.spend(key)
+        await state.admission.admit(key.tenant)
         new = NewTask(
             id=new_task_id(),
             tenant=key.tenant,

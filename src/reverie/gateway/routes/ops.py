@@ -64,8 +64,12 @@ async def metrics(state: GatewayState) -> Response:
 
 @versioned.get("/status", operation_id="getStatus")
 async def status(state: GatewayState, key: Reader) -> dict[str, Any]:
-    """A summary for people: queues, workers, the day's tasks, cache, recovery."""
-    queues = await state.store.queued()
+    """A summary for people: queues, workers, the day's tasks, cache, recovery.
+
+    A key with the scope ``admin`` sees the whole service; others see the work and the streams of their own tenant.
+    """
+    admin = "admin" in key.scopes
+    queues = await state.store.queued(tenant=None if admin else key.tenant)
     counts = await state.store.count_by_status(key.tenant)
     looks = state.result_cache.hits + state.result_cache.misses
     return {
@@ -73,13 +77,13 @@ async def status(state: GatewayState, key: Reader) -> dict[str, Any]:
             {"queue": queue, "waiting": waiting, "oldest_seconds": round(oldest, 3)}
             for queue, (waiting, oldest) in sorted(queues.items())
         ],
-        "workers": await state.result_cache.workers(),
+        "workers": await state.result_cache.workers() if admin else None,
         "tasks": counts,
         "cache": {"hits": state.result_cache.hits, "misses": state.result_cache.misses,
                   "hit_rate": round(state.result_cache.hits / looks, 4) if looks else None},
         "recovery": dict(state.sweeper.repaired),
-        "sockets": state.hub.open_streams(),
-        "drain_per_second": round((await state.admission.drain_rate(key.tenant))[0], 3),
+        "sockets": state.hub.open_streams(None if admin else key.id),
+        "drain_per_second": round((await state.admission.drain_rate(key.tenant))[0 if admin else 1], 3),
     }  # fmt: skip
 
 

@@ -149,7 +149,9 @@ async def _pump(socket: WebSocket, subscription: Subscription, frames: AsyncIter
     if isinstance(failure, ReverieError):
         raise failure
     with contextlib.suppress(RuntimeError, WebSocketDisconnect, OSError):
-        if subscription.overrun or isinstance(failure, TimeoutError):
+        if subscription.revoked:
+            await socket.close(CLOSE_UNAUTHORIZED, "the API key was revoked")
+        elif subscription.overrun or isinstance(failure, TimeoutError):
             await socket.close(CLOSE_SLOW, "too slow, or the gateway is stopping: connect again")
         elif failure is None:
             await socket.close(1000)

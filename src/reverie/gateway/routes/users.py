@@ -34,6 +34,7 @@ async def erase_user(user_id: UserId, state: GatewayState, key: Eraser) -> Recei
     """Erase a user everywhere: memories, views, tasks, queued and running work, results, vectors, themes, caches."""
     erased = await state.store.erase(key.tenant, user_id)
     cache_keys = await state.result_cache.erase(key.tenant, user_id, erased.at_ms)
+    state.hub.publish_erased(key.tenant, user_id, [(row["id"], row["operation"]) for row in erased.tasks])
     if cache_keys is None:
         # The rows are gone, but what Redis holds is not: the caller must not get a receipt for that.
         raise ServiceUnavailable(

@@ -8,13 +8,11 @@ from collections.abc import AsyncIterator, Mapping, Set
 
 from fastapi import Request
 
-from reverie.errors import InvalidInput, ReverieError, TooLarge
+from reverie.errors import InvalidInput, RequestTimeout, TooLarge, UnsupportedMediaType
 
 __all__ = [
     "SECONDS",
-    "RequestTimeout",
     "SpooledBody",
-    "UnsupportedMediaType",
     "check_headers",
     "joined",
     "late",
@@ -29,20 +27,6 @@ SECONDS = 60.0
 
 SPOOL_BYTES = 1024 * 1024
 """Larger bodies are spooled."""
-
-
-class RequestTimeout(ReverieError):
-    """The request did not arrive in time."""
-
-    slug = "request-timeout"
-    status = 408
-
-
-class UnsupportedMediaType(ReverieError):
-    """Send the body as application/json."""
-
-    slug = "unsupported-media-type"
-    status = 415
 
 
 class SpooledBody:

@@ -13,7 +13,14 @@ from reverie import _tracing
 from reverie._ids import new_id
 from reverie.aio.deadline import within
 from reverie.contracts import OPERATIONS, TERMINAL, Lane
-from reverie.errors import Conflict, InvalidInput, ServiceUnavailable, TooManyRequests, UnsupportedModel
+from reverie.errors import (
+    Conflict,
+    IdempotencyMismatch,
+    InvalidInput,
+    ServiceUnavailable,
+    TooManyRequests,
+    UnsupportedModel,
+)
 from reverie.gateway.http.responses import TaskFacts, task_json, unpack
 from reverie.gateway.push.hub import Subscription
 from reverie.gateway.state import State
@@ -25,12 +32,6 @@ __all__ = ["IdempotencyMismatch", "Outcome", "new_task_id", "submit", "wait_for_
 
 _DEADLINE = 0.75
 """Seconds until a submission is answered with 503 when it could not be confirmed, whatever holds it up."""
-
-
-class IdempotencyMismatch(InvalidInput):
-    """This idempotency key was used with another body."""
-
-    slug = "idempotency-mismatch"
 
 
 @dataclass(slots=True)
@@ -166,7 +167,7 @@ async def _tie(state: State, key: Key, task_id: str, summary: Summary, repeat: _
         await state.webhooks.webhooks.add(key.tenant, task_id, summary.callback_url)
         state.webhooks.wake()
     if repeat is not None:
-        await state.store.remember_idempotency(key.tenant, repeat.key, repeat.body_hash, task_id)
+        await state.store.remember_idempotency(key.tenant, summary.user_id, repeat.key, repeat.body_hash, task_id)
 
 
 async def _admit(state: State, key: Key, content: bytes) -> None:
