@@ -23,14 +23,14 @@ WITHOUT_TENANT = {
     # by the id of a task whose tenant the caller has checked
     "get_result", "get_states",
     # a worker's, by the task it has claimed, fenced by its token
-    "get_payload", "get_trace", "heartbeat", "finish_task", "insert_result", "fail_task", "release_task", "hold_task",
+    "get_payload", "get_trace", "heartbeat", "deadline_left", "finish_task", "insert_result", "fail_task", "release_task", "hold_task",
     # the sweeper's, over all tenants alike
     "expire_leases", "grant_grace", "expire_deadlines", "queued_by_queue", "stale_messages", "retire_tasks",
     "retire_tickets", "retire_keys", "lately", "record_cloud", "finished_since",
     # webhooks by lease, over all tenants alike
     "next_webhook", "end_webhook", "webhook_counts",
     # keys and tickets, which are what a tenant is known by
-    "revoke_key", "any_key", "touch_keys", "insert_ticket",
+    "revoke_key", "any_key", "touch_keys", "insert_ticket", "get_keys", "live_keys",
     # by the numbers of people whose rows are locked, which were found by tenant
     "put_memories", "change_people", "set_upkeep",
     # the operator's walk over all bodies
