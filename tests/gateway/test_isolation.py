@@ -23,7 +23,8 @@ WITHOUT_TENANT = {
     # by the id of a task whose tenant the caller has checked
     "get_result", "get_states",
     # a worker's, by the task it has claimed, fenced by its token
-    "get_payload", "get_trace", "heartbeat", "deadline_left", "finish_task", "insert_result", "fail_task", "release_task", "hold_task",
+    "get_payload", "get_trace", "heartbeat", "deadline_left",
+    "finish_task", "insert_result", "fail_task", "release_task", "hold_task",
     # the sweeper's, over all tenants alike
     "expire_leases", "grant_grace", "expire_deadlines", "queued_by_queue", "stale_messages", "retire_tasks",
     "retire_tickets", "retire_keys", "lately", "record_cloud", "finished_since",
