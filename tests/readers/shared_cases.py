@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from reverie.errors import InvalidInput
 from reverie.readers import read_file
 
-__all__ = ["DATA", "EXPECTED", "cases", "read"]
+__all__ = ["DATA", "EXPECTED", "SCRIPT", "cases", "read", "script"]
 
 DATA = Path(__file__).parent / "data"
 EXPECTED = Path(__file__).parent / "expected.json"
@@ -50,7 +51,18 @@ def read(name: str, author: str | None) -> dict[str, Any]:
     }
 
 
+TABLE = files("reverie.readers") / "formats.json"
+SCRIPT = Path(str(files("reverie.gateway"))) / "static" / "js" / "formats.js"
+
+
+def script() -> str:
+    """The table of formats as the dashboard has it."""
+    table = TABLE.read_text(encoding="utf-8").strip()
+    return f"// Written from reverie/readers/formats.json by python -m tests.readers.shared_cases.\n\nexport const TABLE = {table};\n"
+
+
 if __name__ == "__main__":
+    SCRIPT.write_text(script(), encoding="utf-8")
     told = [{"file": name, "author": author, **read(name, author)} for name, author in cases()]
     lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in told)
     EXPECTED.write_text(f"[\n{lines}\n]\n", encoding="utf-8")

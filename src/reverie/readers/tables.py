@@ -35,12 +35,7 @@ def read_table(text: io.TextIOBase, collector: Collector, name: str) -> None:
             folded = {cell.casefold() for cell in header}
             if folded & set(TEXT_NAMES) or {"authorid", "content"} <= folded:
                 continue
-            if len(row) > 1:
-                raise InvalidInput(
-                    f"{name}: no column for the text among {', '.join(header)[:200]}; "
-                    f"name one of them {' or '.join(TEXT_NAMES[:3])}"
-                )
-            header = ["text"]  # one column without a heading
+            header = _without_heading(row, header, name)
         if len(header) == 1 and len(row) > 1 and '"' not in whole:
             # A file of one column has no separator: the commas are the text's own.
             row = [whole.strip()]
@@ -52,6 +47,19 @@ def read_table(text: io.TextIOBase, collector: Collector, name: str) -> None:
     if joined:
         shown = ", ".join(map(str, joined[:_NAMED])) + (", ..." if len(joined) > _NAMED else "")
         collector.note(f"separators in the only column, taken as part of the text: {len(joined):,} (lines {shown})")
+
+
+def _without_heading(row: list[str], header: list[str], name: str) -> list[str]:
+    """Names for the columns of a file whose first row is data: its longest cell is the text."""
+    if len(row) == 1:
+        return ["text"]
+    if not any(cell.isascii() and cell.isdecimal() for cell in header):
+        raise InvalidInput(
+            f"{name}: no column for the text among {', '.join(header)[:200]}; "
+            f"name one of them {' or '.join(TEXT_NAMES[:3])}"
+        )
+    longest = max(range(len(row)), key=lambda i: len(row[i]))
+    return ["text" if i == longest else f"column {i + 1}" for i in range(len(row))]
 
 
 def rows_of(text: io.TextIOBase, collector: Collector, name: str) -> Iterator[tuple[int, dict[str, str]]]:

@@ -1,209 +1,203 @@
 // Files and pasted text into memories. Runs in the browser: what is dropped here leaves it only as a submission.
+// What is read is described in formats.js, which the command line has too; the same files are tried on both.
 
+import { chat, chatOf, prepareOrder } from "./chats.js";
+import { TABLE } from "./formats.js";
+import { ChooseAuthor, Collector, Unreadable } from "./rows.js";
+import { csv, rows as csvRows } from "./tables.js";
 import { entries, read } from "./unzip.js";
 
-const TEXT = ["text", "content", "contents", "message", "memory", "body", "fact", "note"];
-const DATE = ["created_at", "timestamp", "date", "created", "time", "datetime", "at"];
-const ID = ["id", "memory_id", "message_id"];
-const MOST = 5000;
-const MOST_CHARS = 100_000;
+export { ChooseAuthor, Unreadable };
 
-export class Unreadable extends Error {}
-
-/** `{memories, notes}` of a File. */
-export async function parseFile(file) {
-  const name = file.name.toLowerCase();
-  if (name.endsWith(".zip")) return finish(await discord(file));
-  if (file.size > 64 * 2 ** 20) throw new Unreadable("This file is larger than 64 MB.");
-  return parseText(await file.text(), name);
-}
-
-/** `{memories, notes}` of a text: JSON lines, a JSON list, CSV, or a line for each memory. */
-export function parseText(text, name = "") {
-  text = text.replace(/^\uFEFF/, "");
-  const trimmed = text.trim();
-  if (!trimmed) throw new Unreadable("There is nothing in it.");
-  if (/\.csv$|\.tsv$/.test(name)) return finish(csv(text, name.endsWith(".tsv") ? "\t" : null));
-  if (!name.endsWith(".txt")) {
-    if (trimmed.startsWith("[") && trimmed.endsWith("]")) {
-      try {
-        return finish(list(JSON.parse(trimmed)));
-      } catch (error) {
-        if (name.endsWith(".json")) throw new Unreadable(`This is not valid JSON: ${error.message}`);
-      }
-    }
-    if (trimmed.startsWith("{") || /\.jsonl$|\.ndjson$/.test(name)) {
-      const rows = jsonLines(trimmed, /\.jsonl$|\.ndjson$|\.json$/.test(name));
-      if (rows) return finish(list(rows));
-    }
-    const head = trimmed.split("\n", 1)[0].toLowerCase();
-    if (!name && /[,;\t]/.test(head) && splitRow(head).some((cell) => TEXT.includes(cell.trim()))) return finish(csv(text));
+const WINDOWS = "€\ufffd‚ƒ„…†‡ˆ‰Š‹Œ\ufffdŽ\ufffd\ufffd‘’“”•–—˜™š›œ\ufffdžŸ";
+const LARGEST = 64 * 2 ** 20;
+const PACKAGE = new RegExp(TABLE.archives.package, "i");
+const KNOWN = new RegExp(TABLE.archives.known, "i");
+const DATED = /^\[?(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?)\]?[\s:,;|-]+(?=\S)/;
+const ARRAYS = new Set(TABLE.arrays);
+const OBJECTS = new Set([""]);
+for (const path of TABLE.arrays) {
+  let at = "";
+  for (const step of path ? path.split(".") : []) {
+    OBJECTS.add(at);
+    at = at ? `${at}.${step}` : step;
+    if (step.endsWith("[]")) ARRAYS.add(at.slice(0, -2));
   }
-  return finish(trimmed.split(/\r?\n/).map((line) => ({ text: line })));
 }
 
-function jsonLines(text, strict) {
+/** `{memories, notes}` of a File. `author` is the id or name of the only person whose texts are taken. */
+export async function parseFile(file, author) {
+  const name = file.name;
+  const collector = new Collector(author);
+  const head = new Uint8Array(await file.slice(0, 4).arrayBuffer());
+  if (/\.zip$/i.test(name) || (head[0] === 0x50 && head[1] === 0x4b && head[2] === 3 && head[3] === 4)) {
+    await archive(file, collector);
+    return done(collector, name);
+  }
+  if (file.size > LARGEST) throw new Unreadable(`This file is larger than 64 MB. On a computer, this reads it: reverie cluster "${name}"`);
+  text(decode(await file.arrayBuffer(), collector), name, collector);
+  return done(collector, name);
+}
+
+/** `{memories, notes}` of a text: JSON lines, JSON, CSV, a chat, or a line for each memory. */
+export function parseText(given, name = "", author) {
+  const collector = new Collector(author);
+  text(given, name, collector);
+  return done(collector, name || "This");
+}
+
+function done(collector, name) {
+  const result = collector.finish(name);
+  if (!result.memories.length) {
+    const why = result.notes.length ? ` ${result.notes.join(". ")}.` : "";
+    throw Object.assign(new Unreadable(`No memories were found in it.${why}`), { result });
+  }
+  return result;
+}
+
+function decode(buffer, collector) {
+  const bytes = new Uint8Array(buffer);
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return new TextDecoder("utf-16be").decode(bytes);
   try {
-    const whole = JSON.parse(text);
-    return whole.memories ?? [whole];
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    // one object a line, then
+    if (bytes.subarray(0, 4096).includes(0)) throw new Unreadable("This is not a text file.");
+    collector.notes.push("not UTF-8; read as Windows-1252");
+    // Some engines take Windows-1252 for Latin-1.
+    return new TextDecoder("windows-1252").decode(bytes).replace(/[\u0080-\u009f]/g, (c) => WINDOWS[c.charCodeAt(0) - 0x80]);
   }
-  const rows = [];
-  for (const [index, line] of text.split(/\r?\n/).entries()) {
+}
+
+function text(whole, name, collector) {
+  whole = whole.replace(/^\uFEFF/, "");
+  const trimmed = whole.trim();
+  if (!trimmed) throw new Unreadable("There is nothing in it.");
+  const kind = /\.(csv|tsv)$/i.test(name) ? "csv" : /\.(jsonl|ndjson)$/i.test(name) ? "jsonl" : /\.json$/i.test(name) ? "json" : /\.txt$/i.test(name) ? "txt" : /\.html?$/i.test(name) || /^<!doctype html/i.test(trimmed) ? "html" : "";
+  if (kind === "html") throw new Unreadable("This is a page (HTML); export the chat as JSON instead.");
+  if (kind === "csv") {
+    if (whole.slice(0, 200).includes("AuthorID")) prepareOrder(whole, collector);
+    return csv(whole, collector);
+  }
+  const isChat = kind === "txt" || !kind ? chatOf(whole) : undefined;
+  if (isChat) return chat(isChat, whole, collector);
+  if (kind !== "txt") {
+    if (json(whole, trimmed, kind, name, collector)) return undefined;
+    const first = trimmed.split("\n", 1)[0].toLowerCase();
+    const heading = first.split(/[,;\t]/).map((cell) => cell.replaceAll('"', "").trim());
+    if (!kind && heading.length > 1 && heading.some((cell) => TABLE.text.includes(cell))) return csv(whole, collector);
+  }
+  for (const [index, raw] of whole.split(/\r\n|\n|\r/).entries()) {
+    const line = raw.trim();
+    const dated = DATED.exec(line);
+    if (dated) collector.add(`line ${index + 1}`, { text: line.slice(dated[0].length), created_at: dated[1] });
+    else if (line) collector.add(`line ${index + 1}`, line);
+  }
+  return undefined;
+}
+
+/** Whether it was JSON, as one document or a value a line. */
+function json(whole, trimmed, kind, name, collector) {
+  if (!kind && !/^[[{"]/.test(trimmed)) return false;
+  let document;
+  let wrong;
+  try {
+    document = parse(trimmed);
+  } catch (error) {
+    wrong = error;
+  }
+  const several = trimmed.includes("\n");
+  if (!wrong && (kind === "json" || trimmed[0] === "[" || (trimmed[0] === "{" && several) || (!kind && trimmed[0] === "{"))) {
+    walk(document, collector, name);
+    return true;
+  }
+  if (kind === "json" && !(several && valid(trimmed.split("\n", 1)[0]))) throw new Unreadable(`This is not valid JSON: ${wrong.message}`);
+  // Pasted text may only look like JSON.
+  if (!kind && !valid(trimmed.split("\n", 1)[0])) return false;
+  for (const [index, line] of whole.split("\n").entries()) {
     if (!line.trim()) continue;
+    let row;
     try {
-      rows.push(JSON.parse(line));
+      row = parse(line);
     } catch {
-      if (strict) throw new Unreadable(`Line ${index + 1} is not valid JSON.`);
-      return null;
-    }
-  }
-  return rows;
-}
-
-function list(rows) {
-  if (!Array.isArray(rows)) throw new Unreadable("A list of memories was expected.");
-  return rows.map((row) => (typeof row === "string" ? { text: row } : normal(row ?? {})));
-}
-
-function normal(row) {
-  const lower = Object.fromEntries(Object.entries(row).map(([key, value]) => [key.toLowerCase(), value]));
-  const first = (names) => names.map((name) => lower[name]).find((value) => value !== undefined && value !== null && value !== "");
-  const memory = { text: first(TEXT), id: first(ID), created_at: first(DATE), last_accessed_at: lower.last_accessed_at };
-  if (Number.isInteger(lower.access_count) && lower.access_count >= 0) memory.access_count = lower.access_count;
-  for (const key of ["kind", "source"]) if (typeof lower[key] === "string") memory[key] = lower[key].slice(0, 64);
-  if (lower.metadata && typeof lower.metadata === "object" && !Array.isArray(lower.metadata)) memory.metadata = lower.metadata;
-  return memory;
-}
-
-function csv(text, separator = null) {
-  const head = text.slice(0, text.indexOf("\n") < 0 ? text.length : text.indexOf("\n"));
-  separator ??= [",", ";", "\t"].sort((a, b) => head.split(b).length - head.split(a).length)[0];
-  const rows = table(text, separator);
-  if (!rows.length) return [];
-  const names = rows[0].map((cell) => cell.trim().toLowerCase());
-  if (names.some((cell) => TEXT.includes(cell)))
-    return rows.slice(1).map((row) => normal(Object.fromEntries(names.map((cell, i) => [cell, number(cell, row[i])]))));
-  // No heading: the longest column is the text.
-  const lengths = rows[0].map((_, i) => rows.reduce((sum, row) => sum + (row[i]?.length ?? 0), 0));
-  const column = lengths.indexOf(Math.max(...lengths));
-  return rows.map((row) => ({ text: row[column] }));
-}
-
-const number = (name, value) => (name === "access_count" && /^\d+$/.test(value ?? "") ? Number(value) : value);
-const splitRow = (line) => line.split(/[,;\t]/).map((cell) => cell.replaceAll('"', ""));
-
-/** RFC 4180: quoted cells may hold separators, line ends and doubled quotes. */
-export function table(text, separator = ",") {
-  const rows = [];
-  let row = [];
-  let cell = "";
-  let quoted = false;
-  const endRow = () => {
-    row.push(cell);
-    if (row.length > 1 || row[0].trim()) rows.push(row);
-    row = [];
-    cell = "";
-  };
-  for (let i = 0; i < text.length; i++) {
-    const c = text[i];
-    if (quoted) {
-      if (c !== '"') cell += c;
-      else if (text[i + 1] === '"') cell += text[++i];
-      else quoted = false;
-    } else if (c === '"' && cell === "") quoted = true;
-    else if (c === separator) {
-      row.push(cell);
-      cell = "";
-    } else if (c === "\n") endRow();
-    else if (c !== "\r") cell += c;
-  }
-  if (cell || row.length) endRow();
-  return rows;
-}
-
-/** The messages of a Discord data package. */
-async function discord(file) {
-  const files = await entries(file);
-  const messages = files.filter((entry) => /(^|\/)messages\/c?\d+\/messages\.(json|csv)$/i.test(entry.name));
-  if (!messages.length) {
-    const other = files.find((entry) => /\.(jsonl|ndjson|json|csv|txt)$/i.test(entry.name));
-    if (!other) throw new Unreadable("This zip holds neither a Discord data package nor a jsonl, csv or txt file.");
-    return (await parseText(await read(file, other), other.name.toLowerCase())).memories;
-  }
-  const out = [];
-  for (const entry of messages) {
-    const channel = entry.name.split("/").at(-2);
-    const text = await read(file, entry);
-    const rows = entry.name.toLowerCase().endsWith(".json") ? list(JSON.parse(text)) : csv(text, ",");
-    for (const row of rows) out.push({ ...row, source: channel });
-  }
-  return out;
-}
-
-/** ISO 8601 with a zone, or undefined. `naive` counts dates that were read as UTC. */
-export function isoDate(value, seen = { naive: 0, bad: 0 }) {
-  if (value === undefined || value === null || value === "") return undefined;
-  let text = String(value).trim();
-  if (/^\d{10}(\.\d+)?$/.test(text)) text = new Date(Number(text) * 1000).toISOString();
-  else if (/^\d{13}$/.test(text)) text = new Date(Number(text)).toISOString();
-  const match = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?(?:[.,]\d+)?)? ?(Z|UTC|[+-]\d\d:?\d\d)?$/i.exec(text);
-  if (!match) {
-    seen.bad++;
-    return undefined;
-  }
-  if (!match[4]) seen.naive++;
-  const zone = !match[4] || /^(z|utc)$/i.test(match[4]) ? "Z" : match[4].replace(/^([+-]\d\d):?(\d\d)$/, "$1:$2");
-  const date = new Date(`${match[1]}T${match[2] ?? "00:00"}${match[3] ?? ":00"}${zone}`);
-  if (isNaN(date) || date.getUTCFullYear() < 1970 || date.getUTCFullYear() > 2199) {
-    seen.bad++;
-    return undefined;
-  }
-  return date.toISOString();
-}
-
-function finish(rows) {
-  const seen = { naive: 0, bad: 0, blank: 0, cut: 0, doubled: 0 };
-  let memories = [];
-  for (const row of rows) {
-    let text = typeof row.text === "string" ? row.text : row.text === undefined || row.text === null ? "" : String(row.text);
-    text = (text.toWellFormed?.() ?? text).replaceAll("\0", "").trim();
-    if (!text) {
-      seen.blank++;
+      collector.reject(`line ${index + 1}`, "not JSON");
       continue;
     }
-    if (text.length > MOST_CHARS) {
-      text = text.slice(0, MOST_CHARS);
-      seen.cut++;
-    }
-    const memory = { ...row, text, created_at: isoDate(row.created_at, seen), last_accessed_at: isoDate(row.last_accessed_at, seen) };
-    memories.push(memory);
+    collector.take(`line ${index + 1}`, row);
   }
-  const notes = [];
-  if (memories.length > MOST) {
-    notes.push(`${memories.length.toLocaleString("en")} found; the newest ${MOST.toLocaleString("en")} are used.`);
-    memories = memories
-      .map((memory, index) => [memory.created_at ?? "", index, memory])
-      .sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : a[1] - b[1]))
-      .slice(-MOST)
-      .map((entry) => entry[2]);
+  return true;
+}
+
+function valid(line) {
+  try {
+    parse(line);
+    return true;
+  } catch {
+    return false;
   }
-  const ids = new Set();
-  memories = memories.map((memory, index) => {
-    let id = memory.id === undefined || memory.id === null || memory.id === "" ? String(index) : String(memory.id).slice(0, 200);
-    if (ids.has(id)) {
-      seen.doubled++;
-      id = `${id}#${index}`;
+}
+
+/** JSON whose long integers (Discord's ids) become texts: as numbers they would lose their last digits. */
+function parse(given) {
+  if (/[:[,]\s*-?\d{16}/.test(given)) given = given.replace(/"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g, (piece) => (piece[0] === '"' ? piece : `"${piece}"`));
+  return JSON.parse(given);
+}
+
+function walk(document, collector, name) {
+  const head = new Map();
+  let found = false;
+  const container = (path, value) => {
+    if (Array.isArray(value) && ARRAYS.has(path)) {
+      found ||= TABLE.arrays.includes(path);
+      for (const [index, row] of value.entries()) {
+        if (OBJECTS.has(`${path}[]`) && typeof row === "object" && row && !Array.isArray(row)) object(`${path}[]`, row);
+        else collector.take(`item ${index + 1}`, row, head.get("channel")?.name);
+      }
+    } else if (typeof value === "object" && value && !Array.isArray(value) && OBJECTS.has(path)) object(path, value);
+    else head.set(path, value);
+  };
+  const object = (path, value) => {
+    for (const [key, inner] of Object.entries(value)) container(path ? `${path}.${key}` : key, inner);
+  };
+  container("", document);
+  if (found) return;
+  const before = collector.understood;
+  const isObject = typeof document === "object" && document && !Array.isArray(document);
+  if (isObject) collector.take("the document", document);
+  if (collector.understood === before) throw new Unreadable(`A list of memories was expected${isObject ? `, not an object of ${Object.keys(document).slice(0, 6).join(", ")}` : ""}.`);
+}
+
+/** A Discord data package, or the archive of another service. */
+async function archive(file, collector) {
+  const files = await entries(file);
+  const channels = files.filter((entry) => PACKAGE.test(entry.name));
+  const known = channels.length ? channels : files.filter((entry) => KNOWN.test(entry.name));
+  if (!known.length) throw new Unreadable("This zip holds neither a Discord data package nor an export of ChatGPT, Claude or WhatsApp.");
+  for (const entry of known) {
+    try {
+      const whole = (await read(file, entry)).replace(/^\uFEFF/, "");
+      if (channels.length) channel(entry.name, whole, collector);
+      else text(whole, entry.name, collector);
+    } catch (error) {
+      if (known.length === 1) throw error;
+      collector.reject(entry.name, error.message);
     }
-    ids.add(id);
-    return Object.fromEntries(Object.entries({ ...memory, id }).filter(([, value]) => value !== undefined && value !== null));
-  });
-  if (seen.blank) notes.push(`${seen.blank} without text left out.`);
-  if (seen.naive) notes.push(`${seen.naive} dates without a time zone were read as UTC.`);
-  if (seen.bad) notes.push(`${seen.bad} dates could not be read.`);
-  if (seen.cut) notes.push(`${seen.cut} very long texts were shortened.`);
-  if (seen.doubled) notes.push(`${seen.doubled} ids occurred twice and got a number.`);
-  if (!memories.length) throw new Unreadable("No memories were found in it.");
-  return { memories, notes };
+  }
+}
+
+function channel(name, whole, collector) {
+  const folder = name.split("/").at(-2);
+  let list;
+  if (/json$/i.test(name)) {
+    list = parse(whole);
+    if (!Array.isArray(list)) throw new Unreadable(`${name} is not a list of messages.`);
+  } else {
+    const [header, ...rest] = [...csvRows(whole, collector)].map((row) => row[1]);
+    list = rest.map((row) => Object.fromEntries(row.map((cell, i) => [header[i], cell])));
+  }
+  for (const [index, row] of list.entries()) {
+    const lower = Object.fromEntries(Object.entries(row ?? {}).map(([key, value]) => [key.toLowerCase(), value]));
+    if (typeof lower.contents !== "string" || !lower.contents.trim()) collector.leave("no text");
+    else collector.add(`${name}, message ${index + 1}`, { id: lower.id, text: lower.contents, created_at: lower.timestamp, source: folder });
+  }
 }
