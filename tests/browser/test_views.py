@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import memories, nobody_works, paste, picture, theme_buttons, view, wait_for_map
 from tests.browser.test_files import package
 from tests.live import LiveService
+from tests.readers.shared_cases import DATA
 
 # An event of the page's own making is the only way to drop a file without a desktop.
 DROP = """([name, text]) => {
@@ -69,6 +70,15 @@ def test_a_chosen_data_package_becomes_a_map_and_an_unreadable_one_a_sentence(si
     expect(page.get_by_role("alert").filter(has_text="not a zip file")).to_be_visible()
     chosen.set_input_files({"name": "package.zip", "mimeType": "application/zip", "buffer": package("json", 8)})
     expect(page.get_by_role("application")).to_have_attribute("aria-label", "Map of 1 memory in 0 themes")
+
+
+def test_the_author_of_a_chat_is_chosen_with_a_button(signed_in: Page) -> None:
+    page = signed_in
+    page.locator("#file").set_input_files(DATA / "dce_export.json")
+    buttons = page.locator("#authors button")
+    expect(buttons).to_have_text(["Mira (200): 4", "Mira (300): 4"])
+    buttons.last.click()
+    expect(page.get_by_role("application")).to_have_attribute("aria-label", re.compile("Map of 4 memories"))
 
 
 def test_a_point_under_the_mouse_tells_its_memory_and_a_click_opens_it(signed_in: Page) -> None:

@@ -58,7 +58,8 @@ SCRIPT = Path(str(files("reverie.gateway"))) / "static" / "js" / "formats.js"
 def script() -> str:
     """The table of formats as the dashboard has it."""
     table = TABLE.read_text(encoding="utf-8").strip()
-    return f"// Written from reverie/readers/formats.json by python -m tests.readers.shared_cases.\n\nexport const TABLE = {table};\n"
+    head = "// Written from reverie/readers/formats.json by python -m tests.readers.shared_cases."
+    return f"{head}\n\nexport const TABLE = {table};\n"
 
 
 if __name__ == "__main__":

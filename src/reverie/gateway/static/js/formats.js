@@ -138,7 +138,7 @@ export const TABLE = {
     "end": "^={20,}$"
   },
   "archives": {
-    "package": "(?:^|/)c?(?<channel>[0-9]{5,25})/messages[.](?<kind>json|csv)$",
+    "package": "(?:^|/)c?(?<channel>[0-9]{1,25})/messages[.](?<kind>json|csv)$",
     "index": "(?:^|/)[^/]+/index[.]json$",
     "known": "(?:^|/)(?:conversations(?:-[0-9]+)?[.]json|result[.]json|_chat[.]txt|WhatsApp Chat[^/]*[.]txt)$"
   }

@@ -2,7 +2,7 @@
 
 import { announce, h, memories as howMany, put } from "../dom.js";
 import { begin, model } from "../model.js";
-import { parseFile, parseText, Unreadable } from "../parse.js";
+import { ChooseAuthor, parseFile, parseText, Unreadable } from "../parse.js";
 
 const EXAMPLE = "I moved to Lisbon in March\nMy sister Lena gets married in June\nAllergic to penicillin\n…";
 
@@ -11,30 +11,33 @@ export function mount(root) {
   const user = h("input", { id: "who", value: model.user && model.user !== "demo-mira" ? model.user : "me", autocomplete: "off", maxlength: "256" });
   const problem = h("div", { role: "alert" });
 
-  const go = async (load, source, who) => {
+  const go = async (load, source, who, author) => {
     put(problem);
     try {
-      const loaded = await load();
+      const loaded = await load(author);
       announce(`${howMany(loaded.memories.length)} sent.`);
       // The map is where to watch it happen.
       const sent = begin(loaded, who ?? (user.value.trim() || "me"), source);
       location.hash = "#/themes";
       await sent;
     } catch (error) {
+      if (error instanceof ChooseAuthor) return put(problem, choice(error, (id) => go(load, source, who, id)));
       put(problem, h("p", { class: "note bad" }, error instanceof Unreadable ? error.message : `That could not be read: ${error.message}`));
     }
   };
-  const file = h("input", { type: "file", id: "file", class: "sr", accept: ".jsonl,.ndjson,.json,.csv,.tsv,.txt,.zip", onchange: () => file.files[0] && go(() => parseFile(file.files[0]), file.files[0].name) });
+  const file = h("input", { type: "file", id: "file", class: "sr", accept: ".jsonl,.ndjson,.json,.csv,.tsv,.txt,.zip", onchange: () => file.files[0] && go((author) => parseFile(file.files[0], author), file.files[0].name) });
   const drop = h(
     "label",
     { class: "drop", for: "file" },
     h("strong", {}, "Drop a file here, or choose one"),
-    h("span", {}, "jsonl, csv, txt, or your Discord data package (zip). It is read in this browser; only the texts are sent, to this service."),
+    h("span", {}, "jsonl, csv, txt, a chat or an export: Discord (package, DiscordChatExporter), WhatsApp, Telegram, ChatGPT, Claude, mem0 and others. It is read in this browser; only the texts are sent, to this service."),
   );
+  // Kept, since a drop's files are gone when an author is chosen later.
+  const take = (dropped) => go((author) => parseFile(dropped, author), dropped.name);
   const over = (e) => {
     e.preventDefault();
     drop.classList.toggle("over", e.type === "dragover");
-    if (e.type === "drop" && e.dataTransfer.files[0]) go(() => parseFile(e.dataTransfer.files[0]), e.dataTransfer.files[0].name);
+    if (e.type === "drop" && e.dataTransfer.files[0]) take(e.dataTransfer.files[0]);
   };
   for (const name of ["dragover", "dragleave", "drop"]) drop.addEventListener(name, over);
 
@@ -58,7 +61,7 @@ export function mount(root) {
           h("h2", { id: "paste-title" }, h("label", { for: "paste" }, "Paste memories")),
           words,
           h("p", { id: "paste-help", class: "help" }, "One a line, or JSON lines with text and created_at, or CSV."),
-          h("div", { class: "row" }, h("label", { for: "who" }, "Remembered of"), user, h("button", { class: "main", id: "go", onclick: () => go(() => parseText(words.value), "pasted text") }, "Find the themes")),
+          h("div", { class: "row" }, h("label", { for: "who" }, "Remembered of"), user, h("button", { class: "main", id: "go", onclick: () => go((author) => parseText(words.value, "", author), "pasted text") }, "Find the themes")),
         ),
         h(
           "div",
@@ -76,6 +79,13 @@ export function mount(root) {
       problem,
     ),
   );
+}
+
+/** Whose memories of a chat are taken. */
+function choice(error, chosen) {
+  const who = (author) => (author.name === author.id ? author.name : `${author.name} (${author.id})`);
+  const buttons = error.authors.slice(0, 20).map((author) => h("button", { type: "button", onclick: () => chosen(author.id) }, `${who(author)}: ${author.count}`));
+  return h("div", { class: "note" }, h("p", {}, "Several people wrote in it. Whose texts are these memories?"), h("div", { class: "row", id: "authors" }, buttons));
 }
 
 /** The demo's memories, moved by whole weeks so that they end near today and keep their weekdays. */
