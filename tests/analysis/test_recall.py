@@ -114,3 +114,39 @@ def test_shapes_and_weights_that_do_not_match_are_refused() -> None:
         recall("one", np.ones(4), found, vectors, now=NOW)
     with pytest.raises(InvalidInput, match="no term 'centrality'; terms are relevance, importance, recency"):
         recall("one", vectors[0], found, vectors, RecallOptions(weights={"centrality": 1.0}), now=NOW)
+
+
+def _talk(lines: Sequence[tuple[str, str]]) -> list[Memory]:
+    return [
+        Memory(id=str(i), text=text, speaker=who, created_at=NOW - timedelta(days=9) + timedelta(minutes=i))
+        for i, (who, text) in enumerate(lines)
+    ]
+
+
+def test_a_question_that_names_somebody_finds_what_they_said() -> None:
+    talk = _talk([("Ana", "I play the cello"), ("Ben", "I play the cello too"), ("Cem", "I like rain")])
+    assert _recall("What does Ben's band play, the cello?", talk).memories[0].memory_id == "1"
+    assert _recall("What does Ana play, the cello?", talk).memories[0].memory_id == "0"
+
+
+def test_an_answer_is_found_by_the_question_before_it() -> None:
+    talk = _talk([("Ana", "What is the name of your dog?"), ("Ben", "He is called Rex"), ("Ana", "So is my uncle")])
+    later = Memory(id="late", text="He is called Rex", speaker="Ben", created_at=NOW)
+    relevance = {m.memory_id: m.terms.relevance for m in _recall("name of the dog", [*talk, later]).memories}
+    assert relevance["0"] > relevance["1"] > relevance["late"]
+
+
+def test_below_the_floor_nothing_comes_back_and_the_answer_says_so() -> None:
+    cook = memories(["my risotto needs saffron", "I bake bread on Sundays", "the new oven is too hot"])
+    result = _recall("quantum chromodynamics", cook, RecallOptions(min_relevance=0.2))
+    assert result.memories == []
+    assert result.stats["below_floor"] == 3
+    assert "nothing reaches min_relevance 0.2" in result.notes[0]
+    assert len(_recall("quantum chromodynamics", cook).memories) == 3
+
+
+def test_a_rare_word_that_both_have_reaches_the_floor() -> None:
+    found = memories(["Xanthippe barked all night", *themed(30)])
+    result = _recall("Xanthippe?", found, RecallOptions(min_relevance=0.5))
+    assert _ids(result) == ["m0"]
+    assert result.memories[0].fit >= 0.5

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from itertools import accumulate
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,15 @@ __all__ = ["RECALL_WEIGHTS", "recall"]
 RECALL_WEIGHTS: dict[str, float] = {"relevance": 1.0, "importance": 0.06, "recency": 0.02}
 """Relevance decides; the others part what is nearly as relevant."""
 
-_LEXICAL = 0.25
+_LEXICAL = 0.4
+_NEIGHBOUR = 0.4
+"""Part of its best neighbour's relevance that something said in a conversation gets."""
+_CONVERSATION = timedelta(minutes=10)
+"""Pause after which a conversation is another one."""
+_NAMED = 0.2
+"""Relevance that is added where the question names who said it."""
+_CHANCE = 0.25
+"""Share of a question's rare words that a memory may hold by chance."""
 _POOL = 10
 """Diversity looks at this many times ``top`` candidates."""
 _HALF_ACCESSES = 5.0
@@ -52,9 +60,13 @@ def recall(
 
     ``score = sum(weight x term) / sum(weights)``, terms 0 to 1 (Park et al. 2023, "Generative agents", with weights):
 
-    - relevance: cosine, blended with the share of the query's rare words that the memory holds.
+    - relevance: cosine, blended with the share of the query's rare words that the memory holds. Where memories have a
+      ``speaker``, those of whom the query names come first, and an answer also counts by the question before it.
     - importance: distance from the user's mean, access count, pinned. A cheap form of ``analyze``'s.
     - recency: halves every ``half_life_days``.
+
+    Nothing is returned whose ``fit`` is below ``min_relevance``: how surely it has to do with the query, by cosine
+    (``Scale.relevance``) or by the words they share.
 
     ``alphabet``: the characters that the model knows (``ModelSpec``). What it cannot read, memory or question, is
     compared by characters. ``diversity`` reorders by maximal marginal relevance (Carbonell and Goldstein 1998).
@@ -74,15 +86,19 @@ def recall(
     vectors, lost = legible([m.text for m in memories], vectors, alphabet)
     asked, _ = legible([query], query_vector[None, :], alphabet)
     query_vector = asked[0]
+    relevance, fit = _relevance(query, query_vector, memories, vectors, scale)
     terms = {
-        "relevance": _relevance(query, query_vector, memories, vectors, scale),
+        "relevance": relevance,
         "importance": _importance(memories, vectors),
         "recency": recency(memories, now, options.half_life_days),
     }
     total = sum(weights.values())
     scores = np.asarray(sum(weights[name] / total * value for name, value in terms.items()), dtype=np.float64)
-    top = min(options.top, len(memories))
-    order = _best(scores, min(len(memories), top * _POOL if options.diversity else top))
+    above = fit >= options.min_relevance
+    left = int(above.sum())
+    top = min(options.top, left)
+    pool = min(left, top * _POOL if options.diversity else top)
+    order = _best(np.where(above, scores, -1.0), pool) if pool else []
     if options.diversity:
         order = _spread(order, scores, vectors, top, options.diversity)
     return RecallResult(
@@ -93,10 +109,16 @@ def recall(
                 score=float(scores[i]),
                 rank=rank,
                 terms=RecallTerms(**{name: float(value[i]) for name, value in terms.items()}),
+                fit=float(fit[i]),
             )
             for rank, i in enumerate(order, 1)
         ],
-        stats={"memories": len(memories), **({"unread": int(lost.sum())} if lost.any() else {})},
+        notes=[] if left else [f"nothing reaches min_relevance {options.min_relevance:g}; the best is {fit.max():.2f}"],
+        stats={
+            "memories": len(memories),
+            **({"below_floor": len(memories) - left} if options.min_relevance else {}),
+            **({"unread": int(lost.sum())} if lost.any() else {}),
+        },
     )
 
 
@@ -109,20 +131,70 @@ def _weights(given: Mapping[str, float] | None) -> dict[str, float]:
 
 def _relevance(
     query: str, query_vector: NDArray[np.float32], memories: Sequence[Memory], vectors: Vectors, scale: Scale
-) -> Values:
+) -> tuple[Values, Values]:
+    """(n,) relevance, by which memories are ranked, and (n,) fit, on which the floor is."""
     length = float(np.linalg.norm(query_vector))
-    cosine = np.clip(scale.read((vectors @ query_vector).astype(np.float64) / max(length, 1e-12)), 0.0, 1.0)
-    lexical = _lexical(query, memories)
-    return cosine if lexical is None else (1 - _LEXICAL) * cosine + _LEXICAL * lexical
+    cosine = (vectors @ query_vector).astype(np.float64) / max(length, 1e-12)
+    close = np.clip(scale.read(cosine), 0.0, 1.0)
+    names, said_by = _speakers(query, memories)
+    lexical = _lexical(query, memories, names)
+    fit = scale.relevance(cosine)
+    if lexical is not None:
+        close = (1 - _LEXICAL) * close + _LEXICAL * lexical
+        fit = np.maximum(fit, np.clip((lexical - _CHANCE) / (1 - _CHANCE), 0.0, 1.0))
+    if said_by is not None:
+        pairs = _conversations(memories)
+        close = (close + _NEIGHBOUR * _nearest(close, pairs) + _NAMED * said_by) / (1 + _NEIGHBOUR + _NAMED)
+        fit = np.maximum(fit, _NEIGHBOUR * _nearest(fit, pairs))
+    return close, fit
 
 
-def _lexical(query: str, memories: Sequence[Memory]) -> Values | None:
+def _speakers(query: str, memories: Sequence[Memory]) -> tuple[set[str], Values | None]:
+    """Words of the query that name speakers, and (n,) 1 where the query names who said it; None without speakers.
+
+    A query that names everybody, or nobody, tells nothing.
+    """
+    speakers = {memory.speaker for memory in memories if memory.speaker}
+    if not speakers:
+        return set(), None
+    asked = {word.removesuffix("'s") for word in words(query)}
+    # "Ben" is a stop word of another language.
+    parts = {speaker: set(words(speaker)) - STOPWORDS or set(words(speaker)) for speaker in speakers}
+    named = {speaker for speaker, names in parts.items() if not names.isdisjoint(asked)}
+    found = {word for speaker in named for word in parts[speaker]}
+    if not named or named == speakers:
+        return found, np.zeros(len(memories))
+    return found, np.array([float(memory.speaker in named) for memory in memories])
+
+
+def _conversations(memories: Sequence[Memory]) -> NDArray[np.intp]:
+    """(k, 2) memories that were said one right after the other."""
+    told = [i for i, m in enumerate(memories) if m.speaker and m.created_at is not None]
+    told.sort(key=lambda i: (memories[i].created_at, i))
+    pairs = [
+        (a, b)
+        for a, b in pairwise(told)
+        if memories[b].created_at - memories[a].created_at <= _CONVERSATION  # type: ignore[operator]
+    ]
+    return np.array(pairs, dtype=np.intp).reshape(-1, 2)
+
+
+def _nearest(values: Values, pairs: NDArray[np.intp]) -> Values:
+    """(n,) the higher value of the two neighbours in ``pairs``, 0 without any."""
+    out = np.zeros_like(values)
+    np.maximum.at(out, pairs[:, 0], values[pairs[:, 1]])
+    np.maximum.at(out, pairs[:, 1], values[pairs[:, 0]])
+    return out
+
+
+def _lexical(query: str, memories: Sequence[Memory], names: Collection[str] = ()) -> Values | None:
     """(n,) share of the query's words that a text holds, weighted by rarity (IDF); None when the query has none.
 
-    Words are compared by their stem: inflections must not hide a match.
+    Words are compared by their stem: inflections must not hide a match. ``names`` are left out: they tell who spoke.
     """
-    named = (_stem(w)[:_LONGEST_STEM] for w in words(query) if w not in STOPWORDS and len(w) > 1)
-    stems = list(dict.fromkeys(named))[:_MOST_TERMS]
+    said = (word for word in words(query) if word.removesuffix("'s") not in names)
+    asked = (_stem(w)[:_LONGEST_STEM] for w in said if w not in STOPWORDS and len(w) > 1)
+    stems = list(dict.fromkeys(asked))[:_MOST_TERMS]
     if not stems:
         return None
     number = {stem: i for i, stem in enumerate(stems)}

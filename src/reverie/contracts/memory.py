@@ -14,6 +14,7 @@ __all__ = [
     "MAX_KIND_CHARS",
     "MAX_MEMORIES",
     "MAX_SOURCE_CHARS",
+    "MAX_SPEAKER_CHARS",
     "MAX_TEXT_CHARS",
     "Memories",
     "Memory",
@@ -26,6 +27,9 @@ MAX_TEXT_CHARS = 100_000
 MAX_KIND_CHARS = 64
 MAX_SOURCE_CHARS = 256
 """Longest ``kind`` and ``source`` of a memory, in characters."""
+
+MAX_SPEAKER_CHARS = 256
+"""Longest name of who said a memory, in characters."""
 
 MAX_ACCESSES = 2**31 - 1
 """Greatest ``access_count``."""
@@ -66,6 +70,9 @@ class Memory(Request):
     )
     source: Annotated[str, Field(max_length=MAX_SOURCE_CHARS)] | None = Field(
         default=None, description="Where it came from (a channel, a command)."
+    )
+    speaker: Annotated[str, Field(max_length=MAX_SPEAKER_CHARS)] | None = Field(
+        default=None, description="Who said it; questions that name somebody find what they said."
     )
     metadata: dict[str, JsonValue] = Field(
         default_factory=dict, description="Anything of yours; kept and given back, never read."

@@ -41,6 +41,13 @@ class RecallOptions(Request):
         default=0.0,
         description=("0 ranks by score alone; towards 1, memories that say the same thing are spread out (MMR)."),
     )
+    min_relevance: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.0,
+        description=(
+            "Least fit of what is returned, 0 to 1, the same for every model: from about 0.2 on a memory has to do "
+            "with the question. 0 returns the best whatever they are."
+        ),
+    )
     model: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(default=None, description=MODEL)
 
 
@@ -73,12 +80,16 @@ class RecalledMemory(Response):
     score: float = Field(description="The weighted mean of the terms, 0 to 1.")
     rank: int = Field(description="Place in the ranking, from 1.")
     terms: RecallTerms = Field(description="What the score is made of.")
+    fit: float = Field(
+        default=0.0, description="How surely it has to do with the question, 0 to 1; min_relevance is a floor on it."
+    )
 
 
 class RecallResult(Response):
     """Memories ranked for a query."""
 
     memories: list[RecalledMemory] = Field(description="The best memories for the query, the best first.")
+    notes: list[str] = Field(default=[], description="What the caller should know, such as that nothing is relevant.")
     model: ModelUsed | None = Field(default=None, description=MODEL_USED)
     stats: dict[str, Any] = Field(
         default={}, description="Figures of the run: counts, texts embedded and taken from the cache."

@@ -17,6 +17,7 @@ from reverie.contracts.memory import (
     MAX_KIND_CHARS,
     MAX_MEMORIES,
     MAX_SOURCE_CHARS,
+    MAX_SPEAKER_CHARS,
     MemoryText,
 )
 from reverie.contracts.recall import RecallOptions
@@ -44,9 +45,6 @@ __all__ = [
     "UserPage",
     "UserSummary",
 ]
-
-MAX_SPEAKER_CHARS = 256
-"""Longest name of who said a memory, in characters."""
 
 Upkeep = Literal["auto", "manual"]
 """Whether a user's views follow changes by themselves, or only when asked."""

@@ -165,7 +165,7 @@ class Collector:
                 reason = f"has no text (only {', '.join(repr(str(name)) for name in list(row)[:6])})"
             self.reject(place, reason)
             return
-        more = {name: row[name] for name in ("access_count", "kind", "source", "metadata") if row.get(name)}
+        more = {name: row[name] for name in ("access_count", "kind", "source", "speaker", "metadata") if row.get(name)}
         accessed = self._date(place, None, row.get("last_accessed_at"))
         if accessed is not None:
             more["last_accessed_at"] = accessed

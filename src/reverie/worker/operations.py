@@ -77,7 +77,6 @@ def run_cluster(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
         scale=done.scale,
         alphabet=embedder.model.alphabet,
         labeler=labeler_from(runtime.settings.labels),
-        topics=runtime.topics(embedder),
     )
     stats["clustering_seconds"] = round(time.perf_counter() - started, 4)
     result = outcome.result.model_copy(

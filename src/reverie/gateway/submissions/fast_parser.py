@@ -22,14 +22,15 @@ from reverie.contracts import (
     MAX_ID_CHARS,
     MAX_KIND_CHARS,
     MAX_SOURCE_CHARS,
+    MAX_SPEAKER_CHARS,
     Request,
 )
 
 __all__ = ["parse_fast"]
 
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{6})?(?:Z|\+00:00)")
-_MEMBERS = frozenset({"id", "text", "created_at", "last_accessed_at", "access_count", "kind", "source"})
-_NAMES = (("kind", MAX_KIND_CHARS), ("source", MAX_SOURCE_CHARS))
+_MEMBERS = frozenset({"id", "text", "created_at", "last_accessed_at", "access_count", "kind", "source", "speaker"})
+_NAMES = (("kind", MAX_KIND_CHARS), ("source", MAX_SOURCE_CHARS), ("speaker", MAX_SPEAKER_CHARS))
 _COMMON = frozenset({"user_id", "memories", "options"})
 _SMALL = 500
 """Bytes beside the memories that are worth to be remembered."""
