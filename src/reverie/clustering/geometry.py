@@ -9,7 +9,7 @@ from scipy import sparse
 from reverie.clustering.nearest import neighbours
 from reverie.embedding.base import Vectors
 
-__all__ = ["centred", "centres_of", "smoothed", "unit"]
+__all__ = ["centred", "centres_of", "smoothed", "sums_of", "unit"]
 
 
 def unit(x: NDArray[np.floating]) -> Vectors:
@@ -40,6 +40,11 @@ def smoothed(x: Vectors, k: int, *, strength: float = 0.7, rounds: int = 2) -> V
 
 def centres_of(x: Vectors, labels: NDArray[np.int64], count: int) -> Vectors:
     """(count, d) unit centres of the rows with labels 0 to count - 1; rows labelled -1 belong to none."""
+    return unit(sums_of(x, labels, count))
+
+
+def sums_of(x: Vectors, labels: NDArray[np.int64], count: int) -> Vectors:
+    """(count, d) sums of the rows with labels 0 to count - 1."""
     kept = np.flatnonzero(labels >= 0)
     member = sparse.csr_matrix((np.ones(len(kept), dtype=np.float32), (labels[kept], kept)), shape=(count, len(x)))
-    return unit(np.asarray(member @ x))
+    return np.asarray(member @ x)

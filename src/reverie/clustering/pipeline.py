@@ -16,6 +16,7 @@ from reverie.clustering.geometry import unit
 from reverie.clustering.grouping import SMALL, Labels, Neighbourhood
 from reverie.clustering.identity import ThemeState, match_themes
 from reverie.clustering.labels import Label
+from reverie.clustering.oneness import joined, repeated
 from reverie.clustering.steps import Steps
 from reverie.clustering.words import Phrasebook, stopwords_for
 from reverie.contracts import ClusterOptions, ClusterResult, MapPoint, Memory, SubTheme, Theme
@@ -94,7 +95,7 @@ def cluster(
         told = labeler([[texts[i] for i in m] for m in typical], names)
     shown = _distinct(told, names)
     ids, changes = match_themes([[memories[i].id for i in m] for m in members], centres, previous, scale)
-    second = _second_level(x, near, copies, members, texts, book, steps, on_progress)
+    second = _second_level(x, near, copies, members, texts, book, steps, on_progress, scale)
     themes, states = [], []
     for m, centre, name, own, (label, source), theme_id in zip(
         members, centres, names, second, shown, ids, strict=True
@@ -155,15 +156,17 @@ def _labels_of(
     if n < 2:
         # Nothing to compare with: copies of one text are one theme, a single memory is none.
         return np.full(n, 0 if count > 1 else -1, dtype=np.int64)
+    least = options.min_cluster_size or (2 if count < 200 else 3 if count < 2000 else 5)
+    weights = np.array([len(c) for c in copies], dtype=np.int64)
     if n == 2:
-        return np.full(2, 0 if float(x[0] @ x[1]) >= scale.own(_PAIR) else -1, dtype=np.int64)
+        pair = np.full(2, 0 if float(x[0] @ x[1]) >= scale.own(_PAIR) else -1, dtype=np.int64)
+        return repeated(x, pair, weights, least, scale)
     granularity = options.granularity
     at = float(_NAMED[granularity] if isinstance(granularity, str) else granularity)
     labels = steps.group(x, near, at, on_progress)
-    least = options.min_cluster_size or (2 if count < 200 else 3 if count < 2000 else 5)
-    weights = np.array([len(c) for c in copies], dtype=np.int64)
     labels, loyal = carry(x, near, labels, copies, ids, previous) or (labels, None)
-    return steps.settle(x, near, labels, weights, least, loyal, scale)
+    settled = steps.settle(x, near, joined(x, labels, scale), weights, least, loyal, scale)
+    return repeated(x, settled, weights, least, scale)
 
 
 def _members(labels: Labels, copies: Copies) -> list[NDArray[np.int64]]:
@@ -251,6 +254,7 @@ def _second_level(
     book: Phrasebook,
     steps: Steps,
     on_progress: OnProgress,
+    scale: Scale,
 ) -> list[list[tuple[Label, NDArray[np.int64]]]]:
     """Sub-themes (label and memory indices, largest first) of each theme of a large set."""
     if len(copies) <= SMALL:
@@ -265,7 +269,7 @@ def _second_level(
         if len(whole) < _SUBTHEMES_FROM:
             found.append([])
             continue
-        labels = steps.divide(distinct, near.graph, rows)
+        labels = joined(distinct[rows], steps.divide(distinct, near.graph, rows), scale)
         parts = [
             np.array(sorted(i for row in rows[labels == g] for i in copies[row]), dtype=np.int64)
             for g in range(int(labels.max()) + 1)
