@@ -10,9 +10,13 @@ from collections.abc import Iterator
 import httpx
 import psycopg
 import pytest
+import redis
+from starlette.requests import Request
 
 from reverie import AsyncReverie
-from reverie.errors import TaskCancelled
+from reverie.errors import ServiceUnavailable, TaskCancelled
+from reverie.gateway.background.log_rewriter import LogRewriter
+from reverie.gateway.submissions import read_body
 from reverie.store import Codec, GatewayStore, KeyStore, WebhookStore
 from tests.live import LiveService
 
@@ -200,3 +204,61 @@ async def test_many_unknown_keys_at_once_are_few_queries(idle: LiveService) -> N
             *(client.get("/tasks", headers={"authorization": f"Bearer guess-{n}"}) for n in range(64))
         )
     assert {answer.status_code for answer in answers} == {401}
+
+
+def test_an_export_names_what_is_kept_beside_the_tasks_results(service: LiveService) -> None:
+    key = key_of(service, "exports", "submit", "read", "erase", "admin")
+    body = {
+        **BODY,
+        "memories": [f"the cat eats fish {n}" for n in range(5)] + [f"green tea number {n}" for n in range(5)],
+    }
+    with service.client(authorization=f"Bearer {key}", prefer="wait=60") as client:
+        headers = {"idempotency-key": "my-key"}
+        hook = {**body, "callback_url": "https://example.org/hook/u"}
+        assert client.post("/cluster/submit", json=hook, headers=headers).status_code == 200
+        held = client.get("/users/u/export").json()
+    assert held["carried_themes"][0]["themes"]
+    assert [hook["url"] for hook in held["webhooks"]] == ["https://example.org/hook/u"]
+    assert [row["key"] for row in held["idempotency"]] == ["my-key"]
+    assert held["tasks"][0]["callback_url"] == "https://example.org/hook/u"
+
+
+async def test_an_erasure_has_the_servers_rewrite_their_logs(idle: LiveService) -> None:
+    rewriter = LogRewriter(idle.database_url, idle.redis_url, pause=0.0)
+    rewriter.start()
+    try:
+        rewriter.erased()
+        async with asyncio.timeout(20):
+            while not rewriter.rewrites:
+                await asyncio.sleep(0.05)
+    finally:
+        await rewriter.stop()
+    [row] = idle.rows("SELECT last_vacuum FROM pg_stat_user_tables WHERE relname = 'tasks'")
+    assert row["last_vacuum"] is not None
+
+
+async def test_large_bodies_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_body, "SPOOL_TOTAL", 0)
+    monkeypatch.setattr(read_body.SpooledBody, "total", 2 * 2**22)
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b" " * 2**20, "more_body": True}
+
+    def request() -> Request:
+        return Request({"type": "http", "method": "POST", "headers": []}, receive)
+
+    with pytest.raises(ServiceUnavailable, match="Many large bodies"):
+        await read_body.spool_json_body(request(), 2**22)
+    assert read_body.SpooledBody.total == 2 * 2**22
+
+
+def test_vectors_that_are_used_stay(service: LiveService) -> None:
+    with service.client(prefer="wait=60") as client:
+        body = {**BODY, "user_id": "touch"}
+        client.post("/cluster/submit", json=body)
+        service.rows("UPDATE vectors SET used_at = now() - interval '20 days' WHERE user_id = 'touch' RETURNING 1")
+        with redis.Redis.from_url(service.redis_url) as cache:
+            cache.flushall()  # as its entries expire within a day
+        client.post("/cluster/submit", json={**body, "options": {"seed": 7}})
+    ages = service.rows("SELECT now() - used_at < interval '1 hour' AS fresh FROM vectors WHERE user_id = 'touch'")
+    assert [row["fresh"] for row in ages] == [True] * 3

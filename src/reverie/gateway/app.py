@@ -19,6 +19,7 @@ from reverie import _tracing
 from reverie.aio.batcher import Batcher
 from reverie.errors import StartupError
 from reverie.gateway.auth import Auth
+from reverie.gateway.background.log_rewriter import LogRewriter
 from reverie.gateway.background.loop_watch import LoopWatch
 from reverie.gateway.background.sweeper import Sweeper
 from reverie.gateway.http import openapi, problems
@@ -98,6 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
             auth=auth,
             hub=hub,
             event_frames=EventFrames(store, codec),
+            log_rewriter=LogRewriter(database_url, redis_url),
             group_commit=GroupCommit(store, Codec(level=1, keys=secret)),
             result_cache=result_cache,
             dispatcher=dispatcher,
@@ -125,6 +127,7 @@ def create_app(settings: Settings) -> FastAPI:
         await _warm(app)
         state.tracing = _tracing.set_up("gateway")
         state.loop_watch.start()
+        state.log_rewriter.start()
         noting = asyncio.create_task(auth.note_use(), name="note-key-use")
         try:
             yield {STATE: state}
@@ -132,6 +135,7 @@ def create_app(settings: Settings) -> FastAPI:
             noting.cancel()
             await webhooks.stop()
             await state.loop_watch.stop()
+            await state.log_rewriter.stop()
             await state.durations.stop()
             await state.sweeper.stop()
             await state.group_commit.stop()

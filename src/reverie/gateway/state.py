@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from reverie.aio.batcher import Batcher
 from reverie.gateway.auth import Auth
+from reverie.gateway.background.log_rewriter import LogRewriter
 from reverie.gateway.background.loop_watch import LoopWatch
 from reverie.gateway.push.event_frames import EventFrames
 from reverie.gateway.push.hub import Hub
@@ -40,6 +41,7 @@ class State:
     auth: Auth
     hub: Hub
     event_frames: EventFrames
+    log_rewriter: LogRewriter
     group_commit: GroupCommit
     result_cache: ResultCache
     dispatcher: Dispatcher

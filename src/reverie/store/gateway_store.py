@@ -41,6 +41,20 @@ class Erased:
     at_ms: int
 
 
+@dataclass(slots=True)
+class Held:
+    """What is held on a user beside the stored memories, as rows."""
+
+    #: With payload and result.
+    tasks: list[dict[str, Any]]
+    #: Counts by model.
+    vectors: list[dict[str, Any]]
+    #: The themes carried to the next run, by model.
+    themes: list[dict[str, Any]]
+    webhooks: list[dict[str, Any]]
+    idempotency: list[dict[str, Any]]
+
+
 class GatewayStore:
     """All the gateway asks of PostgreSQL. ``ServiceUnavailable`` is raised when it cannot answer in time."""
 
@@ -242,11 +256,16 @@ class GatewayStore:
             at_ms=now["ms"] if now else 0,
         )
 
-    async def export(self, tenant: str, user_id: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """All tasks with payload and result, and counts of the vectors, of one user."""
-        tasks = await self._rows("export_tasks", tenant=tenant, user_id=user_id)
-        vectors = await self._rows("export_vector_counts", tenant=tenant, user_id=user_id)
-        return tasks, vectors
+    async def export(self, tenant: str, user_id: str) -> Held:
+        """What is held on a user beside the stored memories."""
+        who = {"tenant": tenant, "user_id": user_id}
+        return Held(
+            tasks=await self._rows("export_tasks", **who),
+            vectors=await self._rows("export_vector_counts", **who),
+            themes=await self._rows("export_themes", **who),
+            webhooks=await self._rows("export_webhooks", **who),
+            idempotency=await self._rows("export_idempotency", **who),
+        )
 
     # -- keys ------------------------------------------------------------------------------------
 

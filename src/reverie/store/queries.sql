@@ -291,7 +291,7 @@ WHERE id IN (SELECT id FROM tasks WHERE queue = %(queue)s AND status = 'queued'
 RETURNING id, queue;
 
 -- name: select_vectors
-SELECT text_key, vector, tokens FROM vectors
+SELECT text_key, vector, tokens, used_at < statement_timestamp() - interval '1 day' AS idle FROM vectors
 WHERE tenant = %(tenant)s AND user_id = %(user_id)s AND model = %(model)s AND text_key = ANY(%(keys)s);
 
 -- name: hold_task
@@ -343,6 +343,23 @@ WHERE t.tenant = %(tenant)s AND t.user_id = %(user_id)s AND t.operation NOT IN (
 -- name: export_vector_counts
 SELECT model, count(*) AS vectors, sum(octet_length(vector))::bigint AS bytes FROM vectors
 WHERE tenant = %(tenant)s AND user_id = %(user_id)s GROUP BY model ORDER BY model;
+
+-- name: export_themes
+SELECT model, body, updated_at FROM themes WHERE tenant = %(tenant)s AND user_id = %(user_id)s ORDER BY model;
+
+-- name: export_webhooks
+SELECT w.task_id, w.url, w.state, w.attempts, w.last_status, w.last_error, w.created_at
+FROM webhooks w JOIN tasks t ON t.id = w.task_id
+WHERE w.tenant = %(tenant)s AND t.tenant = %(tenant)s AND t.user_id = %(user_id)s ORDER BY w.id;
+
+-- name: export_idempotency
+SELECT key, task_id, created_at FROM idempotency WHERE tenant = %(tenant)s AND user_id = %(user_id)s ORDER BY key;
+
+-- name: touch_vectors
+-- Once a day is enough to know which vectors are in use.
+UPDATE vectors SET used_at = clock_timestamp()
+WHERE tenant = %(tenant)s AND user_id = %(user_id)s AND model = %(model)s AND text_key = ANY(%(keys)s)
+  AND used_at < statement_timestamp() - interval '1 day';
 
 -- name: retire_tasks
 -- Retention, in small bites so that nobody waits for it.

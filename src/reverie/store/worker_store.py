@@ -236,6 +236,8 @@ class WorkerStore:
             # Binary, since half of a text answer would be spent on hexadecimal digits.
             with connection.cursor(binary=True) as cursor:
                 rows = cursor.execute(sql("select_vectors"), parameters).fetchall()
+            if any(row["idle"] for row in rows):
+                connection.execute(sql("touch_vectors"), parameters)
             return {row["text_key"]: (row["vector"], row["tokens"]) for row in rows}
 
         return self._try(work, patience=30.0)

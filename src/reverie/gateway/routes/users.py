@@ -35,6 +35,7 @@ async def erase_user(user_id: UserId, state: GatewayState, key: Eraser) -> Recei
     erased = await state.store.erase(key.tenant, user_id)
     cache_keys = await state.result_cache.erase(key.tenant, user_id, erased.at_ms)
     state.hub.publish_erased(key.tenant, user_id, [(row["id"], row["operation"]) for row in erased.tasks])
+    state.log_rewriter.erased()
     if cache_keys is None:
         # The rows are gone, but what Redis holds is not: the caller must not get a receipt for that.
         raise ServiceUnavailable(
@@ -42,7 +43,7 @@ async def erase_user(user_id: UserId, state: GatewayState, key: Eraser) -> Recei
         )
     return Receipt(
         user_id=user_id,
-        erased_at=datetime.now(UTC),
+        erased_at=datetime.fromtimestamp(erased.at_ms / 1000, UTC),  # the database's clock, as all times in it
         tasks=len(erased.tasks),
         stopped=sum(row["status"] in ("queued", "running") for row in erased.tasks),
         results=erased.results,
@@ -57,15 +58,16 @@ async def erase_user(user_id: UserId, state: GatewayState, key: Eraser) -> Recei
 @router.get("/users/{user_id}/export", operation_id="exportUser")
 async def export_user(user_id: UserId, state: GatewayState, key: Reader) -> StreamingResponse:
     """Everything held on a user, as JSON."""
-    tasks, vectors = await state.store.export(key.tenant, user_id)
+    held = await state.store.export(key.tenant, user_id)
     person = await state.memories.store.person(key.tenant, user_id)
     views = await state.memories.store.views(person.id) if person else []
     deleted = await state.memories.store.forgotten(person.id) if person else []
 
     def build() -> bytes:
         items: list[dict[str, Any]] = []
-        for row in tasks:
-            names = ("id", "operation", "status", "created_at", "started_at", "finished_at", "error")
+        for row in held.tasks:
+            names = ("id", "operation", "status", "created_at", "started_at", "finished_at", "error", "provider",
+                     "callback_url")  # fmt: skip
             item = {name: row[name] for name in names}
             item["request"] = orjson.Fragment(state.codec.decode(row["payload"])) if row["payload"] else None
             item["result"] = orjson.Fragment(state.codec.decode(row["body"])) if row["body"] else None
@@ -84,9 +86,24 @@ async def export_user(user_id: UserId, state: GatewayState, key: Reader) -> Stre
             }
             for view in views
         }
-        return orjson.dumps({**document, "deleted": deleted, "tasks": items, "vectors": vectors})
+        document["carried_themes"] = [
+            {
+                "model": row["model"],
+                "updated_at": row["updated_at"],
+                "themes": _carried(state.codec.decode(row["body"])),
+            }
+            for row in held.themes
+        ]
+        document["webhooks"], document["idempotency"] = held.webhooks, held.idempotency
+        return orjson.dumps({**document, "deleted": deleted, "tasks": items, "vectors": held.vectors})
 
     return StreamingResponse(_export(state, person, await asyncio.to_thread(build)), media_type="application/json")
+
+
+def _carried(stored: bytes) -> list[dict[str, Any]]:
+    """Themes that were kept for the next run: what is readable of them, without the vectors behind it."""
+    themes: list[dict[str, Any]] = orjson.loads(stored.partition(b"\n")[0])["themes"]
+    return themes
 
 
 async def _export(state: State, person: Person | None, rest: bytes) -> AsyncIterator[bytes]:

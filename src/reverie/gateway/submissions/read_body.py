@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Set
+from typing import ClassVar
 
 from fastapi import Request
 
-from reverie.errors import InvalidInput, RequestTimeout, TooLarge, UnsupportedMediaType
+from reverie.errors import InvalidInput, RequestTimeout, ServiceUnavailable, TooLarge, UnsupportedMediaType
 
 __all__ = [
     "SECONDS",
@@ -28,9 +29,15 @@ SECONDS = 60.0
 SPOOL_BYTES = 1024 * 1024
 """Larger bodies are spooled."""
 
+SPOOL_TOTAL = 512 * 1024 * 1024
+"""Most bytes of spooled bodies at one time, or two bodies of the largest size if that is more."""
+
 
 class SpooledBody:
     """A large body in a memory file, which another process reads without its being sent there."""
+
+    #: Bytes in all memory files of this process.
+    total: ClassVar[int] = 0
 
     def __init__(self) -> None:
         self._fd = os.memfd_create("reverie-body")
@@ -40,6 +47,7 @@ class SpooledBody:
     def write(self, chunk: bytes) -> None:
         """Append."""
         self.size += len(chunk)
+        SpooledBody.total += len(chunk)
         while chunk:
             chunk = chunk[os.write(self._fd, chunk) :]
 
@@ -48,6 +56,7 @@ class SpooledBody:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+            SpooledBody.total -= self.size
 
 
 async def spool_json_body(request: Request, limit: int, also: Set[str] = frozenset()) -> bytes | SpooledBody:
@@ -69,6 +78,8 @@ async def spool_json_body(request: Request, limit: int, also: Set[str] = frozens
                 chunks.clear()
             if spool is None:
                 chunks.append(chunk)
+            elif SpooledBody.total + len(chunk) > max(SPOOL_TOTAL, 2 * limit):
+                raise ServiceUnavailable("Many large bodies are arriving at this moment.", retry_after=5.0)
             else:
                 spool.write(chunk)
     except BaseException:
