@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,12 +15,16 @@ from reverie.embedding import HashEmbedder
 from tests.live import LiveService
 
 TEXTS = ["my cat sleeps", "green tea at night", "🎉 日本語 مرحبا", "my cat sleeps"]
-MODEL = "all-MiniLM-L6-v2"  # its name; the test service's vectors come from the fake
+MODEL = "all-MiniLM-L6-v2"  # the configured name; the test service's vectors come from the fake
+SERVED = HashEmbedder().model.name  # the fake's own name, which is told to who asks for the models
 
 
 @pytest.fixture(scope="module")
 def client(service: LiveService) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=service.url + "/v1", api_key=service.key, max_retries=0, timeout=60) as client:
+        end = time.monotonic() + 60
+        while [model.id for model in client.models.list()] != [SERVED] and time.monotonic() < end:
+            time.sleep(0.1)  # the worker names its model with its first sign of life
         yield client
 
 
@@ -103,12 +108,12 @@ def test_a_wrong_key_is_an_authentication_error(service: LiveService) -> None:
 
 
 def test_models_lists_what_is_served(client: openai.OpenAI) -> None:
-    assert [model.id for model in client.models.list()] == [MODEL]
+    assert [model.id for model in client.models.list()] == [SERVED]
 
 
 @pytest.mark.parametrize("name", [MODEL, "default", f"sentence-transformers/{MODEL}"])
 def test_the_served_model_is_found_by_each_of_its_names(client: openai.OpenAI, name: str) -> None:
-    assert client.models.retrieve(name).id == MODEL
+    assert client.models.retrieve(name).id == SERVED
     expected = HashEmbedder().embed(["green tea"]).vectors[0]
     found = client.embeddings.create(model=name, input="green tea")
     np.testing.assert_array_equal(found.data[0].embedding, expected)
@@ -116,7 +121,7 @@ def test_the_served_model_is_found_by_each_of_its_names(client: openai.OpenAI, n
 
 
 def test_a_model_that_is_not_served_is_not_found(client: openai.OpenAI) -> None:
-    with pytest.raises(openai.NotFoundError, match=f"'gpt-9' is not served here; '{MODEL}' is") as caught:
+    with pytest.raises(openai.NotFoundError, match=f"'gpt-9' is not served here; '{SERVED}' is") as caught:
         client.models.retrieve("gpt-9")
     assert caught.value.code == "model_not_found"
 

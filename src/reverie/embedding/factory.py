@@ -15,7 +15,15 @@ from reverie.errors import MissingExtra, ReverieError, UnsupportedModel, WrongSe
 if TYPE_CHECKING:
     from reverie.settings import EmbeddingSettings
 
-__all__ = ["DEFAULT_MODEL", "LOCAL_BACKENDS", "check_embedder", "create_embedder", "explain_choice", "wants_host"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "LOCAL_BACKENDS",
+    "check_embedder",
+    "create_embedder",
+    "explain_choice",
+    "served_model",
+    "wants_host",
+]
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 LOCAL_BACKENDS = ("auto", "ctranslate2", "openvino", "sentence-transformers", "hash")
@@ -91,6 +99,18 @@ def check_embedder(settings: EmbeddingSettings, data_dir: Path) -> None:
     except UnsupportedModel as error:
         wrong = "REVERIE_PRECISION" if precision == "bfloat16" else "REVERIE_MODEL"
         raise WrongSetting(f"{wrong}: {error.message}") from None
+
+
+def served_model(settings: EmbeddingSettings) -> str:
+    """Name of the model that answers with these settings; nothing is loaded."""
+    if settings.embedder == "hash":
+        return HashEmbedder().model.name
+    if settings.embedder not in LOCAL_BACKENDS and settings.model == DEFAULT_MODEL:
+        # A provider has a model of its own, and the local default is not meant.
+        providers = importlib.import_module("reverie.embedding.providers")
+        own = providers.PROVIDERS[settings.embedder].settings()
+        return str(getattr(own, "model", None) or getattr(own, "endpoint", None) or settings.embedder)
+    return settings.model.rsplit("/", 1)[-1] if settings.model.startswith(("/", ".")) else settings.model
 
 
 def wants_host(name: str, model: str, precision: str = "float32", *, data_dir: Path) -> bool:

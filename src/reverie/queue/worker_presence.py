@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -34,12 +34,21 @@ def presence_key(name: str) -> str:
 class WorkerPresence:
     """The signs of life of one worker, from a thread of its own. Without Redis it is simply not seen."""
 
-    def __init__(self, redis_url: str | None, queues: Sequence[str], processes: int) -> None:
+    def __init__(
+        self,
+        redis_url: str | None,
+        queues: Sequence[str],
+        processes: int,
+        *,
+        more: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
         self._redis = (
             redis.Redis.from_url(redis_url, socket_timeout=1.0, socket_connect_timeout=1.0) if redis_url else None
         )
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._about: dict[str, Any] = {"name": self.name, "queues": list(queues), "processes": processes}
+        #: What else is to be said at each sign of life: the model, whether it can be used.
+        self._more = more
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
 
@@ -68,7 +77,7 @@ class WorkerPresence:
         while True:
             try:
                 with self._redis.pipeline(transaction=False) as pipe:
-                    pipe.set(presence_key(self.name), orjson.dumps(self._about), px=int(_EVERY * 3000))
+                    pipe.set(presence_key(self.name), orjson.dumps(self._about | self._more()), px=int(_EVERY * 3000))
                     pipe.sadd(WORKERS, self.name)
                     pipe.execute()
             except redis.RedisError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
+import psycopg.errors
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -26,6 +28,9 @@ __all__ = ["Erased", "GatewayStore"]
 
 _PATIENCE = 5.0
 """Seconds a query may take before its request is answered without it."""
+
+_FULL = 15.0
+"""Seconds after which a disk that was full may be tried again."""
 
 
 @dataclass(slots=True)
@@ -79,6 +84,7 @@ class GatewayStore:
             open=False,
             name="gateway",
         )
+        self._full_at = float("-inf")
         self._reach = DatabaseProbe(database_url, on_return=self._pool.check)
 
     async def open(self) -> None:
@@ -96,6 +102,11 @@ class GatewayStore:
         """Whether PostgreSQL answered when it was last asked."""
         return self._reach.up
 
+    @property
+    def full(self) -> bool:
+        """Whether the database's disk was full a moment ago. A write has to be tried to know that it no longer is."""
+        return time.monotonic() - self._full_at < _FULL
+
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A pooled connection, or ``ServiceUnavailable`` within a second."""
@@ -104,6 +115,11 @@ class GatewayStore:
         try:
             async with self._pool.connection() as connection:
                 yield connection
+        except psycopg.errors.DiskFull as error:
+            self._full_at = time.monotonic()
+            raise ServiceUnavailable(
+                "The database's disk is full: nothing new can be stored until there is space.", retry_after=30.0
+            ) from error
         except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise ServiceUnavailable("The database is not reachable right now.", retry_after=2.0) from error
 

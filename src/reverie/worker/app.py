@@ -16,7 +16,7 @@ from celery import Celery, signals
 
 from reverie import _tracing
 from reverie._logs import configure_logs
-from reverie.embedding.factory import check_embedder
+from reverie.embedding.factory import check_embedder, served_model
 from reverie.errors import InvalidInput
 from reverie.queue import QUEUES, TASK_NAME, broker_name, make_celery
 from reverie.queue.worker_presence import WorkerPresence
@@ -48,8 +48,25 @@ def look_for_overdue(queues: Sequence[str]) -> str | None:
     return None
 
 
-def make_worker_app(settings: Settings, queues: Sequence[str] = QUEUES, pulse: Pulse | None = None) -> Celery:
+class Ability:
+    """Whether any child of this worker can embed, shared with the children: None until the first has tried."""
+
+    def __init__(self) -> None:
+        self._shared = mmap.mmap(-1, 2)
+
+    def tell(self, *, able: bool) -> None:
+        """What a child found out."""
+        self._shared[0 if able else 1] = 1
+
+    def __call__(self) -> bool | None:
+        return True if self._shared[0] else False if self._shared[1] else None
+
+
+def make_worker_app(
+    settings: Settings, queues: Sequence[str] = QUEUES, pulse: Pulse | None = None, ability: Ability | None = None
+) -> Celery:
     """The application with its one task. The runtime appears in each child after the fork."""
+    ability = ability or Ability()
     app = make_celery(settings)
     pulse = pulse or Pulse()
     holder: dict[str, Any] = {}
@@ -81,7 +98,9 @@ def make_worker_app(settings: Settings, queues: Sequence[str] = QUEUES, pulse: P
             from reverie.worker import run as _run  # noqa: F401 - imports the engines
 
             runtime().embedder()
+            ability.tell(able=True)
         except Exception:
+            ability.tell(able=False)
             log.exception("the embedding model is not ready")
 
     def leaving(**_: Any) -> None:
@@ -131,11 +150,18 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
     _tracing.check()
     host = start_host(settings)
     pulse = Pulse()
-    app = make_worker_app(settings, queues, pulse)
+    ability = Ability()
+    app = make_worker_app(settings, queues, pulse, ability)
     if settings.queue.worker_port:
         serve_health(pulse, settings.server.host, settings.queue.worker_port)
     redis_url = settings.server.redis_url
-    presence = WorkerPresence(redis_url.get_secret_value() if redis_url else None, queues, concurrency)
+    served = served_model(settings.embedding)
+    presence = WorkerPresence(
+        redis_url.get_secret_value() if redis_url else None,
+        queues,
+        concurrency,
+        more=lambda: {"model": served, "embeds": ability()},
+    )
     signals.worker_ready.connect(lambda **_: presence.start(), weak=False)
     signals.worker_shutdown.connect(lambda **_: presence.stop(), weak=False)
     argv = [

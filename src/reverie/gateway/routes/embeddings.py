@@ -17,6 +17,7 @@ from reverie.errors import InvalidInput, MissingExtra, NotFound, ServiceUnavaila
 from reverie.gateway.http.openai import served_model
 from reverie.gateway.http.problems import invalid
 from reverie.gateway.routes.deps import GatewayState, Reader, Submitter
+from reverie.gateway.state import State
 from reverie.gateway.submissions.read_body import read_json_body
 from reverie.gateway.submissions.submit import submit
 from reverie.tokens import byte_level
@@ -149,8 +150,15 @@ def _openai_body(task: bytes, model: str, encoding: str) -> bytes:
 
 @router.get("/v1/models", operation_id="listModels")
 async def list_models(state: GatewayState, key: Reader) -> dict[str, Any]:
-    """The models served here."""
-    return {"object": "list", "data": [_model(state.settings.embedding.model)]}
+    """The models served here, as the workers name them; without any, as the settings do."""
+    return {"object": "list", "data": [_model(name) for name in await _served(state)]}
+
+
+async def _served(state: State) -> list[str]:
+    workers = await state.result_cache.workers() or []
+    return sorted({str(worker["model"]) for worker in workers if worker.get("model")}) or [
+        state.settings.embedding.model
+    ]
 
 
 @router.get("/v1/models/{model:path}", operation_id="getModel")
@@ -159,9 +167,12 @@ async def get_model(
 ) -> dict[str, Any]:
     """A model served here, by any of its names."""
     served = state.settings.embedding.model
+    names = await _served(state)
+    if model in names:
+        return _model(model)
     if served_model(model, served) != served:
-        raise NotFound(f"The model {model[:80]!r} is not served here; {served!r} is.")
-    return _model(served)
+        raise NotFound(f"The model {model[:80]!r} is not served here; {', '.join(map(repr, names))} is.")
+    return _model(names[0])
 
 
 def _model(name: str) -> dict[str, Any]:

@@ -45,13 +45,16 @@ async def readyz(state: GatewayState) -> Response:
         except ReverieError:
             database = False
     checks = {
-        "database": "ok" if database else "unreachable",
+        "database": "unreachable" if not database else "disk full" if state.store.full else "ok",
         "redis": "ok" if await state.result_cache.ping() else "unreachable",
         "events": "ok" if state.hub.connected else "polling",
         "broker": "unreachable" if state.dispatcher.broken else "ok",
         "parser": "ok" if state.parser.ready else "starting",
     }
-    ready = database and state.parser.ready
+    # Work is accepted while no worker is there, and done when one comes; not while those that are there cannot do it.
+    told = {worker.get("embeds") for worker in await state.result_cache.workers() or []}
+    checks["workers"] = "none seen" if not told else "cannot embed" if told == {False} else "ok"
+    ready = database and not state.store.full and checks["workers"] != "cannot embed" and state.parser.ready
     body = {"status": "ready" if ready else "not ready", "checks": checks}
     return Response(orjson.dumps(body), 200 if ready else 503, media_type="application/json")
 

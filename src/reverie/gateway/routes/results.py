@@ -30,6 +30,7 @@ _SEND = 10.0
 """Seconds a client may take to read one event before it is dropped."""
 
 CLOSE_UNAUTHORIZED, CLOSE_FORBIDDEN, CLOSE_NOT_FOUND, CLOSE_BUSY, CLOSE_SLOW = 4401, 4403, 4404, 4429, 1013
+CLOSE_BINARY = 1003
 
 
 async def _who(connection: Request | WebSocket, ticket: str | None) -> Key:
@@ -132,11 +133,16 @@ async def _pump(socket: WebSocket, subscription: Subscription, frames: AsyncIter
             async with asyncio.timeout(_SEND):
                 await socket.send_text(frame.decode())
 
+    unread = False
+
     async def receive() -> None:
         # Nothing is expected from the client; reading notices that it left.
+        nonlocal unread
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-            while True:
-                await socket.receive_text()
+            while (message := await socket.receive())["type"] == "websocket.receive":
+                if message.get("text") is None:
+                    unread = True
+                    return
 
     sender, receiver = asyncio.create_task(send()), asyncio.create_task(receive())
     try:
@@ -151,6 +157,8 @@ async def _pump(socket: WebSocket, subscription: Subscription, frames: AsyncIter
     with contextlib.suppress(RuntimeError, WebSocketDisconnect, OSError):
         if subscription.revoked:
             await socket.close(CLOSE_UNAUTHORIZED, "the API key was revoked")
+        elif unread:
+            await socket.close(CLOSE_BINARY, "binary frames are not understood")
         elif subscription.overrun or isinstance(failure, TimeoutError):
             await socket.close(CLOSE_SLOW, "too slow, or the gateway is stopping: connect again")
         elif failure is None:
