@@ -181,3 +181,28 @@ def test_the_same_texts_again_come_from_the_cache(client: openai.OpenAI, service
     again = client.embeddings.create(model=MODEL, input=texts, user="someone")
     assert [row.embedding for row in again.data] == [row.embedding for row in first.data]
     assert len(service.rows("SELECT id FROM tasks")) == count
+
+
+RECORDED = [
+    # What they send at their defaults, recorded with the versions named: each is too large to be installed for this.
+    ("openai-node 7.59", '{"model":"default","input":["green tea","x"],"encoding_format":"base64"}'),
+    (
+        "langchain-openai 1.7",
+        '{"model":"all-MiniLM-L6-v2","input":[[13553,15600],[2465,8415,11410,236,231,72490]],"encoding_format":"base64"}',
+    ),
+    (
+        "llama-index-embeddings-openai 0.7",
+        '{"model":"all-MiniLM-L6-v2","input":["green tea","my cat"],"encoding_format":"base64"}',
+    ),
+    ("litellm 1.110", '{"model":"all-MiniLM-L6-v2","input":["green tea"]}'),
+]
+
+
+@pytest.mark.parametrize(("sender", "body"), RECORDED, ids=[sender for sender, _ in RECORDED])
+def test_requests_of_other_clients_at_their_defaults_are_answered(service: LiveService, sender: str, body: str) -> None:
+    with service.client() as http:
+        answer = http.post("/v1/embeddings", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 200, (sender, answer.text)
+    first = answer.json()["data"][0]["embedding"]
+    raw = base64.b64decode(first) if "base64" in body else np.asarray(first, dtype="<f4").tobytes()
+    assert raw == HashEmbedder().embed(["green tea"]).vectors[0].astype("<f4").tobytes()

@@ -28,6 +28,8 @@ WRONG = {
     'ai.submitAnalysisTask("1", []).then((task) => task.result()).then((result) => result.themes)': (
         "a member that the result of another operation has"
     ),
+    'ai.user("1").context("tea", {})': "a context without its budget",
+    'ai.user("1").update("m", { txet: "tea" })': "a member that a memory does not have",
     'ai.lastKnown("1", "clutser")': "an operation that does not exist",
 }
 RIGHT = """
@@ -35,7 +37,10 @@ const task = await ai.submitClusteringTask(1n, ["a", { text: "b", created_at: ne
 for await (const event of task.events()) if (event.progress) console.log(event.progress.fraction);
 const labels: string[] = (await task.result({ timeoutMs: 10 })).themes.map((theme) => theme.label);
 const [vector]: Float32Array[] = await ai.embed(labels);
-for await (const memory of ai.user("1").memories({ q: "tea" })) console.log(memory.text, vector);
+const user = ai.user("1");
+for await (const memory of user.memories({ q: "tea" })) console.log(memory.text, vector);
+const place: string | undefined = (await user.remember("tea", { pinned: true })).place?.label;
+console.log((await user.themes()).themes.length, (await user.context(null, { max_tokens: 9 })).tokens, place);
 """
 
 

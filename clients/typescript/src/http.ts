@@ -9,7 +9,7 @@ export interface CallOptions {
 }
 
 export interface Query {
-  [name: string]: string | number | boolean | Date | null | undefined;
+  [name: string]: string | number | boolean | Date | readonly string[] | null | undefined;
 }
 
 interface Request extends CallOptions {
@@ -148,11 +148,10 @@ export class Http {
 
   #fetch(method: string, path: string, request: Request, signal: AbortSignal): Promise<Response> {
     const { url, apiKey } = this.#settings;
-    const query = Object.entries(request.query ?? {}).flatMap(([name, value]) =>
-      value === null || value === undefined
-        ? []
-        : [[name, value instanceof Date ? value.toISOString() : String(value)] as [string, string]],
-    );
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(request.query ?? {}))
+      for (const one of Array.isArray(value) ? value : [value])
+        if (one !== null && one !== undefined) query.append(name, one instanceof Date ? one.toISOString() : String(one));
     const headers: Record<string, string> = { ...request.headers };
     if (apiKey) headers["Authorization"] = `Bearer ${apiKey}`;
     const init: RequestInit = { method, headers, signal, redirect: "error" };
@@ -160,7 +159,7 @@ export class Http {
       headers["Content-Type"] = "application/json";
       init.body = JSON.stringify(request.body);
     }
-    const target = url + path + (query.length ? `?${new URLSearchParams(query)}` : "");
+    const target = url + path + (query.size ? `?${query}` : "");
     return this.#settings.fetch(target, init);
   }
 

@@ -1,110 +1,73 @@
 /** Shapes of the routes under /users/{user_id}: memories that live in the service. */
+import type { components } from "./generated.js";
 import type { AnalyzeResult, ClusterResult, MemoryInput } from "./types.js";
 
-/** What storing memories changed. */
-export interface Remembered {
-  added: number;
-  updated: number;
-  unchanged: number;
-  /** Ids in the order of what was sent; made for memories without one. */
-  ids: string[];
-  /** The user's version from now on. */
-  version: number;
-}
+type Schemas = components["schemas"];
 
-/** A stored memory. */
-export interface StoredMemory {
-  id: string;
-  text: string;
-  created_at?: string | null;
-  last_accessed_at?: string | null;
-  access_count?: number;
-  kind?: string | null;
-  source?: string | null;
-  metadata?: Record<string, unknown>;
-  superseded_by?: string | null;
-  [member: string]: unknown;
-}
+export type Added = Schemas["Added"];
+export type Deleted = Schemas["Deleted"];
+export type KeptMemory = Schemas["KeptMemory"];
+export type MemoryPage = Schemas["MemoryPage"];
+export type PersonSettings = Schemas["PersonSettings"];
+export type Place = Schemas["Place"];
+export type Stale = Schemas["Stale"];
+export type StoredMemory = Schemas["StoredMemory"];
+export type UserSummary = Schemas["UserSummary"];
 
-/** Where a new memory seems to belong until the next upkeep. */
-export interface Place {
-  theme_id: string;
-  label: string;
-  provisional: boolean;
-}
+type Moment = string | Date;
 
-export interface Placed {
-  memory: StoredMemory;
-  version: number;
-  place: Place | null;
-}
+/** A memory to keep; without an id one is made. */
+export type NewMemory = MemoryInput & { speaker?: string | null; pinned?: boolean | null };
 
-export interface MemoryPage {
-  memories: StoredMemory[];
-  next_cursor: string | null;
-}
+/** What `update` may change; null unsets. */
+export type MemoryPatch = Omit<Partial<NewMemory>, "id"> & { accessed?: true; superseded_by?: string | null };
 
 export interface MemoryFilter {
+  /** Only memories of this theme. */
   theme?: string;
-  /** Words that the text must hold. */
+  /** Only memories whose text holds this, in any case. */
   q?: string;
-  since?: string | Date;
-  until?: string | Date;
+  since?: Moment;
+  until?: Moment;
 }
 
-/** What `update` may change. */
-export type MemoryPatch = Partial<MemoryInput> & { accessed?: true; superseded_by?: string | null };
-
-/** What a view does not know yet. */
-export interface Stale {
-  changes: number;
-  since: string;
+/** Which memories to delete: those that all given members name. */
+export interface Forgotten {
+  ids?: Iterable<string | number>;
+  theme?: string;
+  before?: Moment;
 }
 
 interface View {
+  /** The user's version that the view was made from. */
   version: number;
   as_of: string;
-  stale: Stale | null;
+  /** What the view does not know yet; null when it is current. */
+  stale?: Stale | null;
   next_upkeep_at?: string | null;
 }
 export type Themes = ClusterResult & View;
 export type Insights = AnalyzeResult & View;
 
 export interface ContextOptions {
-  /** What is being talked about. */
-  query?: string;
   /** The budget, counted by `tokenizer`. */
-  max_tokens?: number;
+  max_tokens: number;
   format?: "text" | "messages" | "json";
   tokenizer?: string;
   sections?: string[];
   min_relevance?: number;
-  now?: string | Date;
+  now?: Moment;
 }
 
-/** What to put into a prompt. */
+/** What a language model should know of a person. */
 export interface Context {
-  text?: string;
-  messages?: { role: string; content: string }[];
+  text?: string | null;
+  messages?: { role: string; content: string }[] | null;
   tokens: number;
-  used: { memory_id: string; section: string; score: number }[];
+  used: { memory_id: string; section: string; score?: number | null }[];
   left_out: unknown;
   version: number;
-  as_of: string | null;
-  stale: Stale | null;
+  as_of?: string | null;
+  stale?: Stale | null;
   [member: string]: unknown;
-}
-
-/** What a deletion removed. */
-export interface Deleted {
-  deleted: number;
-  vectors: number;
-  version: number;
-}
-
-export interface UserSettings {
-  timezone?: string | null;
-  language?: string | null;
-  upkeep?: "auto" | "manual";
-  digest?: { every: "day" | "week"; hour: number; url?: string | null } | null;
 }

@@ -1,7 +1,9 @@
+import { InvalidInput } from "./errors.js";
 import { type CallOptions, type Http, segment } from "./http.js";
+import { newId } from "./ids.js";
 import type * as stored from "./stored.js";
 import { Task, type TaskHome } from "./task.js";
-import type { ClusterResult, MemoryInput, MemoryLike, RecallOptions, RecallResult, Receipt, TaskEvent, TaskState } from "./types.js";
+import type { RecallOptions, RecallResult, Receipt, TaskEvent, TaskState } from "./types.js";
 
 interface UserHome extends TaskHome {
   forgetUser(userId: string, call?: CallOptions): Promise<Receipt>;
@@ -10,107 +12,152 @@ interface UserHome extends TaskHome {
   remember(userId: string, operation: string, result: unknown, since: number): void;
 }
 
+type Id = string | number;
+
+/** Most memories of one request. */
+const MOST_AT_ONCE = 10_000;
+/** Most ids of one deletion: a path and its query have a bounded length. */
+const MOST_IDS = 100;
+/** Milliseconds that a change of many memories may take on top of the client's limit. */
+const BULK_MS = 120_000;
+
 /** The memories of one person, kept by the service. Made by `ai.user("42")`; making it asks nothing. */
 export class User {
   readonly id: string;
   readonly #http: Http;
   readonly #home: UserHome;
+  readonly #path: string;
 
   constructor(http: Http, home: UserHome, id: string) {
     this.#http = http;
     this.#home = home;
     this.id = id;
+    this.#path = `/users/${segment(id)}`;
   }
 
-  /** Store one memory: a text and what is known about it, or the whole. It is durable once this resolves. */
-  async remember(memory: MemoryLike, about: Partial<MemoryInput> = {}, call?: CallOptions): Promise<stored.Remembered> {
-    const whole = typeof memory === "string" ? { ...about, text: memory } : { ...memory, ...about };
-    return this.rememberMany([whole], call);
+  // -- memories --------------------------------------------------------------------------------------------------
+
+  /**
+   * Keep one memory; durable when this resolves. Without an `id` one is made, and without `created_at` too the memory is
+   * dated now. With the id of a memory that is there it takes that one's place; equal content changes nothing.
+   */
+  async remember(text: string, about: Partial<stored.NewMemory> = {}, call?: CallOptions): Promise<stored.KeptMemory> {
+    const { id = newId("mem_"), created_at, ...rest } = about;
+    const body = { ...rest, text, created_at: created_at ?? (about.id === undefined ? new Date() : undefined) };
+    return this.#http.json("PUT", this.#memory(id ?? ""), { ...call, body });
   }
 
-  /** Store memories; those whose id is there already are updated, equal ones change nothing. */
-  async rememberMany(memories: Iterable<MemoryLike>, call?: CallOptions): Promise<stored.Remembered> {
-    const body = { memories: [...memories] };
-    const headers = { "Idempotency-Key": crypto.randomUUID() };
-    return this.#http.json("POST", this.#path("/memories"), { ...call, body, headers });
+  /** Keep many memories: 10,000 at a time; each request is kept as a whole, or not at all. */
+  async rememberMany(memories: Iterable<string | stored.NewMemory>, call?: CallOptions): Promise<stored.Added> {
+    const all = [...memories];
+    const key = crypto.randomUUID();
+    const total: stored.Added = { added: 0, updated: 0, unchanged: 0, ids: [], version: 0 };
+    for (let start = 0; start === 0 || start < all.length; start += MOST_AT_ONCE) {
+      const body = { memories: all.slice(start, start + MOST_AT_ONCE) };
+      const headers = { "Idempotency-Key": `${key}-${start}` };
+      const request = { ...call, body, headers, patienceMs: BULK_MS };
+      const part = await this.#http.json<stored.Added>("POST", `${this.#path}/memories`, request);
+      total.added += part.added;
+      total.updated += part.updated;
+      total.unchanged += part.unchanged;
+      total.ids.push(...part.ids);
+      total.version = part.version;
+    }
+    return total;
   }
 
   /** A memory by its id. Throws `NotFound`. */
-  async memory(memoryId: string, call?: CallOptions): Promise<stored.StoredMemory> {
-    return this.#http.json("GET", this.#memory(memoryId), call);
+  async memory(id: Id, call?: CallOptions): Promise<stored.StoredMemory> {
+    return this.#http.json("GET", this.#memory(id), call);
   }
 
   /** All stored memories that match, newest first, page by page. */
   async *memories(filter: stored.MemoryFilter = {}, call?: CallOptions): AsyncGenerator<stored.StoredMemory, void> {
-    let cursor: string | null = null;
+    let cursor: string | null | undefined;
     do {
-      const query = { ...filter, cursor, limit: 100 };
-      const page: stored.MemoryPage = await this.#http.json("GET", this.#path("/memories"), { ...call, query });
+      const query = { ...filter, cursor, limit: 500 };
+      const page: stored.MemoryPage = await this.#http.json("GET", `${this.#path}/memories`, { ...call, query });
       yield* page.memories;
       cursor = page.next_cursor;
-    } while (cursor !== null);
+    } while (cursor);
   }
 
-  /** Put one memory in place, with its id; the answer says which theme it seems to belong to. */
-  async put(memoryId: string, memory: MemoryLike, call?: CallOptions): Promise<stored.Placed> {
-    const body = typeof memory === "string" ? { text: memory } : memory;
-    return this.#http.json("PUT", this.#memory(memoryId), { ...call, body });
+  /** Change members of a memory; null unsets one, `{ accessed: true }` counts an access. Throws `NotFound`. */
+  async update(id: Id, changes: stored.MemoryPatch, call?: CallOptions): Promise<stored.KeptMemory> {
+    return this.#http.json("PATCH", this.#memory(id), { ...call, body: changes });
   }
 
-  /** Change members of a memory; `{ accessed: true }` counts an access. */
-  async update(memoryId: string, patch: stored.MemoryPatch, call?: CallOptions): Promise<stored.Placed> {
-    return this.#http.json("PATCH", this.#memory(memoryId), { ...call, body: patch });
+  /** Delete one memory; it is in no answer from then on. Of one that is not there the receipt says 0. */
+  async forget(id: Id, call?: CallOptions): Promise<stored.Deleted> {
+    return this.#http.json("DELETE", this.#memory(id), call);
   }
 
-  /** Delete memories by their ids: they are in no answer from then on. */
-  async forget(memoryIds: string | Iterable<string>, call?: CallOptions): Promise<stored.Deleted> {
-    if (typeof memoryIds === "string") return this.#http.json("DELETE", this.#memory(memoryIds), call);
-    const query = { ids: [...memoryIds].join(",") };
-    return this.#http.json("DELETE", this.#path("/memories"), { ...call, query });
+  /** Delete the memories that all given members name. Throws `InvalidInput` without any. */
+  async forgetMany({ ids, theme, before }: stored.Forgotten, call?: CallOptions): Promise<stored.Deleted> {
+    if (ids === undefined && theme === undefined && before === undefined)
+      throw new InvalidInput("forgetMany needs ids, a theme or a date; forgetAll deletes everything");
+    const chosen = ids === undefined ? undefined : [...ids].map(String);
+    const total: stored.Deleted = { deleted: 0, vectors: 0, version: 0 };
+    for (let start = 0; start < (chosen?.length ?? 1); start += MOST_IDS) {
+      const query = { theme, before, ids: chosen?.slice(start, start + MOST_IDS) };
+      const part = await this.#http.json<stored.Deleted>("DELETE", `${this.#path}/memories`, { ...call, query });
+      total.deleted += part.deleted;
+      total.vectors += part.vectors;
+      total.version = part.version;
+    }
+    return total;
   }
 
-  /** Delete memories by what they are about or how old they are. */
-  async forgetWhere(where: { theme?: string; before?: string | Date }, call?: CallOptions): Promise<stored.Deleted> {
-    return this.#http.json("DELETE", this.#path("/memories"), { ...call, query: where });
+  /** Delete all memories; settings stay. `erase` removes everything held on the person. */
+  async forgetAll(call?: CallOptions): Promise<stored.Deleted> {
+    return this.#http.json("DELETE", `${this.#path}/memories`, { ...call, patienceMs: BULK_MS });
   }
 
-  /** Erase the person everywhere: memories, tasks, results, vectors. */
-  async forgetAll(call?: CallOptions): Promise<Receipt> {
+  /** Erase the person everywhere, like `forgetUser` of the client. */
+  async erase(call?: CallOptions): Promise<Receipt> {
     return this.#home.forgetUser(this.id, call);
   }
 
-  /** The current themes. Throws `NotFound` before the first upkeep. */
+  // -- views -----------------------------------------------------------------------------------------------------
+
+  /** The current themes. Throws `NotFound` before there are any; see `upkeep`. */
   async themes(call?: CallOptions): Promise<stored.Themes> {
     return this.#view("/themes", "cluster", call);
   }
 
-  /** The current analysis. Throws `NotFound` before the first upkeep. */
+  /** The current analysis. Throws `NotFound` before there is one; see `upkeep`. */
   async insights(call?: CallOptions): Promise<stored.Insights> {
     return this.#view("/insights", "analyze", call);
   }
 
-  /** Stored memories ranked for a question. */
+  /** The stored memories that bear on a question, the best first. */
   async recall(query: string, options: RecallOptions = {}, call?: CallOptions): Promise<RecallResult> {
-    return this.#http.json("POST", this.#path("/recall"), { ...call, body: { query, options } });
+    return this.#http.json("POST", `${this.#path}/recall`, { ...call, body: { query, options } });
   }
 
-  /** What to tell a language model about the person, within a budget of tokens. */
-  async context(query?: string, options: stored.ContextOptions = {}, call?: CallOptions): Promise<stored.Context> {
-    return this.#http.json("POST", this.#path("/context"), { ...call, body: { ...options, query } });
+  /** What a language model should know of the person, and of `question` in particular, within a budget of tokens. */
+  async context(
+    question: string | null, options: stored.ContextOptions, call?: CallOptions,
+  ): Promise<stored.Context> {
+    const body = { ...options, query: question ?? undefined };
+    return this.#http.json("POST", `${this.#path}/context`, { ...call, body });
   }
 
-  /** Bring themes and insights up to date now; joins the run in flight. */
-  async upkeep(call?: CallOptions): Promise<Task<ClusterResult>> {
-    return new Task(this.#home, await this.#http.json<TaskState>("POST", this.#path("/upkeep"), call));
+  /** Bring the views up to date now, or join the upkeep that runs; its task. */
+  async upkeep(call?: CallOptions): Promise<Task> {
+    return new Task(this.#home, await this.#http.json<TaskState>("POST", `${this.#path}/upkeep`, call));
   }
+
+  // -- the person ------------------------------------------------------------------------------------------------
 
   /** What is kept on the person besides memories. */
-  async settings(call?: CallOptions): Promise<stored.UserSettings> {
-    return this.#http.json("GET", this.#path("/settings"), call);
+  async settings(call?: CallOptions): Promise<stored.PersonSettings> {
+    return this.#http.json("GET", `${this.#path}/settings`, call);
   }
 
-  async saveSettings(settings: stored.UserSettings, call?: CallOptions): Promise<stored.UserSettings> {
-    return this.#http.json("PUT", this.#path("/settings"), { ...call, body: settings });
+  /** Replace what is kept on the person besides memories; what is left out is unset. */
+  async setSettings(settings: Partial<stored.PersonSettings>, call?: CallOptions): Promise<stored.PersonSettings> {
+    return this.#http.json("PUT", `${this.#path}/settings`, { ...call, body: settings });
   }
 
   /** Everything the service holds on the person. */
@@ -125,16 +172,12 @@ export class User {
 
   async #view<T>(path: string, operation: string, call?: CallOptions): Promise<T> {
     const since = performance.now();
-    const view = await this.#http.json<T>("GET", this.#path(path), call);
+    const view = await this.#http.json<T>("GET", this.#path + path, call);
     this.#home.remember(this.id, operation, view, since);
     return view;
   }
 
-  #path(rest: string): string {
-    return `/users/${segment(this.id)}${rest}`;
-  }
-
-  #memory(memoryId: string): string {
-    return this.#path(`/memories/${segment(memoryId)}`);
+  #memory(id: Id): string {
+    return `${this.#path}/memories/${segment(id)}`;
   }
 }

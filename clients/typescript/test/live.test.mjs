@@ -56,6 +56,30 @@ test("bad items are named and strangers refused", async () => {
   assert.throws(() => ai.forgetUser(".."), RangeError); // a URL cannot say it
 });
 
+test("memories live in the service, whatever their ids hold", async () => {
+  const user = ai.user("a/b ü?#%");
+  const kept = await user.remember("I adopted a cat called Miso", { kind: "fact" });
+  assert.match(kept.memory.id, /^mem_[0-9a-z]{26}$/);
+  assert.ok(kept.memory.created_at);
+  const many = await user.rememberMany(["green tea", { id: "x/y", text: "a new wall", created_at: new Date(0) }]);
+  assert.deepEqual([many.added, many.ids[1]], [2, "x/y"]);
+  assert.equal((await user.remember("a new wall, higher", { id: "x/y" })).memory.text, "a new wall, higher");
+  assert.equal((await user.update("x/y", { accessed: true })).memory.access_count, 1);
+  assert.equal((await user.memory("x/y")).text, "a new wall, higher");
+  const found = [];
+  for await (const memory of user.memories({ q: "MISO" })) found.push(memory.text);
+  assert.deepEqual(found, ["I adopted a cat called Miso"]);
+  await user.setSettings({ timezone: "Europe/Berlin" });
+  assert.equal((await user.settings()).timezone, "Europe/Berlin");
+  assert.equal((await user.forget("x/y")).deleted, 1);
+  await assert.rejects(user.memory("x/y"), NotFound);
+  await assert.rejects(user.forgetMany({}), InvalidInput);
+  assert.equal((await user.forgetMany({ ids: [kept.memory.id, many.ids[0]] })).deleted, 2);
+  await user.rememberMany(["one", "two"]);
+  assert.equal((await user.forgetAll()).deleted, 2);
+  assert.equal((await user.erase()).user_id, user.id);
+});
+
 test("a signal ends a call, an iteration and a wait; a time limit leaves the task alone", async () => {
   const gone = AbortSignal.abort(new Error("not needed"));
   await assert.rejects(ai.submitClusteringTask("ts5", TEXTS, {}, { signal: gone }), /not needed/);
