@@ -87,7 +87,7 @@ HEALTHCHECK --interval=15s --timeout=30s --start-period=120s --retries=5 CMD ["r
 CMD ["worker", "--queues", "clustering", "--concurrency", "2"]
 
 FROM semantic-clustering AS memory-analysis
-CMD ["worker", "--queues", "analysis"]
+CMD ["worker", "--queues", "analysis,upkeep", "--concurrency", "2"]
 
 FROM semantic-clustering AS fast-lane
 CMD ["worker", "--queues", "fast"]

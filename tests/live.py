@@ -53,7 +53,7 @@ class LiveService:
             "PYTHONFAULTHANDLER": "1",  # a crash leaves its stack in the log
             **(environment or {}),
         }
-        self._workers = dict(workers if workers is not None else {"worker": ("fast,clustering,analysis", 2)})
+        self._workers = dict(workers if workers is not None else {"worker": ("fast,clustering,analysis,upkeep", 2)})
         self.ports = [free_port() for _ in range(gateways)]
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._sent_away: set[str] = set()

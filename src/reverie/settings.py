@@ -31,6 +31,7 @@ __all__ = [
     "QueueSettings",
     "ServerSettings",
     "Settings",
+    "UpkeepSettings",
     "WebhookSettings",
     "data_dir",
 ]
@@ -235,6 +236,23 @@ class QueueSettings(Group):
     retention_days: float = Field(30.0, gt=0, description="Age at which finished tasks are removed, days")
 
 
+class UpkeepSettings(Group):
+    """When users' views are brought up to date, and what is kept at hand for questions on stored memories."""
+
+    model_config = SettingsConfigDict(env_prefix="REVERIE_", extra="ignore", env_ignore_empty=True)
+
+    upkeep: str = Field(
+        "auto", pattern="^(auto|manual)$", description="Whether upkeep starts by itself, where a user has no own say"
+    )
+    upkeep_quiet: float = Field(30.0, ge=0, description="Time without a change after which upkeep is due, seconds")
+    upkeep_max_wait: float = Field(600.0, gt=0, description="Age of the oldest change that makes it due, seconds")
+    upkeep_pause: float = Field(20.0, ge=0, description="Pause after an upkeep, in multiples of what it cost")
+    upkeep_in_flight: int = Field(200, ge=1, description="Most upkeeps that are queued or running at the same time")
+    recall_cache_mb: int = Field(
+        256, ge=0, description="Memory a worker process keeps stored memories in for the next question, MiB"
+    )
+
+
 class WebhookSettings(Group):
     """Webhooks: where they may go and how often they are tried."""
 
@@ -258,6 +276,7 @@ class Settings:
         labels: LabelSettings | None = None,
         webhooks: WebhookSettings | None = None,
         cloud: CloudSettings | None = None,
+        upkeep: UpkeepSettings | None = None,
     ) -> None:
         self.server = server or ServerSettings()  # type: ignore[call-arg]
         self.embedding = embedding or EmbeddingSettings()  # type: ignore[call-arg]
@@ -266,6 +285,7 @@ class Settings:
         self.labels = labels or LabelSettings()  # type: ignore[call-arg]
         self.webhooks = webhooks or WebhookSettings()  # type: ignore[call-arg]
         self.cloud = cloud or CloudSettings()  # type: ignore[call-arg]
+        self.upkeep = upkeep or UpkeepSettings()  # type: ignore[call-arg]
 
     @classmethod
     def load(cls) -> Settings:

@@ -109,7 +109,7 @@ class World:
             Role(f"gateway-{i}", ["gateway", "--host", "127.0.0.1", "--port", str(port)], common)
             for i, port in enumerate(self.ports)
         ]
-        work = ["worker", "--queues", "fast,clustering,analysis", "--concurrency", str(self._concurrency)]
+        work = ["worker", "--queues", "fast,clustering,analysis,upkeep", "--concurrency", str(self._concurrency)]
         for i in range(self._workers):
             last = i == self._workers - 1
             own = {"REVERIE_WORKER_PORT": str(self.worker_ports[i]), **(self._moving_clock() if last else {})}

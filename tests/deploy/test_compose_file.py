@@ -85,8 +85,8 @@ def test_a_worker_may_finish_its_work_before_docker_kills_it() -> None:
 def test_every_queue_has_a_service() -> None:
     from reverie.queue import QUEUES
 
-    served = re.findall(r'CMD \["worker", "--queues", "(\w+)"', DOCKERFILE)
-    assert set(served) == set(QUEUES)
+    served = re.findall(r'CMD \["worker", "--queues", "([\w,]+)"', DOCKERFILE)
+    assert {queue for queues in served for queue in queues.split(",")} == set(QUEUES)
 
 
 @pytest.mark.parametrize("name", ["compose.gpu.yaml", "compose.cloud.yaml"])

@@ -20,6 +20,8 @@ USER = "victim"
 
 # Of all queries, those that name no tenant, and why they need none.
 WITHOUT_TENANT = {
+    # how much upkeep is under way in all; and what a worker keeps in memory of persons whose numbers it got by tenant
+    "upkeeps_in_flight", "still_valid",
     # by the id of a task whose tenant the caller has checked
     "get_result", "get_states",
     # a worker's, by the task it has claimed, fenced by its token
@@ -77,7 +79,7 @@ def victim(service: LiveService) -> dict[str, Any]:
         client.get("/webhooks/secret")
         kept = [{"id": f"m{number}", "text": text} for number, text in enumerate(MEMORIES)]
         assert client.post(f"/users/{USER}/memories", json={"memories": kept}).json()["added"] == len(kept)
-        assert client.put(f"/users/{USER}/settings", json={"language": "de"}).status_code == 200
+        assert client.put(f"/users/{USER}/settings", json={"language": "de", "upkeep": "manual"}).status_code == 200
         assert client.delete(f"/users/{USER}/memories/m5").json()["deleted"] == 1
     return {"key": secret, "tasks": tasks, "stranger": keys.create("stranger", tenant="stranger")}
 

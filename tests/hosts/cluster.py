@@ -84,7 +84,7 @@ class Cluster:
         host = self.hosts[name]
         words = ["gateway", "--host", host.address, "--port", "8000"]
         if name in WORKERS:
-            words = ["worker", "--queues", "fast,clustering,analysis", "--concurrency", "1"]
+            words = ["worker", "--queues", "fast,clustering,analysis,upkeep", "--concurrency", "1"]
         with open(self.folder / f"{name}.log", "ab") as log:
             spawn(
                 host.command([sys.executable, "-m", "reverie", *words]),

@@ -5,7 +5,7 @@ from reverie.analysis.engine import analyze
 from reverie.analysis.export import to_graphml, to_networkx, to_node_link
 from reverie.analysis.importance import DEFAULT_WEIGHTS
 from reverie.analysis.insight import Insight, LocalInsight, TextInsight
-from reverie.analysis.recall import RECALL_WEIGHTS, recall
+from reverie.analysis.recall import RECALL_WEIGHTS, RecallIndex, recall, recall_in
 
 __all__ = [
     "DEFAULT_WEIGHTS",
@@ -15,11 +15,13 @@ __all__ = [
     "Insight",
     "LocalInsight",
     "Prototypes",
+    "RecallIndex",
     "TextInsight",
     "analyze",
     "prototype_texts",
     "read_durable",
     "recall",
+    "recall_in",
     "to_graphml",
     "to_networkx",
     "to_node_link",

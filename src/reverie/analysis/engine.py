@@ -12,6 +12,7 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reverie.analysis.advice import advise
 from reverie.analysis.budget import Budget, OutOfTime
@@ -54,6 +55,7 @@ def analyze(
     scale: Scale = REFERENCE,
     prototypes: Prototypes | None = None,
     alphabet: str | None = None,
+    themes: Sequence[tuple[str, Sequence[int]]] | None = None,
 ) -> AnalyzeResult:
     """Analyse ``memories`` whose embeddings are ``vectors`` ((n, d), of one model, whose cosines ``scale`` reads).
 
@@ -64,6 +66,8 @@ def analyze(
     sentiment and names; the default is local, which also steps in when a service fails. ``prototypes``: sentences that
     tell lasting from passing, in the vectors' model; without them the wording alone tells. ``alphabet``: the
     characters that the model knows (``ModelSpec``); what it cannot read gets vectors from its characters, and a note.
+    ``themes``: names and memory indices of a grouping that is there already; patterns then speak of it, else of the
+    graph's communities.
 
     Raises ``InvalidInput`` when vectors do not match the memories or a weight names no factor.
     """
@@ -79,6 +83,7 @@ def analyze(
     if lost.any():
         work.notes.append(unread_note([m.id for m, is_lost in zip(memories, lost, strict=True) if is_lost]))
         work.stats["unread"] = int(lost.sum())
+    work.themes = themes
     wanted = set(options.sections or get_args(Section))
     late: list[str] = []
     seconds: dict[str, float] = {}
@@ -157,6 +162,7 @@ class _Work:
         self.stats: dict[str, Any] = {}
         self.result: dict[str, Any] = {}
         self.scale = scale
+        self.themes: Sequence[tuple[str, Sequence[int]]] | None = None
         self._raw = vectors
         self._reader = reader
         self._prototypes = prototypes
@@ -252,14 +258,26 @@ def _duplicates(work: _Work) -> None:
 
 
 def _patterns(work: _Work) -> None:
-    themes = work.graph.communities
-    names = _theme_names(work)
+    themes, names = _given(work.themes, len(work.memories)) or (work.graph.communities, _theme_names(work))
     found, notes, counts = find_patterns(
         work.memories, themes, names, zone=work.zone, budget=work.budget, seed=work.options.seed
     )
     work.result["patterns"] = found
     work.notes += notes
     work.stats |= counts
+
+
+def _given(
+    themes: Sequence[tuple[str, Sequence[int]]] | None, count: int
+) -> tuple[NDArray[np.int64], dict[int, str]] | None:
+    """A grouping as find_patterns takes it: the largest first, since it looks at the first ones alone."""
+    if themes is None:
+        return None
+    ordered = sorted(themes, key=lambda theme: -len(theme[1]))
+    of = np.full(count, -1, dtype=np.int64)
+    for number, (_, members) in enumerate(ordered):
+        of[list(members)] = number
+    return of, {number: name for number, (name, _) in enumerate(ordered)}
 
 
 def _theme_names(work: _Work) -> dict[int, str]:

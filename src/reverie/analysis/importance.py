@@ -162,8 +162,12 @@ def is_pinned(memory: Memory) -> bool:
 
 def recency(memories: Sequence[Memory], now: datetime, half_life_days: float) -> Values:
     """(n,) 0 to 1, halved every ``half_life_days``. The future counts as now, an undated memory as one half."""
-    at = now.timestamp()
-    moments = np.array(
+    return faded(moments(memories), now, half_life_days)
+
+
+def moments(memories: Sequence[Memory]) -> Values:
+    """(n,) when each was made or last used, seconds since 1970; minus infinity where neither is known."""
+    return np.array(
         [
             max(
                 m.created_at.timestamp() if m.created_at else -np.inf,
@@ -172,7 +176,11 @@ def recency(memories: Sequence[Memory], now: datetime, half_life_days: float) ->
             for m in memories
         ]
     )
-    age = np.maximum(at - moments, 0.0) / 86_400.0
+
+
+def faded(moments: Values, now: datetime, half_life_days: float) -> Values:
+    """``recency`` of ``moments``."""
+    age = np.maximum(now.timestamp() - moments, 0.0) / 86_400.0
     return np.where(np.isfinite(age), np.exp2(-np.where(np.isfinite(age), age, 0.0) / half_life_days), 0.5)
 
 

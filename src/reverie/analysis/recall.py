@@ -6,12 +6,13 @@ import re
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reverie.analysis.importance import is_pinned, recency, specificity
+from reverie.analysis.importance import faded, is_pinned, moments, specificity
 from reverie.analysis.texts import STOPWORDS, words
 from reverie.contracts import Memory, RecalledMemory, RecallOptions, RecallResult, RecallTerms
 from reverie.embedding.alphabet import legible
@@ -19,7 +20,7 @@ from reverie.embedding.base import Vectors
 from reverie.embedding.calibration import REFERENCE, Scale
 from reverie.errors import InvalidInput
 
-__all__ = ["RECALL_WEIGHTS", "recall"]
+__all__ = ["RECALL_WEIGHTS", "RecallIndex", "recall", "recall_in"]
 
 RECALL_WEIGHTS: dict[str, float] = {"relevance": 1.0, "importance": 0.06, "recency": 0.02}
 """Relevance decides; the others part what is nearly as relevant."""
@@ -44,6 +45,104 @@ _REST_OF_WORD = re.compile(r"[^\W_]*")
 Values = NDArray[np.float64]
 
 
+class RecallIndex:
+    """Memories as questions need them, column by column: made once, asked often.
+
+    ``vectors`` is (n, d) float32 of unit length, of one model. ``moments`` (n,): seconds since 1970 of making or last
+    use, minus infinity where neither is known; ``created`` (n,): of making alone, NaN where it is not known;
+    ``accesses`` (n,) and ``pinned`` (n,) as numbers; ``speakers`` (n,): who said it, where that is not the user.
+    ``alphabet``: the characters that the model knows (``ModelSpec``). What it cannot read is compared by characters;
+    ``lost`` (n,) says which that are, where it was found out before. Raises ``InvalidInput`` when the lengths differ.
+    """
+
+    def __init__(
+        self,
+        ids: Sequence[str],
+        texts: Sequence[str],
+        vectors: Vectors,
+        *,
+        moments: Values,
+        accesses: Values,
+        pinned: Values,
+        created: Values,
+        speakers: Sequence[str | None],
+        alphabet: str | None = None,
+        lost: NDArray[np.bool_] | None = None,
+    ) -> None:
+        self.ids, self.texts = ids, texts
+        self.alphabet = alphabet
+        self.vectors = np.asarray(vectors, dtype=np.float32)
+        self.moments = moments
+        self.accesses, self.pinned = accesses, pinned
+        self.created, self.speakers = created, speakers
+        columns = (texts, self.vectors, moments, accesses, pinned, created, speakers)
+        if any(len(column) != len(ids) for column in columns):
+            raise InvalidInput(f"{len(self.vectors)} vectors for {len(ids)} memories")
+        if lost is None:
+            self.vectors, lost = legible(texts, self.vectors, alphabet)
+        self.lost = lost
+
+    @classmethod
+    def of(cls, memories: Sequence[Memory], vectors: Vectors, alphabet: str | None = None) -> RecallIndex:
+        """From memories and their vectors."""
+        return cls(
+            [m.id for m in memories],
+            [m.text for m in memories],
+            vectors,
+            moments=moments(memories),
+            accesses=np.array([m.access_count for m in memories], dtype=np.float64),
+            pinned=np.array([is_pinned(m) for m in memories], dtype=np.float64),
+            created=np.array(
+                [m.created_at.timestamp() if m.created_at else np.nan for m in memories], dtype=np.float64
+            ),
+            speakers=[m.speaker for m in memories],
+            alphabet=alphabet,
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def changed(self, memories: Sequence[Memory], vectors: Vectors, gone: Collection[str] = ()) -> RecallIndex:
+        """The index without ``gone``, and with ``memories``, new ones or old ones that changed, at its end."""
+        left = {*gone, *(m.id for m in memories)}
+        stay = np.array([memory not in left for memory in self.ids], dtype=bool)
+        kept = np.flatnonzero(stay).tolist()
+        new = RecallIndex.of(memories, vectors, self.alphabet)
+        return RecallIndex(
+            [*(self.ids[i] for i in kept), *new.ids],
+            [*(self.texts[i] for i in kept), *new.texts],
+            np.concatenate([self.vectors[stay], new.vectors]) if len(new) else self.vectors[stay],
+            moments=np.concatenate([self.moments[stay], new.moments]),
+            accesses=np.concatenate([self.accesses[stay], new.accesses]),
+            pinned=np.concatenate([self.pinned[stay], new.pinned]),
+            created=np.concatenate([self.created[stay], new.created]),
+            speakers=[*(self.speakers[i] for i in kept), *new.speakers],
+            alphabet=self.alphabet,
+            lost=np.concatenate([self.lost[stay], new.lost]),
+        )
+
+    @cached_property
+    def joined(self) -> tuple[str, list[int]]:
+        """All texts in small letters, end to end, and where each ends: one search costs less than one of each."""
+        lowered = [text.lower() for text in self.texts]
+        return "\n".join(lowered), list(accumulate(len(text) + 1 for text in lowered))
+
+    @cached_property
+    def importance(self) -> Values:
+        """(n,) 0 to 1."""
+        used = self.accesses / (self.accesses + _HALF_ACCESSES)
+        return np.asarray(0.6 * specificity(self.vectors) + 0.25 * used + 0.15 * self.pinned)
+
+    @cached_property
+    def conversations(self) -> NDArray[np.intp]:
+        """(k, 2) memories that were said one right after the other."""
+        told = [i for i, who in enumerate(self.speakers) if who and not np.isnan(self.created[i])]
+        told.sort(key=lambda i: (self.created[i], i))
+        limit = _CONVERSATION.total_seconds()
+        pairs = [(a, b) for a, b in pairwise(told) if self.created[b] - self.created[a] <= limit]
+        return np.array(pairs, dtype=np.intp).reshape(-1, 2)
+
+
 def recall(
     query: str,
     query_vector: NDArray[np.floating],
@@ -58,6 +157,23 @@ def recall(
     """Rank ``memories`` for ``query``; ``query_vector`` is (d,) and ``vectors`` (n, d), unit length, of one model,
     whose cosines ``scale`` reads.
 
+    As ``recall_in``, for a list that one question is asked of.
+    """
+    return recall_in(RecallIndex.of(memories, vectors, alphabet), query, query_vector, options, now=now, scale=scale)
+
+
+def recall_in(
+    index: RecallIndex,
+    query: str,
+    query_vector: NDArray[np.floating],
+    options: RecallOptions | None = None,
+    *,
+    now: datetime,
+    scale: Scale = REFERENCE,
+) -> RecallResult:
+    """Rank the memories of an index for ``query``; ``query_vector`` is (d,), of the model of its vectors,
+    whose cosines ``scale`` reads.
+
     ``score = sum(weight x term) / sum(weights)``, terms 0 to 1 (Park et al. 2023, "Generative agents", with weights):
 
     - relevance: cosine, blended with the share of the query's rare words that the memory holds. Where memories have a
@@ -68,29 +184,24 @@ def recall(
     Nothing is returned whose ``fit`` is below ``min_relevance``: how surely it has to do with the query, by cosine
     (``Scale.relevance``) or by the words they share.
 
-    ``alphabet``: the characters that the model knows (``ModelSpec``). What it cannot read, memory or question, is
-    compared by characters. ``diversity`` reorders by maximal marginal relevance (Carbonell and Goldstein 1998).
+    A question that the model cannot read is compared by characters, as such memories are. ``diversity`` reorders by maximal marginal relevance (Carbonell and Goldstein 1998).
 
     Raises ``InvalidInput`` for unknown weights or shapes that do not match.
     """
     options = options or RecallOptions()
     weights = _weights(options.weights)
-    vectors = np.asarray(vectors, dtype=np.float32)
     query_vector = np.asarray(query_vector, dtype=np.float32).reshape(-1)
-    if len(vectors) != len(memories):
-        raise InvalidInput(f"{len(vectors)} vectors for {len(memories)} memories")
-    if not len(memories):
+    if not len(index):
         return RecallResult(memories=[], stats={"memories": 0})
-    if vectors.shape[1] != len(query_vector):
-        raise InvalidInput(f"the query has {len(query_vector)} dimensions, the memories {vectors.shape[1]}")
-    vectors, lost = legible([m.text for m in memories], vectors, alphabet)
-    asked, _ = legible([query], query_vector[None, :], alphabet)
+    if index.vectors.shape[1] != len(query_vector):
+        raise InvalidInput(f"the query has {len(query_vector)} dimensions, the memories {index.vectors.shape[1]}")
+    asked, _ = legible([query], query_vector[None, :], index.alphabet)
     query_vector = asked[0]
-    relevance, fit = _relevance(query, query_vector, memories, vectors, scale)
+    relevance, fit = _relevance(query, query_vector, index, scale)
     terms = {
         "relevance": relevance,
-        "importance": _importance(memories, vectors),
-        "recency": recency(memories, now, options.half_life_days),
+        "importance": index.importance,
+        "recency": faded(index.moments, now, options.half_life_days),
     }
     total = sum(weights.values())
     scores = np.asarray(sum(weights[name] / total * value for name, value in terms.items()), dtype=np.float64)
@@ -100,12 +211,12 @@ def recall(
     pool = min(left, top * _POOL if options.diversity else top)
     order = _best(np.where(above, scores, -1.0), pool) if pool else []
     if options.diversity:
-        order = _spread(order, scores, vectors, top, options.diversity)
+        order = _spread(order, scores, index.vectors, top, options.diversity)
     return RecallResult(
         memories=[
             RecalledMemory.built(
-                memory_id=memories[i].id,
-                text=memories[i].text,
+                memory_id=index.ids[i],
+                text=index.texts[i],
                 score=float(scores[i]),
                 rank=rank,
                 terms=RecallTerms(**{name: float(value[i]) for name, value in terms.items()}),
@@ -115,9 +226,9 @@ def recall(
         ],
         notes=[] if left else [f"nothing reaches min_relevance {options.min_relevance:g}; the best is {fit.max():.2f}"],
         stats={
-            "memories": len(memories),
-            **({"below_floor": len(memories) - left} if options.min_relevance else {}),
-            **({"unread": int(lost.sum())} if lost.any() else {}),
+            "memories": len(index),
+            **({"below_floor": len(index) - left} if options.min_relevance else {}),
+            **({"unread": int(index.lost.sum())} if index.lost.any() else {}),
         },
     )
 
@@ -130,31 +241,31 @@ def _weights(given: Mapping[str, float] | None) -> dict[str, float]:
 
 
 def _relevance(
-    query: str, query_vector: NDArray[np.float32], memories: Sequence[Memory], vectors: Vectors, scale: Scale
+    query: str, query_vector: NDArray[np.float32], index: RecallIndex, scale: Scale
 ) -> tuple[Values, Values]:
     """(n,) relevance, by which memories are ranked, and (n,) fit, on which the floor is."""
     length = float(np.linalg.norm(query_vector))
-    cosine = (vectors @ query_vector).astype(np.float64) / max(length, 1e-12)
+    cosine = (index.vectors @ query_vector).astype(np.float64) / max(length, 1e-12)
     close = np.clip(scale.read(cosine), 0.0, 1.0)
-    names, said_by = _speakers(query, memories)
-    lexical = _lexical(query, memories, names)
+    names, said_by = _speakers(query, index)
+    lexical = _lexical(query, index, names)
     fit = scale.relevance(cosine)
     if lexical is not None:
         close = (1 - _LEXICAL) * close + _LEXICAL * lexical
         fit = np.maximum(fit, np.clip((lexical - _CHANCE) / (1 - _CHANCE), 0.0, 1.0))
     if said_by is not None:
-        pairs = _conversations(memories)
+        pairs = index.conversations
         close = (close + _NEIGHBOUR * _nearest(close, pairs) + _NAMED * said_by) / (1 + _NEIGHBOUR + _NAMED)
         fit = np.maximum(fit, _NEIGHBOUR * _nearest(fit, pairs))
     return close, fit
 
 
-def _speakers(query: str, memories: Sequence[Memory]) -> tuple[set[str], Values | None]:
+def _speakers(query: str, index: RecallIndex) -> tuple[set[str], Values | None]:
     """Words of the query that name speakers, and (n,) 1 where the query names who said it; None without speakers.
 
     A query that names everybody, or nobody, tells nothing.
     """
-    speakers = {memory.speaker for memory in memories if memory.speaker}
+    speakers = {speaker for speaker in index.speakers if speaker}
     if not speakers:
         return set(), None
     asked = {word.removesuffix("'s") for word in words(query)}
@@ -163,20 +274,8 @@ def _speakers(query: str, memories: Sequence[Memory]) -> tuple[set[str], Values 
     named = {speaker for speaker, names in parts.items() if not names.isdisjoint(asked)}
     found = {word for speaker in named for word in parts[speaker]}
     if not named or named == speakers:
-        return found, np.zeros(len(memories))
-    return found, np.array([float(memory.speaker in named) for memory in memories])
-
-
-def _conversations(memories: Sequence[Memory]) -> NDArray[np.intp]:
-    """(k, 2) memories that were said one right after the other."""
-    told = [i for i, m in enumerate(memories) if m.speaker and m.created_at is not None]
-    told.sort(key=lambda i: (memories[i].created_at, i))
-    pairs = [
-        (a, b)
-        for a, b in pairwise(told)
-        if memories[b].created_at - memories[a].created_at <= _CONVERSATION  # type: ignore[operator]
-    ]
-    return np.array(pairs, dtype=np.intp).reshape(-1, 2)
+        return found, np.zeros(len(index))
+    return found, np.array([float(speaker in named) for speaker in index.speakers])
 
 
 def _nearest(values: Values, pairs: NDArray[np.intp]) -> Values:
@@ -187,7 +286,7 @@ def _nearest(values: Values, pairs: NDArray[np.intp]) -> Values:
     return out
 
 
-def _lexical(query: str, memories: Sequence[Memory], names: Collection[str] = ()) -> Values | None:
+def _lexical(query: str, index: RecallIndex, names: Collection[str] = ()) -> Values | None:
     """(n,) share of the query's words that a text holds, weighted by rarity (IDF); None when the query has none.
 
     Words are compared by their stem: inflections must not hide a match. ``names`` are left out: they tell who spoke.
@@ -198,12 +297,9 @@ def _lexical(query: str, memories: Sequence[Memory], names: Collection[str] = ()
     if not stems:
         return None
     number = {stem: i for i, stem in enumerate(stems)}
-    texts = [memory.text.lower() for memory in memories]
     spaced = all(stem.isascii() for stem in stems)
-    found = np.zeros((len(memories), len(stems)), dtype=np.float32)
-    # One search of all texts end to end: a search of each costs more than what it finds.
-    ends = list(accumulate(len(text) + 1 for text in texts))
-    joined = "\n".join(texts)
+    found = np.zeros((len(index), len(stems)), dtype=np.float32)
+    joined, ends = index.joined
     for stem, column in number.items():
         at = joined.find(stem)
         while at >= 0:
@@ -216,7 +312,7 @@ def _lexical(query: str, memories: Sequence[Memory], names: Collection[str] = ()
             else:
                 at = joined.find(stem, _REST_OF_WORD.match(joined, at).end())  # type: ignore[union-attr]
     df = found.sum(axis=0)
-    idf = np.log1p((len(memories) - df + 0.5) / (df + 0.5)).astype(np.float64)
+    idf = np.log1p((len(index) - df + 0.5) / (df + 0.5)).astype(np.float64)
     return np.asarray(found @ idf / max(float(idf.sum()), 1e-12), dtype=np.float64)
 
 
@@ -226,12 +322,6 @@ def _stem(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= 4 and not word.endswith("ss"):
             return word[: -len(ending)]
     return word
-
-
-def _importance(memories: Sequence[Memory], vectors: Vectors) -> Values:
-    used = np.array([m.access_count / (m.access_count + _HALF_ACCESSES) for m in memories])
-    pinned = np.array([float(is_pinned(m)) for m in memories])
-    return np.asarray(0.6 * specificity(vectors) + 0.25 * used + 0.15 * pinned)
 
 
 def _best(scores: Values, count: int) -> list[int]:

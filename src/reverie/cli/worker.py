@@ -13,7 +13,9 @@ __all__ = ["add_parser", "run"]
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommand."""
     parser = subparsers.add_parser("worker", help="run a worker alone (needs REVERIE_DATABASE_URL and REDIS_URL)")
-    parser.add_argument("--queues", default="fast,clustering,analysis", help="queues to serve, separated by commas")
+    parser.add_argument(
+        "--queues", default="fast,clustering,analysis,upkeep", help="queues to serve, separated by commas"
+    )
     parser.add_argument("--concurrency", type=count, default=1, help="worker processes (default: %(default)s)")
     parser.set_defaults(run=run)
 

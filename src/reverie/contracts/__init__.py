@@ -68,6 +68,7 @@ from reverie.contracts.stored import (
     StoredMemory,
     ThemesView,
     Upkeep,
+    UpkeepResult,
     UserPage,
     UserSummary,
 )
@@ -168,6 +169,7 @@ __all__ = [
     "ThemeChanges",
     "ThemesView",
     "Upkeep",
+    "UpkeepResult",
     "UserPage",
     "UserSummary",
 ]

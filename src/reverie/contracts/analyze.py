@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, Field
 
 from reverie.contracts._base import AwareDatetime, Identifier, Request, Response
-from reverie.contracts._descriptions import CALLBACK_URL, CLOUD, MEMORIES, MODEL, MODEL_USED, NOW, USER_ID
+from reverie.contracts._descriptions import CALLBACK_URL, CLOUD, MEMORIES, MODEL, MODEL_USED, NOW, USER_ID, VERSION
 from reverie.contracts.common import CallbackUrl, CloudPolicy, ModelUsed
 from reverie.contracts.memory import Memories
 
@@ -73,7 +73,7 @@ class AnalyzeRequest(Request):
     """Body of ``POST /analyze/submit``."""
 
     user_id: Identifier = Field(description=USER_ID)
-    memories: Memories = Field(description=MEMORIES)
+    memories: Memories | None = Field(default=None, description=MEMORIES)
     options: AnalyzeOptions = Field(default_factory=AnalyzeOptions, description="How to analyse.")
     cloud: CloudPolicy | None = Field(default=None, description=CLOUD)
     callback_url: CallbackUrl | None = Field(default=None, description=CALLBACK_URL)
@@ -215,5 +215,6 @@ class AnalyzeResult(Response):
         default={}, description='Memories per day, {"2026-05-01": 3}, in the user\'s time zone.'
     )
     notes: list[str] = Field(description="What could not be found and why, in sentences.")
+    version: int | None = Field(default=None, description=VERSION)
     model: ModelUsed | None = Field(default=None, description=MODEL_USED)
     stats: dict[str, Any] = Field(description="Figures of the run: counts, seconds by section.")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from reverie.contracts._base import Identifier, Request, Response
-from reverie.contracts._descriptions import CALLBACK_URL, CLOUD, MEMORIES, MODEL, MODEL_USED, USER_ID
+from reverie.contracts._descriptions import CALLBACK_URL, CLOUD, MEMORIES, MODEL, MODEL_USED, USER_ID, VERSION
 from reverie.contracts.common import CallbackUrl, CloudPolicy, ModelUsed
 from reverie.contracts.memory import Memories
 
@@ -51,7 +51,7 @@ class ClusterRequest(Request):
     """Body of ``POST /cluster/submit``."""
 
     user_id: Identifier = Field(description=USER_ID)
-    memories: Memories = Field(description=MEMORIES)
+    memories: Memories | None = Field(default=None, description=MEMORIES)
     options: ClusterOptions = Field(default_factory=ClusterOptions, description="How to group.")
     cloud: CloudPolicy | None = Field(default=None, description=CLOUD)
     callback_url: CallbackUrl | None = Field(default=None, description=CALLBACK_URL)
@@ -139,6 +139,7 @@ class ClusterResult(Response):
     gone: list[str] = Field(default=[], description="Ids of the previous run's themes that are no more.")
     merged: list[Merge] = Field(default=[], description="Themes of the previous run that became one.")
     split: list[Split] = Field(default=[], description="Themes of the previous run that became several.")
+    version: int | None = Field(default=None, description=VERSION)
     model: ModelUsed | None = Field(default=None, description=MODEL_USED)
     notes: list[str] = Field(default=[], description="What could not be read and why, in sentences.")
     stats: dict[str, Any] = Field(default={}, description="Figures of the run: counts, the method, seconds by stage.")

@@ -13,6 +13,7 @@ from reverie.contracts._base import Request, Response
 from reverie.contracts.analyze import AnalyzeRequest, AnalyzeResult
 from reverie.contracts.cluster import ClusterRequest, ClusterResult
 from reverie.contracts.recall import EmbedRequest, EmbedResult, RecallRequest, RecallResult
+from reverie.contracts.stored import UpkeepResult
 from reverie.contracts.tasks import Operation
 
 __all__ = ["INTERNAL_OPERATIONS", "OPERATIONS", "OperationSpec"]
@@ -33,12 +34,12 @@ class OperationSpec:
     summary: str
     #: Model of the request's body; None for work that only the service itself orders.
     request: type[Request] | None
-    #: Model of the result; None where the result is not JSON.
+    #: Model of the result; None where the result is not JSON, or nothing that a caller waits for.
     result: type[Response] | None
     #: Member of the request that holds the texts; they are counted and limited.
     items: Literal["memories", "texts"] | None
     #: The queue of heavy work.
-    queue: Literal["clustering", "analysis"]
+    queue: Literal["clustering", "analysis", "upkeep"]
     #: Stages with their share of a cold run, in order; they shape the progress bar.
     stages: tuple[tuple[str, float], ...]
     #: First guess of its cost in seconds: once, per text, per 1,000 tokens (two AVX2 cores, nothing cached).
@@ -124,6 +125,40 @@ _ROWS = (
         waits=True,
         sdk_method="embed",
         example={"texts": ["I adopted a cat called Miso", "The rock gym opened a new wall"]},
+    ),
+    OperationSpec(
+        name=Operation.UPKEEP,
+        summary="Bring a user's views up to date.",
+        request=None,
+        result=UpkeepResult,
+        items=None,
+        queue="upkeep",
+        stages=(
+            ("reading", 0.05),
+            ("embedding", 0.3),
+            ("clustering", 0.2),
+            ("labelling", 0.1),
+            ("mapping", 0.05),
+            ("graph", 0.12),
+            ("importance", 0.05),
+            ("duplicates", 0.04),
+            ("patterns", 0.06),
+            ("emotion", 0.02),
+            ("advice", 0.01),
+        ),
+        first_cost=(0.08, 0.0014, 0.3),
+    ),
+    OperationSpec(
+        name="place",
+        summary="Put new memories into the themes of the user's view.",
+        request=None,
+        result=None,
+        items=None,
+        queue="clustering",
+        stages=(("embedding", 1.0),),
+        first_cost=(0.01, 0.0, 0.3),
+        fast_seconds=_CONVERSATION_SECONDS,
+        public=False,
     ),
     OperationSpec(
         name="chart",

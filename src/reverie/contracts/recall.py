@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from reverie.contracts._base import AwareDatetime, Identifier, Request, Response
-from reverie.contracts._descriptions import CALLBACK_URL, CLOUD, MEMORIES, MODEL, MODEL_USED, NOW, USER_ID
+from reverie.contracts._descriptions import CALLBACK_URL, CLOUD, MEMORIES, MODEL, MODEL_USED, NOW, USER_ID, VERSION
 from reverie.contracts.common import CallbackUrl, CloudPolicy, ModelUsed
 from reverie.contracts.memory import MAX_TEXT_CHARS, Memories
 
@@ -58,7 +58,7 @@ class RecallRequest(Request):
     query: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8192)] = Field(
         description="The question, or what is being talked about."
     )
-    memories: Memories = Field(description=MEMORIES)
+    memories: Memories | None = Field(default=None, description=MEMORIES)
     options: RecallOptions = Field(default_factory=RecallOptions, description="How to rank.")
     cloud: CloudPolicy | None = Field(default=None, description=CLOUD)
     callback_url: CallbackUrl | None = Field(default=None, description=CALLBACK_URL)
@@ -90,6 +90,7 @@ class RecallResult(Response):
 
     memories: list[RecalledMemory] = Field(description="The best memories for the query, the best first.")
     notes: list[str] = Field(default=[], description="What the caller should know, such as that nothing is relevant.")
+    version: int | None = Field(default=None, description=VERSION)
     model: ModelUsed | None = Field(default=None, description=MODEL_USED)
     stats: dict[str, Any] = Field(
         default={}, description="Figures of the run: counts, texts embedded and taken from the cache."

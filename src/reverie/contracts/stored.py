@@ -42,6 +42,7 @@ __all__ = [
     "StoredMemory",
     "ThemesView",
     "Upkeep",
+    "UpkeepResult",
     "UserPage",
     "UserSummary",
 ]
@@ -263,6 +264,9 @@ class ThemesView(ClusterResult):
     as_of: datetime = Field(description="When its memories were read.")
     stale: Stale | None = Field(default=None, description="What the view does not know yet; null when it is current.")
     next_upkeep_at: datetime | None = Field(default=None, description="When it will be brought up to date.")
+    provisional: list[str] = Field(
+        default=[], description="Ids of memories that were put into these themes since, one by one."
+    )
 
 
 class InsightsView(AnalyzeResult):
@@ -272,6 +276,20 @@ class InsightsView(AnalyzeResult):
     as_of: datetime = Field(description="When its memories were read.")
     stale: Stale | None = Field(default=None, description="What the view does not know yet; null when it is current.")
     next_upkeep_at: datetime | None = Field(default=None, description="When it will be brought up to date.")
+
+
+class UpkeepResult(Response):
+    """What an upkeep came to; the views themselves are read at the user's themes and insights."""
+
+    version: int = Field(description="The user's version that the views were made from.")
+    as_of: datetime = Field(description="When its memories were read.")
+    memories: int = Field(description="Memories in the views.")
+    themes: int = Field(description="Themes of the view.")
+    patterns: int = Field(description="Patterns of the view.")
+    changed: dict[str, dict[str, Any]] = Field(
+        default={}, description="What was told as events, by their type: themes.changed, insights.changed."
+    )
+    stats: dict[str, Any] = Field(default={}, description="Counts and timings of the run; further ones may appear.")
 
 
 class RecallQuery(Request):

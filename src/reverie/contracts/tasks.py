@@ -33,6 +33,8 @@ class Operation(StrEnum):
     ANALYZE = "analyze"
     EMBED = "embed"
     RECALL = "recall"
+    #: Brings a user's stored views up to date; it has no ``submit`` of its own.
+    UPKEEP = "upkeep"
 
 
 class Status(StrEnum):
@@ -55,6 +57,8 @@ class Lane(StrEnum):
     FAST = "fast"
     HEAVY = "heavy"
     CLOUD = "cloud"
+    #: Behind all work that somebody waits for.
+    UPKEEP = "upkeep"
 
 
 class EventType(StrEnum):

@@ -94,6 +94,7 @@ class Service:
             Role("gateway", gateway, environment),
             Role("worker-fast", ["worker", "--queues", "fast"], environment, grace=25),
             Role("worker-heavy", heavy, environment, grace=25),
+            Role("worker-upkeep", ["worker", "--queues", "upkeep", "--concurrency", "2"], environment, grace=25),
         ]
         self.supervisor = Supervisor(roles, self.data_dir / "logs", say=self._say)
         self.supervisor.start()

@@ -30,7 +30,7 @@ from reverie.gateway.memories.add import Memories
 from reverie.gateway.push.event_frames import EventFrames
 from reverie.gateway.push.hub import Hub
 from reverie.gateway.push.webhooks import WebhookSender
-from reverie.gateway.routes import charts, embeddings, memories, ops, results, tasks, users
+from reverie.gateway.routes import charts, embeddings, memories, ops, results, tasks, users, views
 from reverie.gateway.routes import webhooks as webhook_routes
 from reverie.gateway.state import State
 from reverie.gateway.submissions.admission import Admission
@@ -41,10 +41,13 @@ from reverie.gateway.submissions.group_commit import GroupCommit
 from reverie.gateway.submissions.parse import ParseLimits
 from reverie.gateway.submissions.protocol import STATE
 from reverie.gateway.submissions.result_cache import ResultCache
+from reverie.gateway.views.current import CurrentViews
+from reverie.gateway.views.plan import UpkeepPlanner
 from reverie.queue import make_celery, make_dispatcher
 from reverie.settings import Settings
 from reverie.store import Codec, GatewayStore
 from reverie.store.memory_store import MemoryStore
+from reverie.store.view_store import ViewStore
 
 __all__ = ["UNVERSIONED", "VERSIONED", "create_app"]
 
@@ -53,6 +56,7 @@ VERSIONED = (
     tasks.router,
     results.router,
     memories.router,
+    views.router,
     users.router,
     webhook_routes.router,
     ops.versioned,
@@ -92,6 +96,9 @@ def create_app(settings: Settings) -> FastAPI:
         dispatcher = make_dispatcher(celery, settings)
         admission = Admission(store, settings.limits)
         result_cache = ResultCache(redis_url)
+        durations = DurationEstimator(store)
+        view_store = ViewStore(store)
+        planner = UpkeepPlanner(view_store, hub, dispatcher, durations, codec, settings.upkeep)
         state = State(
             settings=settings,
             store=store,
@@ -103,16 +110,19 @@ def create_app(settings: Settings) -> FastAPI:
             group_commit=GroupCommit(store, Codec(level=1, keys=secret)),
             result_cache=result_cache,
             dispatcher=dispatcher,
-            durations=DurationEstimator(store),
+            durations=durations,
             cloud_policies=policies,
             admission=admission,
-            sweeper=Sweeper(database_url, store, hub, dispatcher, admission, celery, settings.queue),
+            sweeper=Sweeper(database_url, store, hub, dispatcher, admission, celery, settings.queue, planner),
             webhooks=webhooks,
             stored_answers=Batcher(store.cached_many),
             in_flight_or_done=Batcher(store.known_many),
             memories=Memories(MemoryStore(store), Codec(level=1, keys=secret), result_cache, settings.limits),
             loop_watch=LoopWatch(),
             parser=BodyParser(ParseLimits(settings.limits.memories, settings.limits.text_chars)),
+            view_store=view_store,
+            views=CurrentViews(view_store, codec, redis_url, settings.upkeep),
+            planner=planner,
         )
         app.state.reverie = state
         await store.open()
@@ -143,6 +153,7 @@ def create_app(settings: Settings) -> FastAPI:
             await hub.stop()
             await dispatcher.stop()
             await state.result_cache.close()
+            await state.views.close()
             await store.close()
             await state.parser.stop()
             await asyncio.to_thread(_tracing.shut_down)

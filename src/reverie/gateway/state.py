@@ -21,12 +21,15 @@ from reverie.gateway.submissions.result_cache import ResultCache
 from reverie.queue import Dispatcher
 from reverie.settings import Settings
 from reverie.store import Codec, GatewayStore, TaskRow
+from reverie.store.view_store import ViewStore
 
 if TYPE_CHECKING:
     from reverie.gateway.background.sweeper import Sweeper
     from reverie.gateway.memories.add import Memories
     from reverie.gateway.push.webhooks import WebhookSender
     from reverie.gateway.submissions.admission import Admission
+    from reverie.gateway.views.current import CurrentViews
+    from reverie.gateway.views.plan import UpkeepPlanner
 
 __all__ = ["State", "state_of"]
 
@@ -57,6 +60,10 @@ class State:
     #: Whether content is in flight or done.
     in_flight_or_done: Batcher[tuple[str, bytes], bool]
     memories: Memories
+    view_store: ViewStore
+    #: Users' current themes and insights.
+    views: CurrentViews
+    planner: UpkeepPlanner
     #: Whether spans are sent somewhere.
     tracing: bool = False
 

@@ -2,6 +2,7 @@
 
 ``reverie:v:{tenant}:{user}``  hash of vectors: field = model key + text key, value = tokens (int32) + float32 bytes
 ``reverie:c:{tenant}:{user}``  hash of finished answers: field = format + content hash, value = the encoded Task
+``reverie:w:{tenant}:{user}``  hash of views as they were last shown: field = kind, value = ETag + the encoded JSON
 ``reverie:gone:{tenant}:{user}``  time of the last erasure (ms): work accepted before it may write nothing any more
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 
 import redis
 
-__all__ = ["GONE_TTL", "PUT_SCRIPT", "VectorCache", "answer_key", "gone_key", "vector_key"]
+__all__ = ["GONE_TTL", "PUT_SCRIPT", "VectorCache", "answer_key", "gone_key", "shown_key", "vector_key"]
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,11 @@ def vector_key(tenant: str, user_id: str) -> str:
 def answer_key(tenant: str, user_id: str) -> str:
     """Key of a user's finished answers."""
     return "reverie:c:" + _user(tenant, user_id)
+
+
+def shown_key(tenant: str, user_id: str) -> str:
+    """Key of a user's views as they were last shown."""
+    return "reverie:w:" + _user(tenant, user_id)
 
 
 def gone_key(tenant: str, user_id: str) -> str:

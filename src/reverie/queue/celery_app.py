@@ -17,8 +17,8 @@ __all__ = ["QUEUES", "TASK_NAME", "broker_name", "broker_url", "make_celery", "p
 
 TASK_NAME = "reverie.run"
 
-QUEUES = ("fast", "clustering", "analysis")
-"""One queue for short work and one for each heavy service."""
+QUEUES = ("fast", "clustering", "analysis", "upkeep")
+"""One queue for short work, one for each heavy service, and one for what nobody waits for."""
 
 
 def queue_for(operation: str, lane: str) -> str:

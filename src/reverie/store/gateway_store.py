@@ -136,6 +136,14 @@ class GatewayStore:
         rows = await self._rows(name, **parameters)
         return rows[0] if rows else None
 
+    async def rows(self, name: str, **parameters: Any) -> list[dict[str, Any]]:
+        """What the query called ``name`` finds."""
+        return await self._rows(name, **parameters)
+
+    async def row(self, name: str, **parameters: Any) -> dict[str, Any] | None:
+        """The first row of it."""
+        return await self._row(name, **parameters)
+
     async def ping(self) -> None:
         """Raises ``ServiceUnavailable`` unless PostgreSQL answers."""
         await self._rows("now_ms")

@@ -28,10 +28,11 @@ WITH new AS (
     INSERT INTO tasks (id, tenant, user_id, operation, lane, queue, content_hash, items, chars, estimate_seconds,
                        callback_url, deadline_at, contract, trace)
     SELECT id, tenant, user_id, operation, lane, queue, decode(content, 'hex'), items, chars, estimate, callback,
-           clock_timestamp() + deadline * interval '1 second', %(contract)s, trace
+           clock_timestamp() + deadline * interval '1 second', contract, trace
     FROM json_to_recordset(%(tasks)s::json)
          AS t(id text, tenant text, user_id text, operation text, lane text, queue text, content text, items int,
-              chars bigint, estimate real, callback text, deadline double precision, trace text)
+              chars bigint, estimate real, callback text, deadline double precision, trace text,
+              contract smallint)
     -- Lateral, so that each is looked up by the index, whatever the planner believes of a JSON value's length.
     LEFT JOIN LATERAL (SELECT true AS there FROM tasks d JOIN results r ON r.task_id = d.id
                        WHERE d.tenant = t.tenant AND d.content_hash = decode(t.content, 'hex')
@@ -159,6 +160,7 @@ WITH next AS (
     SELECT id, greatest(coalesce(estimate_seconds, 1), 0.01) AS cost FROM tasks
     WHERE queue = %(queue)s AND status = 'queued' AND tenant = %(tenant)s AND contract <= %(contract)s
       AND (deadline_at IS NULL OR deadline_at > clock_timestamp())
+      AND (%(most)s::float8 IS NULL OR coalesce(estimate_seconds, 1) <= %(most)s)
       AND (%(overdue)s::float8 = 0 OR published_at < clock_timestamp() - %(overdue)s::float8 * interval '1 second')
     ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
 ), turn AS (
@@ -377,15 +379,19 @@ DELETE FROM turns WHERE (queue, tenant) IN (
     SELECT queue, tenant FROM turns WHERE claimed_at < statement_timestamp() - interval '1 day' LIMIT 1000);
 
 -- name: retire_vectors
+-- Those of stored memories stay with them.
 DELETE FROM vectors WHERE (tenant, user_id, model, text_key) IN (
-    SELECT tenant, user_id, model, text_key FROM vectors
-    WHERE used_at < statement_timestamp() - %(days)s * interval '1 day' LIMIT 2000);
+    SELECT tenant, user_id, model, text_key FROM vectors v
+    WHERE used_at < statement_timestamp() - %(days)s * interval '1 day'
+      AND NOT EXISTS (SELECT FROM people p JOIN memories m ON m.person = p.id AND m.text_key = v.text_key
+                      WHERE p.tenant = v.tenant AND p.user_id = v.user_id)
+    LIMIT 2000);
 
 -- name: retire_themes
--- A user who has not come back for so long starts with new themes.
+-- A user who has not come back for so long starts with new themes; those of a stored view stay with it.
 DELETE FROM themes WHERE (tenant, user_id, model) IN (
     SELECT tenant, user_id, model FROM themes
-    WHERE updated_at < statement_timestamp() - %(days)s * interval '1 day' LIMIT 500);
+    WHERE updated_at < statement_timestamp() - %(days)s * interval '1 day' AND model NOT LIKE 'view:%%' LIMIT 500);
 
 -- name: retire_keys
 -- Keys revoked long ago lose their name and nothing else: a row that is gone could be made anew, by a service that
@@ -600,4 +606,5 @@ ORDER BY finished_at DESC LIMIT 1000;
 
 -- name: latest_themes
 -- For an endpoint whose model is known only by its last answer.
-SELECT model, body FROM themes WHERE tenant = %(tenant)s AND user_id = %(user_id)s ORDER BY updated_at DESC LIMIT 1;
+SELECT model, body FROM themes WHERE tenant = %(tenant)s AND user_id = %(user_id)s AND model NOT LIKE 'view:%%'
+ORDER BY updated_at DESC LIMIT 1;

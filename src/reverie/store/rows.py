@@ -8,11 +8,14 @@ from typing import Any
 
 from reverie.contracts import TERMINAL, Status
 
-__all__ = ["TASK_CONTRACT", "TaskRow"]
+__all__ = ["PLAIN_CONTRACT", "TASK_CONTRACT", "TaskRow"]
 
-TASK_CONTRACT = 1
+TASK_CONTRACT = 2
 """Version of what a gateway hands to a worker: the payload, the operations and their options. Raised when a worker
 of the version before would misread a task; such a worker then leaves it alone (docs/upgrades.md)."""
+
+PLAIN_CONTRACT = 1
+"""The version that a task needs which brings its memories: workers of before stored memories do it as well."""
 
 
 @dataclass(slots=True)

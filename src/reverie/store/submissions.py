@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import psycopg
 
-from reverie.store.rows import TASK_CONTRACT, TaskRow
+from reverie.store.rows import PLAIN_CONTRACT, TaskRow
 from reverie.store.sql import sql
 
 __all__ = ["Connection", "NewTask", "Submitted", "join_webhook", "store_group"]
@@ -40,6 +40,8 @@ class NewTask:
     trace: str | None = None
     #: Whether ``body`` is as it will be stored.
     packed: bool = True
+    #: Which version of the task contract a worker must know to run it.
+    contract: int = PLAIN_CONTRACT
 
     def told(self) -> dict[str, Any]:
         """What ``insert_tasks`` is told of it, the body apart."""
@@ -57,6 +59,7 @@ class NewTask:
             "callback": self.callback,
             "deadline": self.deadline,
             "trace": self.trace,
+            "contract": self.contract,
         }
 
     def row(self, decided: dict[str, Any]) -> TaskRow:
@@ -131,7 +134,6 @@ async def store_group(connection: Connection, new: Sequence[NewTask]) -> list[Su
                 "tasks": orjson.dumps([n.told() for n in fresh]).decode(),
                 "ids": [n.id for n in fresh],
                 "bodies": [n.body for n in fresh],
-                "contract": TASK_CONTRACT,
             },
         )
         decided = {row["id"]: row for row in await cursor.fetchall()}

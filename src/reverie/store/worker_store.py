@@ -59,6 +59,10 @@ class WorkerStore:
             )
         return self._connection
 
+    def run(self, work: Callable[[_Connection], T], *, patience: float = 30.0) -> T:
+        """Run ``work`` with a connection, again on a new one while the server is away for less than ``patience`` s."""
+        return self._try(work, patience)
+
     def _try(self, work: Callable[[_Connection], T], patience: float) -> T:
         """Run ``work`` in its own short transaction; try again on a new connection while ``patience`` seconds last."""
         end = time.monotonic() + patience
@@ -76,16 +80,20 @@ class WorkerStore:
 
     # -- the attempt -----------------------------------------------------------------------------
 
-    def claim(self, queue: str, worker: str, lease: float, *, overdue: float = 0.0) -> TaskRow | None:
+    def claim(
+        self, queue: str, worker: str, lease: float, *, overdue: float = 0.0, most: float | None = None
+    ) -> TaskRow | None:
         """Take the next task of a queue, tenants in turn; None when nothing waits.
 
-        With ``overdue`` only tasks count whose message is that many seconds old, and so may be lost.
+        With ``overdue`` only tasks count whose message is that many seconds old, and so may be lost; with ``most``
+        those that are predicted to take no longer (seconds).
         """
 
         def work(connection: _Connection) -> TaskRow | None:
             for turn in connection.execute(sql("waiting_tenants"), {"queue": queue}).fetchall():
                 who = {"queue": queue, "tenant": turn["tenant"], "worker": worker, "lease": lease, "overdue": overdue}
-                row = connection.execute(sql("claim_task"), {**who, "contract": TASK_CONTRACT}).fetchone()
+                more = {"contract": TASK_CONTRACT, "most": most}
+                row = connection.execute(sql("claim_task"), {**who, **more}).fetchone()
                 if row is not None:
                     return TaskRow.of(row)
             return None
@@ -136,11 +144,12 @@ class WorkerStore:
         cost: dict[str, Any],
         lane: str,
         themes: tuple[str, bytes, int] | None = None,
+        also: Callable[[psycopg.Connection[dict[str, Any]]], None] | None = None,
     ) -> TaskRow:
         """Write result, themes and final state in one transaction.
 
-        ``themes`` is ``(model key, body, count)``. Raises ``LeaseLost`` when another attempt, a cancellation or an
-        erasure came first; then nothing was written.
+        ``themes`` is ``(model key, body, count)``; ``also`` writes what else belongs to it, and may raise to refuse.
+        Raises ``LeaseLost`` when another attempt, a cancellation or an erasure came first; then nothing was written.
         """
 
         known = {"provider": None, "vector_model": None, "stand_in": False, **cost}
@@ -167,6 +176,8 @@ class WorkerStore:
                             "task_id": task.id,
                         },
                     )
+                if also is not None:
+                    also(connection)
                 return TaskRow.of(row)
 
         return self._try(work, patience=60.0)
@@ -243,9 +254,19 @@ class WorkerStore:
         return self._try(work, patience=30.0)
 
     def put_vectors(
-        self, task: TaskRow, model: str, keys: Sequence[bytes], vectors: Sequence[bytes], tokens: Sequence[int]
+        self,
+        task: TaskRow,
+        model: str,
+        keys: Sequence[bytes],
+        vectors: Sequence[bytes],
+        tokens: Sequence[int],
+        *,
+        person: int | None = None,
     ) -> bool:
-        """Keep new vectors, unless the attempt no longer owns its task (then False)."""
+        """Keep new vectors, unless the attempt no longer owns its task (then False).
+
+        With ``person`` only those of texts that this person still keeps.
+        """
         parameters = {
             "tenant": task.tenant,
             "user_id": task.user_id,
@@ -260,7 +281,13 @@ class WorkerStore:
                 held = connection.execute(sql("hold_task"), {"id": task.id, "token": task.token}).fetchone()
                 if held is None:
                     return False
-                connection.execute(sql("insert_vectors"), parameters)
+                if person is None:
+                    connection.execute(sql("insert_vectors"), parameters)
+                    return True
+                # Under this lock no memory goes until these vectors can be seen, and go with it.
+                if connection.execute(sql("hold_person"), {"person": person}).fetchone() is None:
+                    return False
+                connection.execute(sql("insert_stored_vectors"), {**parameters, "person": person})
                 return True
 
         return self._try(work, patience=30.0)

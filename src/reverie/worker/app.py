@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from billiard.process import current_process
 from celery import Celery, signals
 
 from reverie import _tracing
@@ -34,8 +35,30 @@ _PR_SET_PDEATHSIG = 1
 HEAVY_NICE = 5
 """What a worker without the fast queue adds to its niceness."""
 
+UPKEEP = "upkeep"
+"""The queue behind all others."""
+
+UPKEEP_NICE = 15
+"""What a worker for upkeep alone adds to its niceness."""
+
+_BEFORE_UPKEEP = 20
+"""Tasks of other queues that go before an upkeep whose turn it is."""
+
+_SMALL = 10.0
+"""Seconds of predicted work up to which an upkeep is small. One child of a worker that has several takes no other, so
+that a user with 100,000 memories does not hold up those with a hundred."""
+
 _current: list[Callable[[], Any]] = []
 """The maker of this process's runtime. Children are sent functions by name, and find it here after the fork."""
+
+
+_several = [False]
+"""Whether this worker has more than one child; set before the fork."""
+
+
+def _most(queue: str) -> float | None:
+    """Seconds of predicted work that this child takes on at most from a queue; None is any."""
+    return _SMALL if queue == UPKEEP and getattr(current_process(), "index", None) == 0 and _several[0] else None
 
 
 def look_for_overdue(queues: Sequence[str]) -> str | None:
@@ -43,7 +66,7 @@ def look_for_overdue(queues: Sequence[str]) -> str | None:
     from reverie.worker.run import run_next
 
     for queue in queues:
-        if (found := run_next(_current[0](), queue, overdue=OVERDUE)) is not None:
+        if (found := run_next(_current[0](), queue, overdue=OVERDUE, most=_most(queue))) is not None:
             return found
     return None
 
@@ -89,7 +112,12 @@ def make_worker_app(
     def run(task_id: str, queue: str) -> None:
         from reverie.worker.run import run_next
 
-        run_next(runtime(), queue)
+        if queue == UPKEEP:
+            # Whatever somebody waits for goes first, but an upkeep does not wait for ever.
+            for _ in range(_BEFORE_UPKEEP):
+                if all(run_next(runtime(), other) is None for other in queues if other != UPKEEP):
+                    break
+        run_next(runtime(), queue, most=_most(queue))
 
     def in_child(**_: Any) -> None:
         _die_with_parent()
@@ -97,8 +125,9 @@ def make_worker_app(
         try:
             from reverie.worker import run as _run  # noqa: F401 - imports the engines
 
-            runtime().embedder()
-            ability.tell(able=True)
+            if set(queues) != {UPKEEP}:  # nobody waits for that; it loads when there is something to do
+                runtime().embedder()
+                ability.tell(able=True)
         except Exception:
             ability.tell(able=False)
             log.exception("the embedding model is not ready")
@@ -135,7 +164,7 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
         os.environ.setdefault(variable, "1")
     if "fast" not in queues and hasattr(os, "nice"):
         # On a machine that runs both, whoever waits for an answer goes first.
-        os.nice(HEAVY_NICE)
+        os.nice(UPKEEP_NICE if set(queues) == {UPKEEP} else HEAVY_NICE)
     settings = Settings.load()
     check_embedder(settings.embedding, settings.server.data_dir)
     configure_logs(settings.server.log_level, settings.server.log_format)
@@ -149,6 +178,7 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
 
     _tracing.check()
     host = start_host(settings)
+    _several[0] = concurrency > 1
     pulse = Pulse()
     ability = Ability()
     app = make_worker_app(settings, queues, pulse, ability)

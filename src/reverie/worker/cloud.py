@@ -71,24 +71,26 @@ def vectorize(
     *,
     on_progress: OnProgress,
     scaled: bool = True,
+    person: int | None = None,
 ) -> Vectorized:
     """Embed every set with one model; ``scaled``: also find out what its cosines mean.
 
     When the chosen provider fails and policy allows it, **everything** is embedded again locally: vectors of two
-    models never meet. Raises ``CloudRefused``, or ``ProviderError`` where no fallback is allowed.
+    models never meet. ``person``: whose stored memories the first set is. Raises ``CloudRefused``, or
+    ``ProviderError`` where no fallback is allowed.
     """
     choice = choice_for(runtime, task, wish)
     if choice.provider is None or choice.provider not in PROVIDERS:  # whole tasks go to an endpoint before this
-        return _with(runtime, task, runtime.embedder(model), sets, on_progress, scaled)
+        return _with(runtime, task, runtime.embedder(model), sets, on_progress, scaled, person)
     try:
-        return _in_cloud(runtime, task, choice, model, sets, on_progress, scaled)
+        return _in_cloud(runtime, task, choice, model, sets, on_progress, scaled, person)
     except (ProviderError, UnsupportedModel, MissingExtra) as error:
         if not choice.fallback:
             raise
         log.warning("task %s: %s; everything is embedded locally", task.id, error.message)
         reason = error.message
     runtime.bill.stand_in = True
-    done = _with(runtime, task, runtime.local_embedder(), sets, on_progress, scaled)
+    done = _with(runtime, task, runtime.local_embedder(), sets, on_progress, scaled, person)
     done.note = {"provider": choice.provider, "fallback": "local", "reason": reason}
     return done
 
@@ -101,6 +103,7 @@ def _in_cloud(
     sets: Sequence[tuple[Sequence[str], EmbedKind]],
     on_progress: OnProgress,
     scaled: bool,
+    person: int | None,
 ) -> Vectorized:
     assert choice.provider is not None
     provider = runtime.provider(choice.provider, model)
@@ -113,12 +116,15 @@ def _in_cloud(
             meter.hold([PROBE])
             _ = embedder.model
     done = Vectorized(embedder, [])
-    for texts, kind in sets:
+    for number, (texts, kind) in enumerate(sets):
         # Money is held for what is missing alone, once it is known, and before any of it is sent.
         meter = _Meter(runtime, task, choice, provider, budget)
         with meter:
+            owner = person if number == 0 else None
             done.sets.append(
-                embed(runtime, task, embedder, texts, kind=kind, on_progress=on_progress, before=meter.hold)
+                embed(
+                    runtime, task, embedder, texts, kind=kind, on_progress=on_progress, before=meter.hold, person=owner
+                )
             )
     if scaled and (known := runtime.scales.known(embedder.model)) is not None:
         done.scale = known
@@ -211,9 +217,13 @@ def _with(
     sets: Sequence[tuple[Sequence[str], EmbedKind]],
     on_progress: OnProgress,
     scaled: bool,
+    person: int | None,
 ) -> Vectorized:
     return Vectorized(
         embedder,
-        [embed(runtime, task, embedder, texts, kind=kind, on_progress=on_progress) for texts, kind in sets],
+        [
+            embed(runtime, task, embedder, texts, kind=kind, on_progress=on_progress, person=None if number else person)
+            for number, (texts, kind) in enumerate(sets)
+        ],
         runtime.scales.of(embedder) if scaled else REFERENCE,
     )

@@ -31,7 +31,7 @@ import orjson
 from aiohttp import web
 from pydantic import ValidationError
 
-from reverie.contracts import Operation
+from reverie.contracts import OPERATIONS
 from reverie.embedding import Embedder, create_embedder
 from reverie.embedding.measuring import Scales
 from reverie.embedding.providers import PROVIDERS
@@ -59,7 +59,7 @@ class _NoStore:
     def vectors(self, task: TaskRow, model: str, keys: Sequence[bytes]) -> dict[bytes, tuple[bytes, int]]:
         return {}
 
-    def put_vectors(self, *_: Any) -> bool:
+    def put_vectors(self, *_: Any, **__: Any) -> bool:
         return False
 
     def themes(self, task: TaskRow, model: str) -> bytes | None:
@@ -134,8 +134,13 @@ def _parse(call: Any) -> tuple[str, bytes, tuple[str, bytes] | None]:
     if not isinstance(call, dict) or not isinstance(call.get("request"), dict):
         raise InvalidInput('the body is {"operation": ..., "request": {...}}')
     operation = call.get("operation")
-    if operation not in tuple(Operation):
-        raise InvalidInput(f"operation: choose one of {', '.join(Operation)}")
+    sent = [name for name, row in OPERATIONS.items() if row.public and row.request]
+    if operation not in sent:
+        raise InvalidInput(f"operation: choose one of {', '.join(sent)}")
+    if OPERATIONS[operation].items == "memories" and call["request"].get("memories") is None:
+        # Here is no database with stored ones.
+        message = "Field required"
+        raise InvalidInput(f"request.memories: {message}", errors=[{"item": "memories", "message": message}])
     # Here is where the cloud sent it: the task's own wish to go there has been granted.
     request = {key: value for key, value in call["request"].items() if key not in ("cloud", "callback_url")}
     states = None

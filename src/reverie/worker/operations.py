@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import orjson
 
-from reverie.analysis import analyze, recall
-from reverie.clustering import cluster, dump_states, load_states
+from reverie.analysis import RecallIndex, analyze, recall_in
+from reverie.clustering import dump_states
 from reverie.contracts import (
     AnalyzeRequest,
     ClusterRequest,
@@ -21,69 +19,45 @@ from reverie.contracts import (
     Operation,
     RecallRequest,
 )
-from reverie.embedding.base import EmbedKind, OnProgress
+from reverie.embedding.base import OnProgress
 from reverie.embedding.shorten import shorten
 from reverie.errors import InvalidInput
 from reverie.store import TaskRow
 from reverie.worker.cloud import vectorize
 from reverie.worker.language import insight_for
-from reverie.worker.llm_labels import labeler_from
+from reverie.worker.outcome import Outcome, embedding_stats, themes_of
+from reverie.worker.place import run_place
 from reverie.worker.runtime import Runtime
-from reverie.worker.vectors import Embedded
+from reverie.worker.stored_inputs import DOCUMENT, QUERY, given_or_stored, stored_index, view_key
+from reverie.worker.upkeep import run_upkeep
 
 __all__ = ["RUNNERS", "Outcome"]
-
-DOCUMENT: EmbedKind = "document"
-QUERY: EmbedKind = "query"
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What an operation leaves to be stored."""
-
-    #: The result, JSON (or PNG for a chart).
-    body: bytes
-    cost: dict[str, Any] = field(default_factory=dict)
-    #: New theme states: ``(model key, body, count)``.
-    themes: tuple[str, bytes, int] | None = None
-
-
-def _embedding_stats(embedded: Embedded, seconds: float) -> dict[str, Any]:
-    return {
-        "texts_embedded": embedded.computed,
-        "texts_from_cache": embedded.cached,
-        "texts_beyond_window": embedded.truncated,
-        "embedding_seconds": round(seconds, 4),
-    }
 
 
 def run_cluster(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
     """Group memories into themes that keep the ids of the user's previous run."""
     request = ClusterRequest.model_validate_json(payload)
+    memories, person = given_or_stored(runtime, task, request.memories)
     started = time.perf_counter()
-    wanted = [([m.text for m in request.memories], DOCUMENT)]
-    done = vectorize(runtime, task, request.cloud, request.options.model, wanted, on_progress=on_progress)
-    embedder, embedded = done.embedder, done.sets[0]
-    stats = _embedding_stats(embedded, time.perf_counter() - started) | done.stats()
-    stored = runtime.store.themes(task, embedder.model.key)
-    previous = load_states(runtime.codec.decode(stored)) if stored else []
-    started = time.perf_counter()
-    outcome = cluster(
-        request.memories,
-        embedded.vectors,
-        request.options,
-        previous=previous,
-        on_progress=on_progress,
-        scale=done.scale,
-        alphabet=embedder.model.alphabet,
-        labeler=labeler_from(runtime.settings.labels),
-    )
-    stats["clustering_seconds"] = round(time.perf_counter() - started, 4)
+    wanted = [([m.text for m in memories], DOCUMENT)]
+    owner = person.id if person else None
+    done = vectorize(runtime, task, request.cloud, request.options.model, wanted, on_progress=on_progress, person=owner)
+    stats = embedding_stats(done.sets[0], time.perf_counter() - started) | done.stats()
+    # Stored memories are grouped from where the user's view left them, and leave that as it is.
+    key = done.embedder.model.key if person is None else view_key(done.embedder.model.key)
+    outcome, seconds = themes_of(runtime, task, memories, done, request.options, key, on_progress)
+    stats["clustering_seconds"] = round(seconds, 4)
     result = outcome.result.model_copy(
-        update={"model": embedder.model.used(), "stats": {**outcome.result.stats, **stats}}
+        update={
+            "model": done.embedder.model.used(),
+            "version": person.version if person else None,
+            "stats": {**outcome.result.stats, **stats},
+        }
     )
-    states = runtime.codec.encode(dump_states(outcome.states))
-    return Outcome(result.model_dump_json().encode(), done.cost(), (embedder.model.key, states, len(outcome.states)))
+    states = None
+    if person is None:
+        states = (key, runtime.codec.encode(dump_states(outcome.states)), len(outcome.states))
+    return Outcome(result.model_dump_json().encode(), done.cost(), states)
 
 
 def run_analyze(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
@@ -91,13 +65,15 @@ def run_analyze(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
     began = time.monotonic()
     request = AnalyzeRequest.model_validate_json(payload)
     options = request.options
+    memories, person = given_or_stored(runtime, task, request.memories)
     started = time.perf_counter()
-    wanted = [([m.text for m in request.memories], DOCUMENT)]
-    done = vectorize(runtime, task, request.cloud, options.model, wanted, on_progress=on_progress)
+    wanted = [([m.text for m in memories], DOCUMENT)]
+    owner = person.id if person else None
+    done = vectorize(runtime, task, request.cloud, options.model, wanted, on_progress=on_progress, person=owner)
     embedder, embedded = done.embedder, done.sets[0]
-    stats = _embedding_stats(embedded, time.perf_counter() - started) | done.stats()
+    stats = embedding_stats(embedded, time.perf_counter() - started) | done.stats()
     result = analyze(
-        request.memories,
+        memories,
         embedded.vectors,
         options,
         now=options.now or task.created_at,
@@ -108,7 +84,13 @@ def run_analyze(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
         alphabet=embedder.model.alphabet,
         prototypes=runtime.prototypes(embedder),
     )
-    result = result.model_copy(update={"model": embedder.model.used(), "stats": {**result.stats, **stats}})
+    result = result.model_copy(
+        update={
+            "model": embedder.model.used(),
+            "version": person.version if person else None,
+            "stats": {**result.stats, **stats},
+        }
+    )
     return Outcome(result.model_dump_json().encode(), done.cost())
 
 
@@ -117,22 +99,19 @@ def run_recall(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnP
     request = RecallRequest.model_validate_json(payload)
     options = request.options
     started = time.perf_counter()
-    wanted = [([m.text for m in request.memories], DOCUMENT), ([request.query], QUERY)]
-    done = vectorize(runtime, task, request.cloud, options.model, wanted, on_progress=on_progress)
-    embedder, (embedded, query) = done.embedder, done.sets
-    stats = _embedding_stats(embedded, time.perf_counter() - started) | done.stats()
+    if request.memories is None:
+        index, version, done, query = stored_index(runtime, task, request, on_progress)
+    else:
+        wanted = [([m.text for m in request.memories], DOCUMENT), ([request.query], QUERY)]
+        done = vectorize(runtime, task, request.cloud, options.model, wanted, on_progress=on_progress)
+        index = RecallIndex.of(request.memories, done.sets[0].vectors, done.embedder.model.alphabet)
+        version, query = None, done.sets[1].vectors[0]
+    stats = embedding_stats(done.sets[0], time.perf_counter() - started) | done.stats()
     on_progress("ranking", 0, 1)
-    result = recall(
-        request.query,
-        query.vectors[0],
-        request.memories,
-        embedded.vectors,
-        options,
-        now=options.now or task.created_at,
-        scale=done.scale,
-        alphabet=embedder.model.alphabet,
+    result = recall_in(index, request.query, query, options, now=options.now or task.created_at, scale=done.scale)
+    result = result.model_copy(
+        update={"model": done.embedder.model.used(), "version": version, "stats": {**result.stats, **stats}}
     )
-    result = result.model_copy(update={"model": embedder.model.used(), "stats": {**result.stats, **stats}})
     return Outcome(result.model_dump_json().encode(), done.cost())
 
 
@@ -196,5 +175,7 @@ RUNNERS: dict[str, Callable[[Runtime, TaskRow, bytes, OnProgress], Outcome]] = {
     Operation.ANALYZE: run_analyze,
     Operation.RECALL: run_recall,
     Operation.EMBED: run_embed,
+    Operation.UPKEEP: run_upkeep,
+    "place": run_place,
     "chart": run_chart,
 }

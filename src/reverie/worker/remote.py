@@ -30,6 +30,7 @@ from reverie.worker.cloud import budget_for, choice_for, metered
 from reverie.worker.http import post
 from reverie.worker.operations import RUNNERS, Outcome
 from reverie.worker.runtime import Runtime
+from reverie.worker.stored_inputs import given_or_stored
 
 __all__ = ["REMOTE", "RemoteSettings", "remote_choice", "run_remote"]
 
@@ -75,8 +76,20 @@ def run_remote(
     """
     request = orjson.loads(payload)
     request.pop("cloud", None)
+    version: int | None = None
+    sent = request
+    if OPERATIONS[task.operation].items == "memories" and request.get("memories") is None:
+        memories, person = given_or_stored(runtime, task, None)
+        version = person.version if person else None
+        # An endpoint has no database: it gets them as a caller would send them.
+        listed = [m.model_dump(mode="json", exclude_defaults=True) for m in memories]
+        sent = {**request, "memories": listed}
     try:
-        return _run(runtime, task, request, choice, on_progress)
+        outcome = _run(runtime, task, sent, choice, on_progress)
+        if version is None:
+            return outcome
+        result = orjson.loads(outcome.body) | {"version": version}
+        return Outcome(orjson.dumps(result), outcome.cost)
     except (ProviderError, UnsupportedModel, MissingExtra) as error:
         if not choice.fallback:
             raise

@@ -13,7 +13,8 @@ from reverie import _tracing
 from reverie.errors import LeaseLost, OutOfMemory, ReverieError
 from reverie.store import TaskRow, is_outage
 from reverie.worker.attempt import Attempt
-from reverie.worker.operations import RUNNERS, Outcome
+from reverie.worker.operations import RUNNERS
+from reverie.worker.outcome import Outcome, TryAgain
 from reverie.worker.remote import remote_choice, run_remote
 from reverie.worker.runtime import Bill, Runtime
 
@@ -22,13 +23,15 @@ __all__ = ["problem_of", "run_next"]
 log = logging.getLogger(__name__)
 
 
-def run_next(runtime: Runtime, queue: str, *, overdue: float = 0.0) -> str | None:
+def run_next(runtime: Runtime, queue: str, *, overdue: float = 0.0, most: float | None = None) -> str | None:
     """Run the next task of ``queue``; returns its id, or None when nothing waited.
 
     A message is a wake-up: which task runs is decided by the database, tenants in turn. With ``overdue``, only a task
-    counts that has been waiting for its message for that many seconds.
+    counts that has been waiting for its message for that many seconds; with ``most``, only one that is predicted to
+    take no longer (seconds).
     """
-    row = runtime.store.claim(queue, runtime.name, runtime.settings.queue.lease_seconds, overdue=overdue)
+    lease = runtime.settings.queue.lease_seconds
+    row = runtime.store.claim(queue, runtime.name, lease, overdue=overdue, most=most)
     if row is None:
         return None
     if not runtime.tracing:
@@ -95,13 +98,26 @@ def _finish(runtime: Runtime, row: TaskRow, outcome: Outcome, compute_ms: float)
     cost = {"tokens": 0, "cached_tokens": 0, **outcome.cost, "compute_ms": compute_ms}
     cost |= {"usd": runtime.bill.usd, "provider": runtime.bill.provider}
     cost["stand_in"] = runtime.bill.stand_in
+    write = outcome.also
+    also = None if write is None else lambda connection: write(connection, compute_ms / 1000)
     try:
         done = runtime.store.finish(
-            row, runtime.codec.encode(outcome.body), cost=cost, lane=row.lane, themes=outcome.themes
+            row,
+            runtime.codec.encode(outcome.body),
+            cost=cost,
+            lane=row.lane,
+            themes=outcome.themes,
+            also=also,
         )
     except LeaseLost:
         log.info("task %s finished too late; its result is dropped", row.id)
         return
+    except TryAgain:
+        if (released := runtime.store.release(row)) is not None:
+            runtime.events.publish(released)
+        return
+    if outcome.then is not None:
+        outcome.then()
     runtime.events.publish(done)
 
 

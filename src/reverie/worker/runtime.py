@@ -21,6 +21,7 @@ from reverie.queue import EventPublisher
 from reverie.queue.cache import VectorCache
 from reverie.settings import Settings
 from reverie.store import Codec, WorkerStore
+from reverie.worker.stored import StoredIndexes
 
 __all__ = ["Bill", "Runtime"]
 
@@ -58,6 +59,8 @@ class Runtime:
         self.events = EventPublisher(redis_url)
         self.vectors = VectorCache(redis_url)
         self.codec = Codec(keys=server.encryption_key.get_secret_value() if server.encryption_key else None)
+        #: Stored memories of users who were asked about lately.
+        self.stored = StoredIndexes(database, settings.upkeep.recall_cache_mb * 2**20)
         self._embedders: dict[str, Embedder] = {}
         self.scales = Scales(settings.server.data_dir)
         self._providers: dict[tuple[str, str | None], ProviderEmbedder] = {}
@@ -133,6 +136,7 @@ class Runtime:
     def close(self) -> None:
         """Close everything."""
         _tracing.shut_down()
+        self.stored.close()
         self.store.close()
         self.heartbeat_store.close()
         self.events.close()

@@ -40,8 +40,11 @@ def embed(
     kind: EmbedKind = "document",
     on_progress: OnProgress,
     before: Callable[[Sequence[str]], None] | None = None,
+    person: int | None = None,
 ) -> Embedded:
     """Embed ``texts`` for the task's user; equal texts are computed once.
+
+    ``person``: whose stored memories the texts are. Their vectors stay with them, and out of Redis.
 
     ``before`` is called with the texts that must be computed, if any, and may raise to refuse that.
     Raises ``LeaseLost`` through ``on_progress`` when the work must stop.
@@ -50,11 +53,12 @@ def embed(
     keys = [text_key(text, kind) for text in texts]
     distinct = dict(zip(keys, texts, strict=True))
     wanted = list(distinct)
-    known = runtime.vectors.get(task.tenant, task.user_id, model.key, wanted)
+    known = runtime.vectors.get(task.tenant, task.user_id, model.key, wanted) if person is None else {}
     missing = [key for key in wanted if key not in known]
     if missing:
         stored = runtime.store.vectors(task, model.key, missing)
-        _to_redis(runtime, task, model.key, stored)
+        if person is None:
+            _to_redis(runtime, task, model.key, stored)
         known.update(stored)
         missing = [key for key in missing if key not in known]
 
@@ -81,7 +85,7 @@ def embed(
         raws = [row.tobytes() for row in vectors]
         tokens_each = _share(done.tokens, [len(distinct[key]) for key in batch])
         fresh = {key: (raw, n) for key, raw, n in zip(batch, raws, tokens_each, strict=True)}
-        if runtime.store.put_vectors(task, model.key, batch, raws, tokens_each):
+        if runtime.store.put_vectors(task, model.key, batch, raws, tokens_each, person=person) and person is None:
             _to_redis(runtime, task, model.key, fresh)
         table.update(zip(batch, raws, strict=True))
         out.tokens += done.tokens

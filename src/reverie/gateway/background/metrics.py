@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from reverie.errors import ReverieError
 from reverie.gateway.background.loop_watch import BUCKETS
 from reverie.gateway.state import State
+from reverie.queue import QUEUES
 
 __all__ = ["render"]
 
@@ -33,7 +34,7 @@ class _Snapshot(Collector):
         state = self._state
         waiting = GaugeMetricFamily("reverie_queue_tasks", "Tasks that wait, by queue", labels=["queue"])
         oldest = GaugeMetricFamily("reverie_queue_oldest_seconds", "Age of the oldest waiting task", labels=["queue"])
-        for queue in ("fast", "clustering", "analysis"):
+        for queue in QUEUES:
             count, age = self._queued.get(queue, (0, 0.0))
             waiting.add_metric([queue], count)
             oldest.add_metric([queue], age)

@@ -18,6 +18,7 @@ from psycopg.rows import dict_row
 from reverie.errors import DeadLettered, DeadlinePassed
 from reverie.gateway.push.hub import Hub
 from reverie.gateway.submissions.admission import Admission
+from reverie.gateway.views.plan import UpkeepPlanner
 from reverie.queue import QUEUES, Dispatcher, broker_name
 from reverie.settings import QueueSettings
 from reverie.store import GatewayStore, TaskRow
@@ -51,7 +52,9 @@ class Sweeper:
         admission: Admission,
         celery: Celery,
         settings: QueueSettings,
+        planner: UpkeepPlanner | None = None,
     ) -> None:
+        self._planner = planner
         self._url = database_url
         self._store = store
         self._hub = hub
@@ -130,6 +133,8 @@ class Sweeper:
         self._swept_at = time.monotonic()
         for row in await self._store.expire_deadlines(connection, DeadlinePassed().problem()):
             self._tell(row, "late")
+        if self._planner is not None:
+            await self._planner.round(connection)
         waiting = await self._store.queued(connection)
         for queue in QUEUES:
             if queue in waiting:

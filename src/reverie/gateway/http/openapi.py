@@ -17,6 +17,7 @@ from reverie.contracts import (
     PersonSettings,
     Problem,
     PutMemory,
+    RecallQuery,
 )
 from reverie.gateway.routes.embeddings import EmbeddingRequest
 
@@ -66,6 +67,7 @@ _EXAMPLES: dict[str, Any] = {
     "PutMemory": {"text": "I adopted a cat called Miso", "kind": "fact", "metadata": {"channel": "pets"}},
     "MemoryPatch": {"accessed": True},
     "PersonSettings": {"timezone": "Europe/Berlin", "language": "de", "digest": {"every": "week", "hour": 8}},
+    "RecallQuery": {"query": "pets", "options": {"top": 3}},
     "EnableRequest": {"url": "https://bot.example.org/hook"},
     "Task": {
         "id": "tsk_01jtz5m3x8q7v2n4c6b8d0f1g2",
@@ -119,6 +121,7 @@ _TAGS = {
     "results": "Results as they come.",
     "charts": "Pictures of results.",
     "memories": "Memories that live here, by user.",
+    "views": "What stored memories come to: current themes and insights, answers to a question.",
     "users": "What is held on a user: export and erasure.",
     "webhooks": "What is sent when a task ends.",
     "openai": "The part of OpenAI's API that is served here, for its clients.",
@@ -188,11 +191,11 @@ _MEDIA = {
     "metrics": {"text/plain": {"schema": {"type": "string"}}},
 }
 
-_PUBLIC = [row for row in OPERATIONS.values() if row.public]
-_RESULTS = [row.result for row in _PUBLIC if row.result]
+_PUBLIC = [row for row in OPERATIONS.values() if row.public and row.request]
+_RESULTS = [row.result for row in OPERATIONS.values() if row.public and row.result]
 """What ``result`` of a task holds, by operation."""
 
-_STORED = (AddMemories, PutMemory, MemoryPatch, PersonSettings)
+_STORED = (AddMemories, PutMemory, MemoryPatch, PersonSettings, RecallQuery)
 """Bodies about stored memories."""
 
 _TASK_HEADERS = {
@@ -254,7 +257,7 @@ def document(app: FastAPI) -> dict[str, Any]:
                 operation["requestBody"] = {"required": True, "content": {"application/json": body}}
             if name in _MEDIA:
                 operation["responses"]["200"]["content"] = _MEDIA[name]
-            if name in ("getTask", "getChart"):
+            if name in ("getTask", "getChart", "getThemes", "getInsights"):
                 operation["responses"]["304"] = {"description": "Unchanged since the ETag in If-None-Match"}
             for response in operation["responses"].values():
                 content = response.get("content", {}).get("application/json", {})
@@ -283,6 +286,9 @@ def _say_what_memories_are(schemas: dict[str, Any]) -> None:
     for name, schema in schemas.items():
         memories = schema.get("properties", {}).get("memories")
         if memories is not None and name.endswith("Request"):  # what is answered has its own memories
+            for word in ("anyOf", "default"):  # left out rather than null
+                memories.pop(word, None)
+            memories["type"] = "array"
             memories["items"] = either
             memories["maxItems"] = 100_000
     _narrow(schemas["NewMemory"]["properties"]["id"], anyOf=[text_id, {"type": "integer"}, {"type": "null"}])

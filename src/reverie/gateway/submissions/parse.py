@@ -58,6 +58,8 @@ class Summary:
     model: str | None
     callback_url: str | None
     cloud: dict[str, Any] | None
+    #: The user's stored memories are meant; which they are, and how many, is known to the database.
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class Parsed:
     #: Some of the texts, evenly spread: enough to see how many have vectors already.
     sample: tuple[str, ...] = ()
     packed: bool = True
+    #: The user's stored memories are meant; which, and how many, is known to the database.
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,7 @@ def parse_submission(operation: str, body: bytes, limits: ParseLimits, *, pack: 
         model=request.options.model,
         callback_url=request.callback_url,
         cloud=request.cloud.model_dump() if request.cloud else None,
+        stored=OPERATIONS[operation].items == "memories" and request.memories is None,
     )
     return Parsed(
         summary,
@@ -151,7 +156,7 @@ def _checked(
     except RecursionError:
         raise InvalidInput("The body is nested too deeply.") from None
     plain_texts = OPERATIONS[operation].items == "texts"
-    texts = request.texts if plain_texts else [memory.text for memory in request.memories]
+    texts = request.texts if plain_texts else [memory.text for memory in request.memories or ()]
     for index, text in enumerate(texts[: limits.memories]):
         if len(text) <= limits.text_chars and not plain_texts:
             continue

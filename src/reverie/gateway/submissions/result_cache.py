@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from reverie._text_key import text_key
 from reverie.aio.batcher import Batcher
-from reverie.queue.cache import GONE_TTL, PUT_SCRIPT, TTL, answer_key, gone_key, vector_key
+from reverie.queue.cache import GONE_TTL, PUT_SCRIPT, TTL, answer_key, gone_key, shown_key, vector_key
 from reverie.queue.redis_connection import RedisConnection
 from reverie.queue.worker_presence import WORKERS, presence_key
 
@@ -186,7 +186,7 @@ class ResultCache:
             async with self._redis.pipeline(transaction=True) as pipe:
                 # The mark comes first: whatever a late worker writes after it is refused by the script.
                 pipe.set(gone_key(tenant, user_id), at_ms, ex=GONE_TTL)
-                pipe.unlink(vector_key(tenant, user_id), answer_key(tenant, user_id))
+                pipe.unlink(vector_key(tenant, user_id), answer_key(tenant, user_id), shown_key(tenant, user_id))
                 return int((await pipe.execute())[1])
         except (RedisError, OSError, TimeoutError) as error:
             self._away(error)

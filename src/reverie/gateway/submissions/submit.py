@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import orjson
@@ -27,6 +27,8 @@ from reverie.gateway.state import State
 from reverie.gateway.submissions.parse import Known, Parsed, Summary
 from reverie.queue import queue_for
 from reverie.store import CloudChoice, Key, NewTask, TaskRow
+from reverie.store.memory_rows import Person
+from reverie.store.rows import PLAIN_CONTRACT, TASK_CONTRACT
 
 __all__ = ["IdempotencyMismatch", "Outcome", "new_task_id", "submit", "wait_for_end"]
 
@@ -95,7 +97,8 @@ async def _accept(
     """The stored row, new or found, or the outcome that was there already."""
     summary = submission.summary
     choice = await state.cloud_policies.choose(key.tenant, summary.cloud)
-    content = _content(state, summary, choice)
+    person = await _person(state, key.tenant, summary) if summary.stored else None
+    content = _content(state, summary, choice, person)
     repeat = _Repeat.of(idempotency_key, summary)
     known_body = isinstance(submission, Known)
     # Two questions, to two servers.
@@ -109,7 +112,11 @@ async def _accept(
         return cached
     await _admit(state, key, content)
     parsed = await submission.parse() if isinstance(submission, Known) else submission
-    estimate, lane = await _estimate(state, key.tenant, parsed, choice, vectors=vectors)
+    if person is None:
+        estimate, lane = await _estimate(state, key.tenant, parsed, choice, vectors=vectors)
+    else:
+        parsed = replace(parsed, items=person.memories, chars=person.chars)
+        estimate, lane = _estimate_stored(state, parsed, choice, person)
     new = NewTask(
         id=new_task_id(),
         tenant=key.tenant,
@@ -128,6 +135,7 @@ async def _accept(
         idempotency_key=idempotency_key,
         body_hash=repeat.body_hash if repeat else b"",
         trace=_tracing.traceparent(trace),
+        contract=PLAIN_CONTRACT if person is None else TASK_CONTRACT,
     )
     return await _store_and_announce(state, new)
 
@@ -196,6 +204,23 @@ async def _estimate(
     return estimate, Lane.CLOUD if choice.provider else state.durations.lane(summary.operation, estimate)
 
 
+def _estimate_stored(state: State, parsed: Parsed, choice: CloudChoice, person: Person) -> tuple[float, Lane]:
+    """The same for stored memories; what an upkeep has seen has its vectors."""
+    missing = min(1.0, person.changes / max(1, person.memories)) if person.upkept_at is not None else 1.0
+    operation = parsed.summary.operation
+    estimate = state.durations.predict(operation, parsed.items, parsed.chars, missing=missing, provider=choice.provider)
+    return estimate, Lane.CLOUD if choice.provider else state.durations.lane(operation, estimate)
+
+
+async def _person(state: State, tenant: str, summary: Summary) -> Person:
+    """Whose stored memories are meant, and which version of them. Raises ``InvalidInput`` when there are none."""
+    row = await state.store.row("get_person", tenant=tenant, user_id=summary.user_id)
+    if row is None:
+        message = "Field required: nothing is stored for this user"
+        raise InvalidInput(f"memories: {message}", errors=[{"item": "memories", "message": message}])
+    return Person.of(row)
+
+
 async def _store_and_announce(state: State, new: NewTask) -> Outcome | TaskRow:
     submitted = await state.group_commit.submit(new)
     if submitted.conflict:
@@ -215,7 +240,7 @@ async def _store_and_announce(state: State, new: NewTask) -> Outcome | TaskRow:
     return row
 
 
-def _content(state: State, summary: Summary, choice: CloudChoice) -> bytes:
+def _content(state: State, summary: Summary, choice: CloudChoice, person: Person | None) -> bytes:
     """The exact cache's key: content, user and whatever else decides the result."""
     embedding = state.settings.embedding
     if summary.model is not None and summary.model != embedding.model and choice.provider is None:
@@ -224,6 +249,8 @@ def _content(state: State, summary: Summary, choice: CloudChoice) -> bytes:
             errors=[{"item": "options.model", "message": f"only {embedding.model!r} is served here"}],
         )
     parts = [embedding.embedder, embedding.model, embedding.precision, summary.content_hash.hex()]
+    if person is not None:
+        parts.append(f"{person.id} at {person.version}")
     if choice.provider is not None:
         # Once policy takes another turn, an answer of the old one no longer counts.
         parts.append(choice.provider)

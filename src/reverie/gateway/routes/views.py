@@ -1,0 +1,94 @@
+"""What a user's stored memories come to: themes, insights, answers to a question, and upkeep now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from reverie.contracts import InsightsView, Operation, Task, ThemesView
+from reverie.errors import InvalidInput, NotFound
+from reverie.gateway.http.headers import joined_headers
+from reverie.gateway.http.raw_paths import UserId
+from reverie.gateway.http.responses import task_json, task_response
+from reverie.gateway.routes.deps import ForDocumentation, GatewayState, Reader, Submitter
+from reverie.gateway.state import State
+from reverie.gateway.submissions.endpoint import answer_submission
+from reverie.gateway.submissions.read_body import read_json_body
+from reverie.gateway.views.current import Kind
+from reverie.store import Key
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["views"])
+
+
+async def _view(state: State, key: Key, user_id: str, kind: Kind, request: Request) -> Response:
+    shown = await state.views.get(key.tenant, user_id, kind, if_none_match=request.headers.get("if-none-match"))
+    headers = {"ETag": shown.etag, "Cache-Control": "private, no-cache"}
+    if shown.body is None:
+        return Response(status_code=304, headers=headers)
+    return Response(shown.body, headers=headers, media_type="application/json")
+
+
+@router.get("/users/{user_id}/themes", operation_id="getThemes", response_model=ThemesView)
+async def get_themes(user_id: UserId, request: Request, state: GatewayState, key: Reader) -> Response:
+    """The user's current themes: what was computed last, without what has gone since, with what was placed since."""
+    return await _view(state, key, user_id, "themes", request)
+
+
+@router.get("/users/{user_id}/insights", operation_id="getInsights", response_model=InsightsView)
+async def get_insights(user_id: UserId, request: Request, state: GatewayState, key: Reader) -> Response:
+    """The user's current insights, without memories that have gone since they were computed."""
+    return await _view(state, key, user_id, "insights", request)
+
+
+_UPKEEP: dict[int | str, dict[str, Any]] = {202: {"model": Task, "description": "In flight; its end is pushed"}}
+
+
+@router.post(
+    "/users/{user_id}/upkeep", operation_id="upkeepUser", status_code=202, response_model=Task, responses=_UPKEEP
+)
+async def upkeep_user(user_id: UserId, request: Request, state: GatewayState, key: Submitter) -> Response:
+    """Bring the user's views up to date now; joins the upkeep in flight, if there is one."""
+    facts = await state.view_store.facts(key.tenant, user_id, "themes")
+    row = await state.planner.now(facts) if facts is not None else None
+    if row is None:
+        raise NotFound("Nothing is stored for this user.")
+    return task_response(request, row, task_json(row, None), status=202)
+
+
+_ACCEPTED: dict[int | str, dict[str, Any]] = {
+    200: {"model": Task, "description": "Answered at once, with the result"},
+    202: {"model": Task, "description": "Accepted; the result is pushed to /results/{id}"},
+}
+_QUERY = {"schema": {"$ref": "#/components/schemas/RecallQuery"}}
+
+
+@router.post(
+    "/users/{user_id}/recall",
+    operation_id="recallStored",
+    responses=_ACCEPTED,
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": _QUERY}}},
+)
+async def recall_stored(user_id: UserId, request: Request, state: GatewayState, _: ForDocumentation) -> Response:
+    """Rank the user's stored memories for a question: 200 with the result, or 202 where it takes longer."""
+
+    async def read() -> bytes:
+        raw = await read_json_body(request, state.settings.limits.body_bytes)
+        try:
+            wish = orjson.loads(raw)
+        except ValueError:
+            raise InvalidInput("The body is not valid JSON.") from None
+        if not isinstance(wish, dict):
+            raise InvalidInput("The body is not a JSON object.")
+        for name in ("memories", "user_id"):
+            if name in wish:
+                message = "is not taken here; the stored memories of the user in the path are asked"
+                raise InvalidInput(f"{name}: {message}", errors=[{"item": name, "message": message}])
+        return orjson.dumps({"user_id": user_id, **wish})
+
+    headers = joined_headers(request.headers.raw)
+    return (await answer_submission(state, Operation.RECALL, request.url.path, headers, read)).response()

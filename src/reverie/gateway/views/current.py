@@ -1,0 +1,158 @@
+"""A user's current views, read without a worker: from Redis where they were shown before, else from PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from redis.exceptions import RedisError
+
+from reverie.errors import NotFound
+from reverie.gateway.http.responses import matches
+from reverie.gateway.views.plan import next_upkeep_at
+from reverie.gateway.views.show import etag_of, shown_insights, shown_themes, told
+from reverie.queue.cache import PUT_SCRIPT, gone_key, shown_key
+from reverie.queue.redis_connection import RedisConnection
+from reverie.settings import UpkeepSettings
+from reverie.store import Codec
+from reverie.store.view_store import ViewFacts, ViewStore
+
+__all__ = ["CurrentViews", "NoViewYet", "Shown"]
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["themes", "insights"]
+
+_KEEP = 3600
+"""Seconds that what was shown stays at hand."""
+_MOST_BYTES = 1024 * 1024
+"""Larger views are made anew each time: a cache must not crowd out the queue."""
+_INLINE = 64 * 1024
+"""Stored bytes up to which a view is made on the event loop, in a few milliseconds."""
+
+
+class NoViewYet(NotFound):
+    """There is no view of this user's memories yet."""
+
+    slug = "no-view-yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A view as it is answered; ``body`` is None where the caller has it already."""
+
+    etag: str
+    body: bytes | None
+    facts: ViewFacts
+
+
+class CurrentViews:
+    """Reads views. Without Redis every one is made anew."""
+
+    def __init__(self, views: ViewStore, codec: Codec, redis_url: str | None, settings: UpkeepSettings) -> None:
+        self._views = views
+        self._codec = codec
+        self._settings = settings
+        self._line = RedisConnection(redis_url, seconds=0.25) if redis_url else None
+        self._quiet_until = 0.0
+        self._later: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Close the connection."""
+        for task in self._later:
+            task.cancel()
+        await asyncio.gather(*self._later, return_exceptions=True)
+        if self._line is not None:
+            await self._line.close()
+
+    async def get(self, tenant: str, user_id: str, kind: Kind, *, if_none_match: str | None = None) -> Shown:
+        """The view of a kind as it is at this moment.
+
+        Raises ``NoViewYet`` before the first one, with ``stale`` and ``next_upkeep_at`` for a user who keeps memories.
+        """
+        facts = await self._views.facts(tenant, user_id, kind)
+        if facts is None:
+            raise NoViewYet("Nothing is stored for this user.", stale=None, next_upkeep_at=None)
+        next_at = next_upkeep_at(facts, self._settings)
+        about = told(facts, next_at)
+        if facts.view_version is None:
+            stale = about["stale"]
+            raise NoViewYet(
+                stale=stale and {**stale, "since": stale["since"].isoformat()},
+                next_upkeep_at=next_at.isoformat() if next_at else None,
+            )
+        etag = etag_of(kind, facts, next_at)
+        if matches(if_none_match, etag):
+            return Shown(etag, None, facts)
+        body = await self._at_hand(tenant, user_id, kind, etag)
+        if body is None:
+            body = await self._made(facts, kind, about)
+            if len(body) <= _MOST_BYTES * 8:
+                self._keep_later(tenant, user_id, kind, etag, facts, body)
+        return Shown(etag, body, facts)
+
+    async def _made(self, facts: ViewFacts, kind: Kind, about: dict[str, Any]) -> bytes:
+        stored = await self._views.view(facts.person, kind)
+        if stored is None:
+            raise NoViewYet
+        # Asked after the view was read: what changed in between is then in it or in this.
+        since = await self._views.since(facts.person, stored.version)
+        themes = await self._views.view(facts.person, "themes") if kind == "insights" and since.gone else None
+        codec = self._codec
+
+        def make() -> bytes:
+            body = codec.decode(stored.body)
+            side = codec.decode(stored.side) if stored.side and since.gone else None
+            if kind == "themes":
+                return shown_themes(body, side, since, about)
+            beside = None
+            if themes is not None and themes.version == stored.version:
+                beside = codec.decode(themes.body), codec.decode(themes.side) if themes.side else None
+            return shown_insights(body, side, beside, since, about)
+
+        return await _off_loop(make, len(stored.body))
+
+    async def _at_hand(self, tenant: str, user_id: str, kind: Kind, etag: str) -> bytes | None:
+        if self._line is None or time.monotonic() < self._quiet_until:
+            return None
+        try:
+            [value] = await self._line.ask([("HGET", shown_key(tenant, user_id), kind)])
+        except (RedisError, OSError, TimeoutError) as error:
+            self._away(error)
+            return None
+        head = etag.encode()
+        if not isinstance(value, bytes) or not value.startswith(head):
+            return None
+        packed = value[len(head) :]
+        return await _off_loop(lambda: self._codec.decode(packed), len(packed))
+
+    def _keep_later(self, tenant: str, user_id: str, kind: Kind, etag: str, facts: ViewFacts, body: bytes) -> None:
+        if self._line is None or time.monotonic() < self._quiet_until or facts.as_of is None:
+            return
+        task = asyncio.create_task(self._keep(tenant, user_id, kind, etag, int(facts.as_of.timestamp() * 1000), body))
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def _keep(self, tenant: str, user_id: str, kind: Kind, etag: str, read_ms: int, body: bytes) -> None:
+        assert self._line is not None
+        packed = await asyncio.to_thread(self._codec.encode, body)
+        if len(packed) > _MOST_BYTES:
+            return
+        where = shown_key(tenant, user_id), gone_key(tenant, user_id)
+        try:
+            # A user who was erased after these memories were read leaves nothing behind.
+            await self._line.ask([("EVAL", PUT_SCRIPT, 2, *where, read_ms, _KEEP, kind, etag.encode() + packed)])
+        except (RedisError, OSError, TimeoutError) as error:
+            self._away(error)
+
+    def _away(self, error: Exception) -> None:
+        self._quiet_until = time.monotonic() + 1.0
+        log.debug("views in Redis not used: %s", error)
+
+
+async def _off_loop(work: Callable[[], bytes], size: int) -> bytes:
+    return work() if size <= _INLINE else await asyncio.to_thread(work)

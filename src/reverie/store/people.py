@@ -1,0 +1,265 @@
+"""A person's stored memories as a worker reads them, and what an upkeep leaves of them. Synchronous."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg.rows import dict_row
+
+from reverie.contracts import Memory
+from reverie.errors import LeaseLost
+from reverie.store.codec import Codec
+from reverie.store.rows import TaskRow
+from reverie.store.sql import sql
+from reverie.store.worker_store import WorkerStore
+
+__all__ = [
+    "Delta",
+    "PersonAt",
+    "StoredMemories",
+    "Unplaced",
+    "View",
+    "has_unplaced",
+    "memory_of",
+    "put_places",
+    "put_views",
+    "read_delta",
+    "read_person",
+    "read_stored",
+    "read_unplaced",
+    "read_views",
+    "still_valid",
+]
+
+_Connection = psycopg.Connection[dict[str, Any]]
+
+_STREAM = 2000
+"""Rows that are fetched at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonAt:
+    """A user with stored memories, as of a version of them."""
+
+    id: int
+    version: int
+    memories: int
+    #: Deleted memories are known since this version.
+    forgotten_to: int
+    #: ``{"timezone": ..., "language": ..., ...}``.
+    settings: dict[str, Any]
+    #: The database's clock.
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMemories:
+    """All memories that count, as one version of the person has them."""
+
+    person: PersonAt
+    memories: list[Memory]
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What changed since a version."""
+
+    person: PersonAt
+    #: As they are now.
+    changed: list[Memory]
+    #: Ids that count no more: deleted, or replaced by another one.
+    gone: set[str]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One kind of view as it is stored; bodies are sealed already."""
+
+    kind: str
+    body: bytes
+    side: bytes
+
+
+def memory_of(row: dict[str, Any], codec: Codec) -> Memory:
+    """A row of ``memories`` as the contract's Memory."""
+    body = orjson.loads(codec.decode(bytes(row["body"])))
+    metadata = body.get("metadata") or {}
+    if row["pinned"]:
+        metadata = {**metadata, "pinned": True}
+    # It was checked when it came in; checking 100,000 of them again takes a second.
+    return Memory.model_construct(
+        id=row["id"],
+        text=body["text"],
+        created_at=row["created_at"],
+        last_accessed_at=row["last_accessed_at"],
+        access_count=row["access_count"],
+        kind=body.get("kind"),
+        source=body.get("source"),
+        speaker=body.get("speaker"),
+        metadata=metadata,
+    )
+
+
+def _person(connection: _Connection, tenant: str, user_id: str, codec: Codec) -> PersonAt | None:
+    row = connection.execute(sql("read_person"), {"tenant": tenant, "user_id": user_id}).fetchone()
+    if row is None:
+        return None
+    settings = orjson.loads(codec.decode(bytes(row["settings"]))) if row["settings"] else {}
+    return PersonAt(row["id"], row["version"], row["memories"], row["forgotten_to"], settings, row["now"])
+
+
+def read_person(store: WorkerStore, tenant: str, user_id: str, codec: Codec) -> PersonAt | None:
+    """The person, without their memories; None for one who keeps none."""
+    return store.run(lambda connection: _person(connection, tenant, user_id, codec))
+
+
+def read_stored(store: WorkerStore, tenant: str, user_id: str, codec: Codec) -> StoredMemories | None:
+    """All memories of a user and the version they are of: one snapshot, streamed. None for one who keeps none."""
+
+    def work(connection: _Connection) -> StoredMemories | None:
+        with connection.transaction():
+            # Everything below sees the database as it is at the first query.
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            person = _person(connection, tenant, user_id, codec)
+            if person is None:
+                return None
+            return StoredMemories(person, [memory_of(row, codec) for row in _rows(connection, person.id)])
+
+    return store.run(work)
+
+
+def _rows(connection: _Connection, person: int) -> Iterator[dict[str, Any]]:
+    with connection.cursor(name="memories", row_factory=dict_row) as cursor:
+        cursor.itersize = _STREAM
+        cursor.execute(sql("read_memories"), {"person": person})
+        yield from cursor
+
+
+def read_delta(store: WorkerStore, tenant: str, user_id: str, codec: Codec, since: int) -> Delta | None:
+    """What changed after version ``since``; None when that can no longer be told, or nobody is there."""
+
+    def work(connection: _Connection) -> Delta | None:
+        with connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            person = _person(connection, tenant, user_id, codec)
+            if person is None or since < person.forgotten_to or since > person.version:
+                return None
+            if since == person.version:
+                return Delta(person, [], set())
+            which = {"person": person.id, "version": since}
+            changed, gone = [], set()
+            for row in connection.execute(sql("read_changed"), which):
+                if row["past"]:
+                    gone.add(row["id"])
+                else:
+                    changed.append(memory_of(row, codec))
+            here = {memory.id for memory in changed}
+            for row in connection.execute(sql("read_forgotten"), which):
+                if row["memory_id"] not in here:  # deleted and then added again
+                    gone.add(row["memory_id"])
+            return Delta(person, changed, gone)
+
+    return store.run(work)
+
+
+def still_valid(store: WorkerStore, versions: dict[int, int]) -> set[int]:
+    """Of ``{person: version that was read}`` those who are still there and have had nothing deleted since."""
+
+    def work(connection: _Connection) -> set[int]:
+        asked = {"people": list(versions), "versions": list(versions.values())}
+        return {row["id"] for row in connection.execute(sql("still_valid"), asked)}
+
+    return store.run(work, patience=0.0)
+
+
+def read_views(store: WorkerStore, person: int) -> dict[str, bytes]:
+    """The bodies of a person's current view, by kind."""
+    rows = store.run(lambda connection: connection.execute(sql("read_views"), {"person": person}).fetchall())
+    return {row["kind"]: bytes(row["body"]) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """Memories that the current view does not know and that are in no theme of it yet."""
+
+    person: int
+    #: The view's.
+    version: int
+    memories: list[Memory]
+    #: Of each memory, as it was read.
+    versions: list[int]
+
+
+def read_unplaced(store: WorkerStore, tenant: str, user_id: str, codec: Codec, limit: int) -> Unplaced | None:
+    """The oldest of them; None for a user without a view."""
+
+    def work(connection: _Connection) -> Unplaced | None:
+        view = connection.execute(sql("read_view_version"), {"tenant": tenant, "user_id": user_id}).fetchone()
+        if view is None:
+            return None
+        which = {"person": view["id"], "version": view["version"], "limit": limit}
+        rows = connection.execute(sql("read_unplaced"), which).fetchall()
+        memories = [memory_of(row, codec) for row in rows]
+        return Unplaced(view["id"], view["version"], memories, [row["version"] for row in rows])
+
+    return store.run(work)
+
+
+def put_places(store: WorkerStore, task: TaskRow, found: Unplaced, themes: Sequence[str | None]) -> bool:
+    """Note the theme of each; one that changed meanwhile is left. False when the attempt no longer owns its task."""
+
+    def work(connection: _Connection) -> bool:
+        with connection.transaction():
+            if connection.execute(sql("hold_task"), {"id": task.id, "token": task.token}).fetchone() is None:
+                return False
+            which = {"person": found.person, "version": found.version}
+            if connection.execute(sql("hold_person"), which).fetchone() is None:
+                return False
+            told = {"ids": [m.id for m in found.memories], "versions": found.versions, "themes": list(themes)}
+            connection.execute(sql("put_places"), {**which, **told})
+            return True
+
+    return store.run(work)
+
+
+def has_unplaced(connection: _Connection, person: int) -> bool:
+    """Whether any is left; under the lock of the person's row, inside a transaction."""
+    if connection.execute(sql("hold_person"), {"person": person}).fetchone() is None:
+        return False
+    return connection.execute(sql("has_unplaced"), {"person": person}).fetchone() is not None
+
+
+def put_views(
+    connection: _Connection,
+    person: PersonAt,
+    views: list[View],
+    happenings: list[dict[str, Any]],
+    *,
+    task_id: str,
+    cost: float,
+    pause: float,
+) -> None:
+    """Make ``views``, computed from the person's version, the current ones; inside the transaction of a task's end.
+
+    Raises ``LeaseLost`` when the person was erased or a newer view is there.
+    """
+    which = {"person": person.id, "version": person.version, "as_of": person.now, "task_id": task_id}
+    if connection.execute(sql("hold_person"), which).fetchone() is None:
+        raise LeaseLost("the user was erased")
+    connection.execute(sql("prune_forgotten"), which)
+    for view in views:
+        etag = f"{task_id}-{person.version}"
+        done = connection.execute(
+            sql("put_view"), {**which, "kind": view.kind, "body": view.body, "side": view.side, "etag": etag}
+        )
+        if done.rowcount != 1:
+            raise LeaseLost("a newer view is there")
+    connection.execute(sql("prune_placed"), which)
+    connection.execute(sql("settle_person"), {**which, "cost": cost, "pause": pause})
+    for happening in happenings:
+        connection.execute(sql("insert_happening"), {**which, **happening})

@@ -1,0 +1,132 @@
+"""The gateway's side of views and upkeep: what a view looks like now, who is due, and the one task each gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from reverie.store.gateway_store import GatewayStore
+from reverie.store.rows import TASK_CONTRACT, TaskRow
+from reverie.store.sql import sql
+from reverie.store.submissions import Connection
+
+__all__ = ["DueUser", "Since", "StoredView", "ViewFacts", "ViewStore"]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewFacts:
+    """All that decides what a view looks like, without its body."""
+
+    person: int
+    #: The person's, now.
+    version: int
+    memories: int
+    changes: int
+    first_change_at: datetime | None
+    last_change_at: datetime | None
+    not_before: datetime | None
+    #: ``auto``, ``manual`` or None, as the service is set.
+    upkeep: str | None
+    #: Grows with every placing.
+    placed: int
+    #: None before the first view.
+    view_version: int | None
+    as_of: datetime | None
+    etag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredView:
+    """A view as it is stored, sealed."""
+
+    version: int
+    body: bytes
+    side: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What changed after a view was made."""
+
+    #: Memories that are not as the view knows them, or are no more.
+    gone: frozenset[str]
+    #: Memories that were placed since, and in which theme (None: in none).
+    placed: dict[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class DueUser:
+    """A user whose views are to be brought up to date."""
+
+    person: int
+    memories: int
+    chars: int
+    changes: int
+    #: CPU seconds of the last upkeep; None before the first.
+    cost: float | None
+
+
+class ViewStore:
+    """All the gateway asks of PostgreSQL about views. Raises ``ServiceUnavailable`` like ``GatewayStore``."""
+
+    def __init__(self, store: GatewayStore) -> None:
+        self._store = store
+
+    async def facts(self, tenant: str, user_id: str, kind: str) -> ViewFacts | None:
+        """What decides the view of a kind; None for a user who keeps nothing."""
+        row = await self._store.row("get_view_facts", tenant=tenant, user_id=user_id, kind=kind)
+        if row is None:
+            return None
+        names = ("version", "memories", "changes", "first_change_at", "last_change_at", "not_before", "upkeep")
+        more = ("placed", "view_version", "as_of", "etag")
+        return ViewFacts(row["id"], *(row[name] for name in (*names, *more)))
+
+    async def view(self, person: int, kind: str) -> StoredView | None:
+        """The stored view."""
+        row = await self._store.row("get_stored_view", person=person, kind=kind)
+        return StoredView(row["version"], bytes(row["body"]), row["side"] and bytes(row["side"])) if row else None
+
+    async def since(self, person: int, version: int) -> Since:
+        """What changed after ``version``."""
+        rows = await self._store.rows("get_since", person=person, version=version)
+        placed = {row["id"]: row["theme_id"] for row in rows if row["placed"]}
+        return Since(frozenset(row["id"] for row in rows), placed)
+
+    async def due(
+        self, connection: Connection, *, auto: bool, quiet: float, max_wait: float, most: int
+    ) -> list[DueUser]:
+        """Users who are due, tenants in turn, at most ``most`` and no more than leaves that many in flight."""
+        row = await (await connection.execute(sql("upkeeps_in_flight"))).fetchone()
+        free = most - (row["n"] if row else 0)
+        if free <= 0:
+            return []
+        asked = {"auto": auto, "quiet": quiet, "max_wait": max_wait, "limit": free}
+        rows = await (await connection.execute(sql("find_due"), asked)).fetchall()
+        return [DueUser(r["id"], r["memories"], r["chars"], r["changes"], r["upkeep_cost"]) for r in rows]
+
+    async def plan(
+        self, connection: Connection, people: Sequence[int], ids: Sequence[str], estimates: Sequence[float], body: bytes
+    ) -> list[TaskRow]:
+        """A new upkeep task for each of ``people`` who has none; those that were made."""
+        asked = {"people": list(people), "ids": list(ids), "estimates": list(estimates), "body": body}
+        cursor = await connection.execute(sql("plan_upkeep"), {**asked, "contract": TASK_CONTRACT})
+        return [TaskRow.of(row) for row in await cursor.fetchall()]
+
+    async def plan_one(self, person: int, task_id: str, estimate: float, body: bytes) -> tuple[TaskRow | None, bool]:
+        """``(the person's upkeep in flight, whether it is new)``; None for a person who was erased meanwhile."""
+        async with self._store.connection() as connection:
+            new = await self.plan(connection, [person], [task_id], [estimate], body)
+            if new:
+                return new[0], True
+            row: dict[str, Any] | None = await (
+                await connection.execute(sql("find_upkeep"), {"person": person})
+            ).fetchone()
+            return (TaskRow.of(row) if row else None), False
+
+    async def plan_place(self, tenant: str, user_id: str, task_id: str, body: bytes) -> TaskRow | None:
+        """A new task that places a user's new memories; None when one is queued or running, or there is no view."""
+        asked = {"tenant": tenant, "user_id": user_id, "id": task_id, "operation": "place", "body": body}
+        row = await self._store.row("plan_place", contract=TASK_CONTRACT, **asked)
+        return TaskRow.of(row) if row else None

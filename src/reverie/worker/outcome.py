@@ -1,0 +1,78 @@
+"""What an operation leaves to be stored, and the steps that several operations take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from reverie.clustering import ClusterOutcome, cluster, load_states
+from reverie.contracts import ClusterOptions, Memory
+from reverie.embedding.base import OnProgress
+from reverie.store import TaskRow
+from reverie.worker.cloud import Vectorized
+from reverie.worker.llm_labels import labeler_from
+from reverie.worker.runtime import Runtime
+from reverie.worker.vectors import Embedded
+
+__all__ = ["Also", "Outcome", "TryAgain", "embedding_stats", "themes_of"]
+
+Also = Callable[[psycopg.Connection[dict[str, Any]], float], None]
+
+
+class TryAgain(Exception):
+    """An outcome that was overtaken while it was written: the task is handed back, and runs again."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an operation leaves to be stored."""
+
+    #: The result, JSON (or PNG for a chart).
+    body: bytes
+    cost: dict[str, Any] = field(default_factory=dict)
+    #: New theme states: ``(model key, body, count)``.
+    themes: tuple[str, bytes, int] | None = None
+    #: Writes what else belongs to the task's end, in its transaction; gets the CPU seconds that it took.
+    also: Also | None = None
+    #: Tells what else happened, once it is written.
+    then: Callable[[], None] | None = None
+
+
+def embedding_stats(embedded: Embedded, seconds: float) -> dict[str, Any]:
+    """What a result says of its vectors."""
+    return {
+        "texts_embedded": embedded.computed,
+        "texts_from_cache": embedded.cached,
+        "texts_beyond_window": embedded.truncated,
+        "embedding_seconds": round(seconds, 4),
+    }
+
+
+def themes_of(
+    runtime: Runtime,
+    task: TaskRow,
+    memories: Sequence[Memory],
+    done: Vectorized,
+    options: ClusterOptions,
+    key: str,
+    on_progress: OnProgress,
+) -> tuple[ClusterOutcome, float]:
+    """Themes that go on from those stored under ``key``, and the seconds it took."""
+    stored = runtime.store.themes(task, key)
+    previous = load_states(runtime.codec.decode(stored)) if stored else []
+    started = time.perf_counter()
+    outcome = cluster(
+        memories,
+        done.sets[0].vectors,
+        options,
+        previous=previous,
+        on_progress=on_progress,
+        scale=done.scale,
+        alphabet=done.embedder.model.alphabet,
+        labeler=labeler_from(runtime.settings.labels),
+    )
+    return outcome, time.perf_counter() - started

@@ -1,0 +1,76 @@
+"""The memories of a task: those it brings, or the user's stored ones at their version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reverie.analysis import RecallIndex
+from reverie.contracts import Memory, RecallRequest
+from reverie.embedding.base import EmbedKind, OnProgress
+from reverie.errors import InvalidInput
+from reverie.store import TaskRow
+from reverie.store.people import PersonAt, read_delta, read_stored
+from reverie.worker.cloud import Vectorized, vectorize
+from reverie.worker.runtime import Runtime
+
+__all__ = ["DOCUMENT", "QUERY", "given_or_stored", "stored_index", "view_key"]
+
+DOCUMENT: EmbedKind = "document"
+QUERY: EmbedKind = "query"
+
+
+def view_key(model_key: str) -> str:
+    """Under which key the themes of a user's view are kept, apart from those of calls that bring their memories."""
+    return "view:" + model_key
+
+
+def given_or_stored(
+    runtime: Runtime, task: TaskRow, memories: Sequence[Memory] | None
+) -> tuple[Sequence[Memory], PersonAt | None]:
+    """The memories of a request; without any the stored ones, and whose and of which version they are.
+
+    Raises ``InvalidInput`` when nothing is stored either.
+    """
+    if memories is not None:
+        return memories, None
+    stored = read_stored(runtime.store, task.tenant, task.user_id, runtime.codec)
+    if stored is None:
+        message = "Field required: nothing is stored for this user"
+        raise InvalidInput(f"memories: {message}", errors=[{"item": "memories", "message": message}])
+    return stored.memories, stored.person
+
+
+def stored_index(
+    runtime: Runtime, task: TaskRow, request: RecallRequest, on_progress: OnProgress
+) -> tuple[RecallIndex, int, Vectorized, NDArray[np.float32]]:
+    """``(index, version, what was embedded, the query's vector)`` for a question on stored memories.
+
+    What is at hand is brought up to date by what changed since. Raises ``InvalidInput`` for a user who keeps none.
+    """
+
+    def embedded(memories: Sequence[Memory], person: PersonAt) -> Vectorized:
+        wanted = [([m.text for m in memories], DOCUMENT), ([request.query], QUERY)]
+        model = request.options.model
+        return vectorize(runtime, task, request.cloud, model, wanted, on_progress=on_progress, person=person.id)
+
+    known = runtime.stored.known(task)
+    delta = None
+    if known is not None:
+        delta = read_delta(runtime.store, task.tenant, task.user_id, runtime.codec, known.version)
+    if known is not None and delta is not None and delta.person.id == known.person:
+        done = embedded(delta.changed, delta.person)
+        if done.embedder.model.key == known.model_key:
+            index = known.index
+            if delta.changed or delta.gone:
+                index = index.changed(delta.changed, done.sets[0].vectors, delta.gone)
+            runtime.stored.keep(task, delta.person, known.model_key, index)
+            return index, delta.person.version, done, done.sets[1].vectors[0]
+    memories, person = given_or_stored(runtime, task, None)
+    assert person is not None
+    done = embedded(memories, person)
+    index = RecallIndex.of(memories, done.sets[0].vectors, done.embedder.model.alphabet)
+    runtime.stored.keep(task, person, done.embedder.model.key, index)
+    return index, person.version, done, done.sets[1].vectors[0]

@@ -1,0 +1,142 @@
+"""Views of stored memories: planned by themselves, computed once, and shown as they are now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.gateway.keeping import forget, keep, some
+from tests.live import LiveService
+
+
+@pytest.fixture(scope="module")
+def kept(database_url: str, redis_url: str) -> Iterator[LiveService]:
+    """A service whose upkeep comes after a second of quiet."""
+    environment = {"REVERIE_UPKEEP_QUIET": "1", "REVERIE_UPKEEP_MAX_WAIT": "5", "REVERIE_UPKEEP_PAUSE": "0"}
+    with LiveService(database_url, redis_url, environment=environment) as live:
+        yield live
+        live.check_invariants()
+
+
+def until(look: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """The first true thing that ``look`` finds."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.05)
+    return found
+
+
+def current(client: httpx.Client, user: str, version: int, kind: str = "themes") -> dict[str, Any]:
+    """The view once it is of ``version``."""
+
+    def look() -> dict[str, Any] | None:
+        answer = client.get(f"/users/{user}/{kind}")
+        return answer.json() if answer.status_code == 200 and answer.json()["version"] >= version else None
+
+    return until(look)
+
+
+def test_a_burst_of_changes_makes_one_upkeep_and_a_current_view(kept: LiveService) -> None:
+    for number in range(10):
+        version = keep(kept.database_url, "burst", some(3, first=3 * number))
+    with kept.client() as client:
+        before = client.get("/users/burst/themes")
+        assert before.status_code == 404
+        assert before.json()["type"].endswith("/no-view-yet")
+        assert before.json()["stale"]["changes"] == 30
+        view = current(client, "burst", version)
+        assert view["stale"] is None
+        assert view["next_upkeep_at"] is None
+        assert sum(theme["size"] for theme in view["themes"]) + len(view["unclustered"]) == 30
+        assert len(view["themes"]) >= 2
+        insights = client.get("/users/burst/insights").json()
+        assert insights["version"] == version
+        assert len(insights["importance"]) == 30
+        tasks = client.get("/tasks?user_id=burst&operation=upkeep").json()["tasks"]
+        assert [task["status"] for task in tasks] == ["succeeded"]
+        assert tasks[0]["lane"] == "upkeep"
+
+
+def test_a_view_that_is_known_is_not_sent_again(kept: LiveService) -> None:
+    version = keep(kept.database_url, "known", some(12))
+    with kept.client() as client:
+        current(client, "known", version)
+        first = client.get("/users/known/themes")
+        again = client.get("/users/known/themes", headers={"If-None-Match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        assert client.get("/users/known/themes").content == first.content
+        forget(kept.database_url, "known", ["m0"])
+        changed = client.get("/users/known/themes", headers={"If-None-Match": first.headers["etag"]})
+        assert changed.status_code == 200
+        assert changed.headers["etag"] != first.headers["etag"]
+
+
+def test_what_is_deleted_is_in_no_answer_from_that_moment(kept: LiveService) -> None:
+    memories = some(30)
+    secret = {"id": "secret", "text": "guitar chord song zanzibarium", "created_at": memories[0]["created_at"]}
+    version = keep(kept.database_url, "gone", [*memories, secret])
+    with kept.client() as client:
+        view = current(client, "gone", version)
+        assert "secret" in view["assignments"]
+        days = client.get("/users/gone/insights").json()["timeline"]
+        forget(kept.database_url, "gone", ["secret", "m4"])
+        themes = client.get("/users/gone/themes")
+        insights = client.get("/users/gone/insights")
+        assert themes.json()["stale"]["changes"] == 2
+        assert themes.json()["next_upkeep_at"] is not None
+        for answer in (themes, insights):
+            assert '"secret"' not in answer.text
+            assert '"m4"' not in answer.text
+            assert "zanzibarium" not in answer.text
+        shown = themes.json()
+        assert sum(theme["size"] for theme in shown["themes"]) + len(shown["unclustered"]) == 29
+        assert shown["stats"]["memories"] == 29
+        assert sum(insights.json()["timeline"].values()) == sum(days.values()) - 2
+        answer = client.post("/users/gone/recall", json={"query": "zanzibarium"}, headers={"Prefer": "wait=10"})
+        assert "secret" not in {memory["memory_id"] for memory in answer.json()["result"]["memories"]}
+
+
+def test_upkeep_now_joins_the_one_in_flight(kept: LiveService) -> None:
+    with kept.client() as client:
+        assert client.post("/users/nobody/upkeep").status_code == 404
+        version = keep(kept.database_url, "asked", some(9))
+        answers = [client.post("/users/asked/upkeep") for _ in range(3)]
+        assert {answer.status_code for answer in answers} == {202}
+        assert current(client, "asked", version)["version"] == version
+        tasks = client.get("/tasks?user_id=asked&operation=upkeep").json()["tasks"]
+        assert {task["status"] for task in tasks} == {"succeeded"}
+        assert len(tasks) == len({answer.json()["id"] for answer in answers})
+
+
+def test_submissions_without_memories_use_the_stored_ones_and_say_which(kept: LiveService) -> None:
+    version = keep(kept.database_url, "stored", some(24))
+    wait = {"Prefer": "wait=20"}
+    with kept.client() as client:
+        for operation in ("cluster", "analyze"):
+            answer = client.post(f"/{operation}/submit", json={"user_id": "stored"}, headers=wait)
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["result"]["version"] == version
+        question = {"user_id": "stored", "query": "which bread did I bake with yeast?"}
+        first = client.post("/recall/submit", json=question, headers=wait).json()
+        assert first["result"]["version"] == version
+        top = first["result"]["memories"][0]["text"]
+        assert "baking" in top
+        same = client.post("/users/stored/recall", json={"query": question["query"]}, headers=wait).json()
+        assert same["id"] == first["id"]
+        assert same["cached"]
+        later = keep(kept.database_url, "stored", [{"id": "new", "text": "bread yeast bake which did I with"}])
+        found = client.post("/users/stored/recall", json={"query": question["query"]}, headers=wait).json()
+        assert found["id"] != first["id"]
+        assert found["result"]["version"] == later
+        assert found["result"]["memories"][0]["memory_id"] == "new"
+        forget(kept.database_url, "stored", ["new"])
+        found = client.post("/users/stored/recall", json={"query": question["query"]}, headers=wait).json()
+        assert found["result"]["memories"][0]["memory_id"] != "new"
+        refused = client.post("/cluster/submit", json={"user_id": "who keeps nothing"})
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["item"] == "memories"
