@@ -184,7 +184,8 @@ def recall_in(
     Nothing is returned whose ``fit`` is below ``min_relevance``: how surely it has to do with the query, by cosine
     (``Scale.relevance``) or by the words they share.
 
-    A question that the model cannot read is compared by characters, as such memories are. ``diversity`` reorders by maximal marginal relevance (Carbonell and Goldstein 1998).
+    A question that the model cannot read is compared by characters, as such memories are. ``diversity`` reorders by
+    maximal marginal relevance (Carbonell and Goldstein 1998).
 
     Raises ``InvalidInput`` for unknown weights or shapes that do not match.
     """
