@@ -16,6 +16,7 @@ import pytest
 
 from reverie.cli import build_parser, main
 from reverie.testing.gateway import FakeGateway
+from tests.readers.shared_cases import DATA
 
 
 @pytest.fixture
@@ -71,6 +72,29 @@ def test_cluster_shows_a_table_and_names_bad_rows(
     task = next(iter(service.tasks.values()))
     assert task.body["user_id"] == "diary"
     assert task.body["options"] == {"granularity": "fine"}
+
+
+def test_whose_messages_of_a_chat_are_taken_is_asked_and_said(
+    service: FakeGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chat = str(DATA / "dce_export.json")
+    assert main(["cluster", chat]) == 1
+    assert "choose one with --author:\n  Mira (200): 4\n  Mira (300): 4\n" in capsys.readouterr().err
+    assert main(["cluster", chat, "--author", "300"]) == 0
+    said = capsys.readouterr()
+    assert "messages of other people, left out: 4" in said.err
+    assert "300  4 memories" in said.out
+    (task,) = service.tasks.values()
+    assert task.body["user_id"] == "300"
+
+
+def test_a_file_without_a_single_memory_is_refused_by_its_rows(
+    service: FakeGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cluster", str(DATA / "huge_int.json")]) == 1
+    said = capsys.readouterr().err
+    assert "item 1: id: has 5,000 characters, more than 256" in said
+    assert said.endswith("reverie: huge_int.json holds no memory\n")
 
 
 def test_json_output_is_json_alone(service: FakeGateway, file: Path, capsys: pytest.CaptureFixture[str]) -> None:

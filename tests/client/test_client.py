@@ -88,6 +88,35 @@ async def test_the_result_arrives_whatever_gets_through(
     assert len((await waiting).themes) == 1
 
 
+async def test_what_a_stream_told_is_not_told_again_by_asking(ai: AsyncReverie, service: FakeGateway) -> None:
+    service.hold()
+    task = await ai.submit_clustering_task("u1", TEXTS)
+    fake = service.tasks[task.id]
+    told: list[tuple[str, float]] = []
+
+    async def listen() -> None:
+        async for event in task.events():
+            told.append((event.type, event.progress.fraction if event.progress else -1.0))
+
+    listening = asyncio.create_task(listen())
+    async with asyncio.timeout(30):
+        while "socket" not in service.asked:
+            await asyncio.sleep(0.01)
+        service.push_progress(fake, "embedding", 0.5)
+        while ("progress", 0.5) not in told:
+            await asyncio.sleep(0.01)
+        # The line breaks, and from then on a proxy lets no stream through.
+        service.sockets_pass = service.streams_pass = False
+        await service.stop()
+        await service.start()
+        while service.asked.count("poll") < 2:
+            await asyncio.sleep(0.01)
+        service.release()
+        await listening
+    assert told.count(("progress", 0.5)) == 1
+    assert told[-1][0] == "succeeded"
+
+
 async def test_a_broken_connection_is_resumed_without_repeating_events(ai: AsyncReverie, service: FakeGateway) -> None:
     service.hold()
     task = await ai.submit_clustering_task("u1", TEXTS)

@@ -68,7 +68,7 @@ async def follow(client: AsyncReverie, task_id: str) -> AsyncIterator[Event]:
                         heard, waits = True, pauses()
                     if event.seq <= last:
                         continue
-                    last = event.seq
+                    last, told = event.seq, (event.type, event.progress)
                     yield event
                     if event.type in TERMINAL:
                         return
@@ -82,9 +82,11 @@ async def follow(client: AsyncReverie, task_id: str) -> AsyncIterator[Event]:
             except (ServiceUnavailable, TooManyRequests):
                 pass
             else:
-                if task.status in TERMINAL or (task.status, task.progress) != told:
-                    told = (task.status, task.progress)
-                    yield event_of_task(task, last)
+                event = event_of_task(task, last)
+                # Not what the stream told before it broke off.
+                if event.type in TERMINAL or (event.type, event.progress) != told:
+                    told = (event.type, event.progress)
+                    yield event
                 if task.status in TERMINAL:
                     return
         await asyncio.sleep(next(waits))
