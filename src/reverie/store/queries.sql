@@ -192,6 +192,12 @@ UPDATE tasks SET lease_until = clock_timestamp() + %(lease)s * interval '1 secon
 WHERE id = %(id)s AND token = %(token)s AND status = 'running'
 RETURNING id;
 
+-- name: renew_lease
+-- By the worker's keeper, whose place it takes that the worker's own heartbeat is late. No row back means the same.
+UPDATE tasks SET lease_until = clock_timestamp() + %(lease)s * interval '1 second', beat_at = clock_timestamp()
+WHERE id = %(id)s AND token = %(token)s AND status = 'running'
+RETURNING id;
+
 -- name: deadline_left
 -- Seconds until a claimed task's deadline, which moves when others join it; null without one.
 SELECT extract(epoch FROM deadline_at - clock_timestamp())::float8 AS seconds FROM tasks

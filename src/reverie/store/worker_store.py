@@ -130,6 +130,11 @@ class WorkerStore:
         }
         return self._try(lambda c: c.execute(sql("heartbeat"), parameters).fetchone(), patience=0.0) is not None
 
+    def renew(self, task_id: str, token: int, lease: float) -> bool:
+        """Renew the lease alone; False when the attempt no longer owns the task."""
+        parameters = {"id": task_id, "token": token, "lease": lease}
+        return self._try(lambda c: c.execute(sql("renew_lease"), parameters).fetchone(), patience=0.0) is not None
+
     def deadline_left(self, task: TaskRow) -> float | None:
         """Seconds until the task's deadline as it is now; None without one, or when the attempt lost the task."""
         parameters = {"id": task.id, "token": task.token}

@@ -24,6 +24,7 @@ from reverie.queue.worker_presence import WorkerPresence
 from reverie.settings import Settings
 from reverie.worker.embed_host import start_host
 from reverie.worker.health import serve_health
+from reverie.worker.keeper import start_keeper
 from reverie.worker.wake import OVERDUE, Pulse, steady_consumer, waker
 
 __all__ = ["main"]
@@ -101,7 +102,7 @@ def make_worker_app(
         if "runtime" not in holder:
             from reverie.worker.runtime import Runtime
 
-            holder["runtime"] = Runtime(settings, drain_at=lambda: float(drain.value))
+            holder["runtime"] = Runtime(settings, drain_at=lambda: float(drain.value), board=holder.get("board"))
         return holder["runtime"]
 
     _current[:] = [runtime]
@@ -121,6 +122,9 @@ def make_worker_app(
 
     def in_child(**_: Any) -> None:
         _die_with_parent()
+        if settings.server.database_url is not None:
+            # Before anything starts a thread: the keeper is a fork of this process.
+            holder["board"] = start_keeper(settings.server.database_url.get_secret_value(), settings.queue)
         # Load before the first task asks for it; a failure here is logged and met again by the task itself.
         try:
             from reverie.worker import run as _run  # noqa: F401 - imports the engines

@@ -1,6 +1,7 @@
 """One attempt at a task: its lease, its progress and its end.
 
-A thread of its own renews the lease, so that long work in C code does not look like death. It also watches for the
+A thread of its own renews the lease, so that long work in C code does not look like death; where such code keeps the
+interpreter to itself, the keeper does it (``keeper``). It also watches for the
 four reasons to stop: the attempt lost its task (cancelled, erased, taken over), it ran too long, its client's deadline
 passed, or the worker is asked to leave. Work is asked to stop at its next progress call, and killed when it does not
 listen.
@@ -26,6 +27,7 @@ from reverie.errors import DeadlinePassed, LeaseLost, TimeLimit
 from reverie.queue import EventPublisher
 from reverie.settings import QueueSettings
 from reverie.store import TaskRow, WorkerStore
+from reverie.worker.keeper import Board
 from reverie.worker.stages import overall
 
 __all__ = ["Attempt", "Stopped"]
@@ -57,6 +59,7 @@ class Attempt:
         settings: QueueSettings,
         drain_at: Callable[[], float],
         kill: Callable[[], None] | None = None,
+        board: Board | None = None,
     ) -> None:
         self.row = row
         self._store = heartbeat_store
@@ -64,6 +67,7 @@ class Attempt:
         self._settings = settings
         self._drain_at = drain_at
         self._kill = kill or _kill_this_process
+        self._board = board
         self._stage: tuple[str, int, int] = ("starting", 0, 0)
         self._stages = Stages()
         self._fraction = 0.0
@@ -83,6 +87,9 @@ class Attempt:
 
     def __enter__(self) -> Attempt:
         self._events.publish(self.row, self._event(Status.RUNNING))
+        if self._board is not None:
+            until = min(self._started + self._settings.task_time_limit, self._late_at)
+            self._board.begin(self.row.id, self.row.token, until)
         self._thread.start()
         return self
 
@@ -91,6 +98,8 @@ class Attempt:
         self._over.set()
         # The next attempt uses the same connection; a database that is away ends this wait by its own time limits.
         self._thread.join()
+        if self._board is not None:
+            self._board.end()
 
     @property
     def stopped(self) -> str | None:
@@ -142,6 +151,8 @@ class Attempt:
     def _beat(self) -> None:
         settings = self._settings
         while not self._over.wait(settings.heartbeat_seconds):
+            if self._board is not None:
+                self._board.beat()
             reason = None if self._settled else self._due()
             if reason == "late" and self._has_more_time():
                 continue

@@ -51,6 +51,7 @@ def _run(runtime: Runtime, row: TaskRow) -> None:
         events=runtime.events,
         settings=runtime.settings.queue,
         drain_at=runtime.drain_at,
+        board=runtime.board,
     )
     runtime.bill = Bill()
     started = time.process_time()

@@ -21,6 +21,7 @@ from reverie.queue import EventPublisher
 from reverie.queue.cache import VectorCache
 from reverie.settings import Settings
 from reverie.store import Codec, WorkerStore
+from reverie.worker.keeper import Board
 from reverie.worker.stored import StoredIndexes
 
 __all__ = ["Bill", "Runtime"]
@@ -42,7 +43,7 @@ class Bill:
 class Runtime:
     """Resources of a worker process."""
 
-    def __init__(self, settings: Settings, *, drain_at: Callable[[], float]) -> None:
+    def __init__(self, settings: Settings, *, drain_at: Callable[[], float], board: Board | None = None) -> None:
         server = settings.server
         if server.database_url is None:
             raise StartupError("No database: set REVERIE_DATABASE_URL, or start everything with: reverie up")
@@ -52,6 +53,8 @@ class Runtime:
         #: Whether spans are sent somewhere.
         self.tracing = _tracing.set_up("worker")
         self.drain_at = drain_at
+        #: Where the attempt under way is told to the keeper, if there is one.
+        self.board = board
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.store = WorkerStore(database)
         # The heartbeat must not wait behind a long write of the work itself.
