@@ -22,6 +22,11 @@ def kept(database_url: str, redis_url: str) -> Iterator[LiveService]:
         live.check_invariants()
 
 
+def sent(count: int) -> list[dict[str, Any]]:
+    """Memories as a client sends them."""
+    return [{**memory, "created_at": memory["created_at"].isoformat()} for memory in some(count)]
+
+
 def until(look: Callable[[], Any], seconds: float = 60.0) -> Any:
     """The first true thing that ``look`` finds."""
     end = time.monotonic() + seconds
@@ -140,3 +145,41 @@ def test_submissions_without_memories_use_the_stored_ones_and_say_which(kept: Li
         refused = client.post("/cluster/submit", json={"user_id": "who keeps nothing"})
         assert refused.status_code == 422
         assert refused.json()["errors"][0]["item"] == "memories"
+
+
+def test_a_new_memory_is_placed_at_once_and_marked(kept: LiveService) -> None:
+    with kept.client() as client:
+        answer = client.post("/users/placed/memories", json={"memories": sent(24), "upkeep": "manual"})
+        version = answer.json()["version"]
+        client.post("/users/placed/upkeep")
+        view = current(client, "placed", version)
+        garden = next(theme for theme in view["themes"] if "garden" in theme["label"])
+        text = {"text": "tomato soil seed garden"}
+        put = client.put("/users/placed/memories/new", json=text, headers={"Prefer": "wait=10"})
+        assert put.status_code == 201
+        assert put.json()["place"] == {"theme_id": garden["id"], "label": garden["label"], "provisional": True}
+        shown = client.get("/users/placed/themes").json()
+        assert shown["version"] == version
+        assert shown["provisional"] == ["new"]
+        assert shown["assignments"]["new"] == garden["id"]
+        assert [theme["size"] for theme in shown["themes"] if theme["id"] == garden["id"]] == [garden["size"] + 1]
+        listed = client.get("/users/placed/memories", params={"theme": garden["id"]}).json()["memories"]
+        assert "new" in {memory["id"] for memory in listed}
+        assert client.get("/tasks?user_id=placed").text.count('"place"') == 0
+
+
+def test_erasing_a_user_while_upkeep_runs_leaves_nothing(kept: LiveService) -> None:
+    with kept.client() as client:
+        for _ in range(3):
+            client.post("/users/erased/memories", json={"memories": sent(60)})
+            client.post("/users/erased/upkeep")
+            receipt = client.delete("/users/erased")
+            assert receipt.status_code == 200, receipt.text
+        keep(kept.database_url, "other", some(3))
+        with kept.client() as other:
+            current(other, "other", 1)
+        for table in ("tasks", "people", "vectors", "themes"):
+            assert kept.rows(f"SELECT 1 FROM {table} WHERE user_id = 'erased'") == [], table
+        orphans = "SELECT 1 FROM memories m WHERE NOT EXISTS (SELECT FROM people WHERE id = m.person)"
+        assert kept.rows(orphans) == []
+        assert client.get("/users/erased/themes").status_code == 404

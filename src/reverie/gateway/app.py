@@ -42,6 +42,7 @@ from reverie.gateway.submissions.parse import ParseLimits
 from reverie.gateway.submissions.protocol import STATE
 from reverie.gateway.submissions.result_cache import ResultCache
 from reverie.gateway.views.current import CurrentViews
+from reverie.gateway.views.placer import Placer
 from reverie.gateway.views.plan import UpkeepPlanner
 from reverie.queue import make_celery, make_dispatcher
 from reverie.settings import Settings
@@ -98,6 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
         result_cache = ResultCache(redis_url)
         durations = DurationEstimator(store)
         view_store = ViewStore(store)
+        placer = Placer(view_store, dispatcher, codec)
         planner = UpkeepPlanner(view_store, hub, dispatcher, durations, codec, settings.upkeep)
         state = State(
             settings=settings,
@@ -117,7 +119,9 @@ def create_app(settings: Settings) -> FastAPI:
             webhooks=webhooks,
             stored_answers=Batcher(store.cached_many),
             in_flight_or_done=Batcher(store.known_many),
-            memories=Memories(MemoryStore(store), Codec(level=1, keys=secret), result_cache, settings.limits),
+            memories=Memories(
+                MemoryStore(store), Codec(level=1, keys=secret), result_cache, settings.limits, on_change=placer.soon
+            ),
             loop_watch=LoopWatch(),
             parser=BodyParser(ParseLimits(settings.limits.memories, settings.limits.text_chars)),
             view_store=view_store,
@@ -153,6 +157,7 @@ def create_app(settings: Settings) -> FastAPI:
             await hub.stop()
             await dispatcher.stop()
             await state.result_cache.close()
+            await placer.stop()
             await state.views.close()
             await store.close()
             await state.parser.stop()

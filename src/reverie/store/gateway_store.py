@@ -264,6 +264,8 @@ class GatewayStore:
             tasks = await (await connection.execute(sql("erase_tasks"), who)).fetchall()
             # Before the vectors: whoever deletes memories takes the two in this order.
             await connection.execute(sql("lock_person"), who)
+            # Upkeep that was planned in between; under the lock no more is.
+            tasks += await (await connection.execute(sql("erase_tasks"), who)).fetchall()
             vectors = (await connection.execute(sql("erase_vectors"), who)).rowcount
             themes = await (await connection.execute(sql("erase_themes"), who)).fetchall()
             memories = (await connection.execute(sql("erase_memories"), who)).rowcount

@@ -152,6 +152,11 @@ SELECT * FROM new;
 SELECT t.* FROM tasks t JOIN people p ON t.tenant = p.tenant AND t.content_hash = sha256(convert_to('upkeep ' || p.id, 'UTF8'))
 WHERE p.id = %(person)s AND t.status IN ('queued', 'running');
 
+-- name: find_place
+-- The placing in flight for a user.
+SELECT t.* FROM tasks t JOIN people p ON t.tenant = p.tenant AND t.content_hash = sha256(convert_to('place ' || p.id, 'UTF8'))
+WHERE p.tenant = %(tenant)s AND p.user_id = %(user_id)s AND t.status IN ('queued', 'running');
+
 -- name: get_view_facts
 -- All that decides what a view looks like now, without its body.
 SELECT p.id, p.version, p.memories, p.changes, p.first_change_at, p.last_change_at, p.not_before, p.upkeep, p.placed,

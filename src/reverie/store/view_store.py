@@ -125,6 +125,11 @@ class ViewStore:
             ).fetchone()
             return (TaskRow.of(row) if row else None), False
 
+    async def find_place(self, tenant: str, user_id: str) -> TaskRow | None:
+        """The task in flight that places a user's new memories."""
+        row = await self._store.row("find_place", tenant=tenant, user_id=user_id)
+        return TaskRow.of(row) if row else None
+
     async def plan_place(self, tenant: str, user_id: str, task_id: str, body: bytes) -> TaskRow | None:
         """A new task that places a user's new memories; None when one is queued or running, or there is no view."""
         asked = {"tenant": tenant, "user_id": user_id, "id": task_id, "operation": "place", "body": body}

@@ -49,7 +49,17 @@ Elsewhere = Callable[..., Awaitable[Any]]
 class Memories:
     """What the gateway does with stored memories beyond a single query."""
 
-    def __init__(self, store: MemoryStore, codec: Codec, cache: ResultCache, limits: Limits) -> None:
+    def __init__(
+        self,
+        store: MemoryStore,
+        codec: Codec,
+        cache: ResultCache,
+        limits: Limits,
+        *,
+        on_change: Callable[[str, str], None] = lambda tenant, user_id: None,
+    ) -> None:
+        #: Told of every user who got new or other memories.
+        self.on_change = on_change
         self.store = store
         self.codec = codec
         self.cache = cache
@@ -157,6 +167,8 @@ class Memories:
         if outcome.added and request.tenant in self._counted:
             at, count = self._counted[request.tenant]
             self._counted[request.tenant] = (at, count + outcome.added)
+        if outcome.added or outcome.updated:
+            self.on_change(request.tenant, request.user_id)
         if outcome.vectors:
             await self.cache.forget_vectors(request.tenant, request.user_id, outcome.vectors)
 

@@ -48,6 +48,8 @@ async def change_memory(
                 if row.text_key != before:
                     vectors = await changing.delete_vectors([before])
         version = changing.person.version
+    if row.version == version:
+        state.memories.on_change(tenant, user_id)
     if vectors:
         await state.memories.cache.forget_vectors(tenant, user_id, vectors)
     return row, version

@@ -25,13 +25,14 @@ from reverie.contracts import (
     UserPage,
 )
 from reverie.errors import InvalidInput, NotFound
-from reverie.gateway.http.headers import joined_headers, rate_headers
+from reverie.gateway.http.headers import joined_headers, parse_prefer, rate_headers
 from reverie.gateway.http.raw_paths import MemoryId, UserId
 from reverie.gateway.memories.change import change_memory, delete_memories
 from reverie.gateway.memories.parse import LINES, parse_body, stored_row
 from reverie.gateway.memories.read import list_page, theme_members, user_summary
 from reverie.gateway.routes.deps import Eraser, GatewayState, Reader, Submitter
 from reverie.gateway.submissions.read_body import read_json_body, spool_json_body
+from reverie.gateway.views.placer import placed_now
 from reverie.store.memory_store import NEWEST, OLDEST, Page
 
 __all__ = ["router"]
@@ -79,7 +80,10 @@ async def add_memories(user_id: UserId, request: Request, state: GatewayState, k
 async def put_memory(
     user_id: UserId, memory_id: MemoryId, request: Request, state: GatewayState, key: Submitter
 ) -> Response:
-    """Keep one memory under its id. Equal content changes nothing."""
+    """Keep one memory under its id. Equal content changes nothing.
+
+    With ``Prefer: wait=N`` the answer waits so many seconds, at most ten, to tell the theme that it was put into.
+    """
     limits = rate_headers(*state.admission.spend_change(key))
     memory: PutMemory = parse_body(PutMemory, await read_json_body(request, _BODY_BYTES))
     row = stored_row(memory_id, memory, state.memories.codec, state.memories.parse_limits)
@@ -88,7 +92,9 @@ async def put_memory(
     stored = await state.memories.store.memory(person.id, memory_id) if person else None
     if stored is None:
         raise NotFound("The memory was deleted this instant.")
-    document = {"memory": stored.memory(state.codec), "version": outcome.version, "place": None}
+    wait, _ = parse_prefer(request.headers.get("prefer", ""))
+    place = await placed_now(state, key.tenant, user_id, memory_id, wait)
+    document = {"memory": stored.memory(state.codec), "version": outcome.version, "place": place}
     return _json(document, 201 if outcome.added else 200, limits)
 
 
@@ -145,7 +151,9 @@ async def patch_memory(
     limits = rate_headers(*state.admission.spend_change(key))
     patch: MemoryPatch = parse_body(MemoryPatch, await read_json_body(request, _BODY_BYTES))
     row, version = await change_memory(state, key.tenant, user_id, memory_id, patch)
-    return _json({"memory": row.memory(state.codec), "version": version, "place": None}, headers=limits)
+    wait, _ = parse_prefer(request.headers.get("prefer", ""))
+    place = await placed_now(state, key.tenant, user_id, memory_id, wait)
+    return _json({"memory": row.memory(state.codec), "version": version, "place": place}, headers=limits)
 
 
 @router.delete("/users/{user_id}/memories/{memory_id}", operation_id="deleteMemory", response_model=Deleted)

@@ -1,0 +1,91 @@
+"""Has new memories placed at once: a small task in the fast lane for each user who has a view and got some."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from reverie.errors import NotFound, ReverieError
+from reverie.gateway.submissions.submit import new_task_id, wait_for_end
+from reverie.queue import Dispatcher
+from reverie.store import Codec
+from reverie.store.view_store import ViewStore
+
+if TYPE_CHECKING:
+    from reverie.gateway.state import State
+
+__all__ = ["Placer", "placed_now"]
+
+log = logging.getLogger(__name__)
+
+_MOST = 10_000
+"""Users that may wait for their task; of more than that the next upkeep takes care."""
+_LONGEST_WAIT = 10.0
+"""Seconds that a request waits at most for its memory to be placed."""
+
+
+class Placer:
+    """One task places all that came before its end, so a burst of single adds makes few."""
+
+    def __init__(self, views: ViewStore, dispatcher: Dispatcher, codec: Codec) -> None:
+        self._views = views
+        self._dispatcher = dispatcher
+        # What it needs is read from the tables when it runs.
+        self._body = codec.encode(b"{}")
+        self._waiting: dict[tuple[str, str], None] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def soon(self, tenant: str, user_id: str) -> None:
+        """Have a user's new memories placed; whoever added them does not wait for it."""
+        if len(self._waiting) < _MOST:
+            self._waiting[tenant, user_id] = None
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="placer")
+
+    async def stop(self) -> None:
+        """Stop; what is not placed is grouped by the next upkeep."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while self._waiting:
+            tenant, user_id = next(iter(self._waiting))
+            # Taken off first: what is added from here on asks anew.
+            del self._waiting[tenant, user_id]
+            try:
+                row = await self._views.plan_place(tenant, user_id, new_task_id(), self._body)
+            except ReverieError:
+                continue  # the database is away; the next upkeep sees it
+            except Exception:
+                log.exception("a placing could not be planned")
+                continue
+            if row is not None:
+                self._dispatcher.put(row.id, row.queue)
+
+
+async def placed_now(
+    state: State, tenant: str, user_id: str, memory_id: str, seconds: float | None
+) -> dict[str, Any] | None:
+    """The contract's Place of a memory, waited for; None without a wish to wait, a view, or a theme for it."""
+    if not seconds:
+        return None
+    facts = await state.view_store.facts(tenant, user_id, "themes")
+    if facts is None or facts.view_version is None:
+        return None
+    row = await state.view_store.find_place(tenant, user_id)
+    if row is not None:
+        await wait_for_end(state, row, min(seconds, _LONGEST_WAIT))
+    try:
+        shown = await state.views.get(tenant, user_id, "themes")
+    except NotFound:
+        return None
+    view = await asyncio.to_thread(orjson.loads, shown.body or b"{}")
+    theme_id = view["assignments"].get(memory_id)
+    label = next((theme["label"] for theme in view["themes"] if theme["id"] == theme_id), None)
+    if label is None:
+        return None
+    return {"theme_id": theme_id, "label": label, "provisional": memory_id in view["provisional"]}
