@@ -1,14 +1,15 @@
 """Builds the release and tries it as users will: role by role, each in a clean environment.
 
-``./dev release`` writes into dist/: the wheel, the source archive, and of the locked dependencies ``sbom.json``
-(CycloneDX) and ``licences.md``. It ends with status 1 when a role does not work or a vulnerability is known; an audit
-that cannot be done is said and is no failure.
+``./dev release`` writes into dist/: the wheel, the source archive, the npm tarball, and of the locked dependencies
+``sbom.json`` (CycloneDX) and ``licences.md``. It ends with status 1 when a role fails or a vulnerability is known;
+an audit that cannot be done is said and is no failure.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
+CLIENT = ROOT / "clients" / "typescript"
 
 # What each role must do with nothing but its own extra installed.
 ROLES: dict[str, tuple[str, list[str]]] = {
@@ -73,6 +75,70 @@ def try_role(role: str, wheel: Path) -> tuple[bool, str]:
         size = sum(f.stat().st_size for f in Path(folder).rglob("*") if f.is_file()) / 1e6
         last = (done.stdout.strip() or done.stderr.strip() or "(nothing)").splitlines()[-1][:60]
         return done.returncode == 0, f"{took:.0f} s to install, {size:.0f} MB; {last}"
+
+
+def try_runners(wheel: Path) -> tuple[bool, str]:
+    """`uvx` and `pipx run` straight from the wheel, as somebody who only wants to look would do it."""
+    with tempfile.TemporaryDirectory(prefix="reverie-runners-") as folder:
+        home = Path(folder)
+        subprocess.run([sys.executable, "-m", "venv", str(home / "tools")], check=True)
+        tools = home / "tools" / "bin"
+        install = [
+            str(tools / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "uv",
+            "pipx",
+        ]
+        done = subprocess.run(install, capture_output=True, text=True)
+        if done.returncode:
+            return False, done.stderr.strip()[-300:]
+        # The caller's own settings of pip and uv (an index of their own) stay; all that is written goes to the folder.
+        environment = {**os.environ, "HOME": folder, "UV_CACHE_DIR": str(home / "uv"), "PIPX_HOME": str(home / "pipx")}
+        said = []
+        for command in (
+            [str(tools / "uvx"), "--python", sys.executable, "--from", str(wheel), "reverie", "--version"],
+            [str(tools / "pipx"), "run", "--python", sys.executable, "--spec", str(wheel), "reverie", "--version"],
+        ):
+            done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=300)
+            if done.stdout.strip() != f"reverie {version_of(wheel)}":
+                return False, f"{Path(command[0]).name}: {(done.stdout + done.stderr).strip()[-300:]}"
+            said.append(Path(command[0]).name)
+        return True, f"{', '.join(said)}: {done.stdout.strip()}"
+
+
+def version_of(wheel: Path) -> str:
+    """The version in a wheel's name."""
+    return wheel.name.split("-")[1]
+
+
+def pack_typescript(wheel: Path) -> tuple[bool, str]:
+    """The npm tarball into dist/, installed into an empty folder and used from there both ways."""
+    if not (CLIENT / "node_modules").is_dir():
+        return False, "no node_modules in clients/typescript: npm ci"
+    packed = subprocess.run(
+        ["npm", "pack", "--json", "--pack-destination", str(DIST)], cwd=CLIENT, capture_output=True, text=True
+    )
+    if packed.returncode:
+        return False, packed.stderr.strip()[-300:]
+    (facts,) = json.loads(packed.stdout)
+    if facts["version"] != version_of(wheel):
+        return False, f"version {facts['version']} is not the wheel's"
+    with tempfile.TemporaryDirectory(prefix="reverie-npm-") as folder:
+        (Path(folder) / "package.json").write_text("{}")
+        for command in (
+            ["npm", "install", "--offline", "--no-audit", "--no-fund", str(DIST / facts["filename"])],
+            ["node", "-e", "new (require('reverie').Reverie)()"],
+            ["node", "--input-type=module", "-e", "import { Reverie } from 'reverie'; new Reverie()"],
+        ):
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+            if done.returncode:
+                return False, done.stderr.strip()[-300:]
+        alone = [path.name for path in (Path(folder) / "node_modules").iterdir() if path.name[0] != "."]
+    return alone == ["reverie"], f"{facts['filename']} {facts['size'] / 1e6:.2f} MB, by import and by require"
 
 
 def locked() -> dict[str, str]:
@@ -159,6 +225,9 @@ def main() -> int:
         works, text = try_role(role, wheel)
         good &= works
         print(f"{'ok' if works else '!!'}  {role:<10} {text}", flush=True)
+    for name, (works, text) in {"npm": pack_typescript(wheel), "runners": try_runners(wheel)}.items():
+        good &= works
+        print(f"{'ok' if works else '!!'}  {name:<10} {text}", flush=True)
     (DIST / "sbom.json").write_text(json.dumps(sbom(), indent=1))
     lines = ["# Licences of the locked dependencies", "", "| package | version | licence |", "|---|---|---|"]
     lines += [f"| {name} | {number} | {licence(name)} |" for name, number in sorted(locked().items())]

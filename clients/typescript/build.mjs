@@ -1,6 +1,6 @@
 // Makes dist/: types from the service's OpenAPI document, then one tree of modules for `import` and one for `require`.
 import { execFileSync } from "node:child_process";
-import { rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -16,4 +16,5 @@ rmSync(join(here, "dist"), { recursive: true, force: true });
 run("openapi-typescript", document, "-o", "src/generated.ts");
 run("tsc", "--project", ".");
 run("tsc", "--project", ".", "--module", "commonjs", "--moduleResolution", "node10", "--outDir", "dist/cjs");
+copyFileSync(join(here, "../../LICENSE"), join(here, "LICENSE"));
 writeFileSync(join(here, "dist/cjs/package.json"), '{ "type": "commonjs" }\n');
