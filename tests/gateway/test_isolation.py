@@ -35,7 +35,7 @@ WITHOUT_TENANT = {
     # keys and tickets, which are what a tenant is known by
     "revoke_key", "any_key", "touch_keys", "insert_ticket", "get_keys", "live_keys",
     # by the numbers of people whose rows are locked, which were found by tenant
-    "put_memories", "change_people", "set_upkeep",
+    "put_memories", "set_upkeep",
     # the operator's walk over all bodies
     "reencrypt_payloads", "reencrypt_results", "reseal_payloads", "reseal_results", "reencrypt_memories",
     "reencrypt_people", "reencrypt_views", "reseal_memories", "reseal_people", "reseal_views",

@@ -22,8 +22,8 @@ FOR NO KEY UPDATE OF p SKIP LOCKED;
 SELECT * FROM people WHERE tenant = %(tenant)s AND user_id = %(user_id)s FOR NO KEY UPDATE;
 
 -- name: put_memories
--- Adds what is new and changes what differs; a row back for each of the two, by its number. No row: equal content.
--- Accesses and pins that are not given stay as they are.
+-- Adds what is new and changes what differs, and gives each person the version that came with it and the counts. A row
+-- back for each memory that is new or differs, by its number. Accesses and pins that are not given stay as they are.
 WITH incoming AS (
     SELECT i.*, m.id IS NULL AS new, m.chars AS old_chars, m.text_key AS old_text_key,
            (m.content <> i.content OR i.last_accessed_at <> coalesce(m.last_accessed_at, '-infinity')
@@ -45,21 +45,27 @@ WITH incoming AS (
            access_count = coalesce(i.access_count, m.access_count), pinned = coalesce(i.pinned, m.pinned),
            version = i.version, theme_id = NULL, placed_version = NULL
     FROM incoming i WHERE i.differs AND m.person = i.person AND m.id = i.id
+), counted AS (
+    UPDATE people p SET version = c.version, memories = p.memories + c.memories, chars = p.chars + c.chars,
+           changes = p.changes + c.changes, first_change_at = coalesce(p.first_change_at, clock_timestamp()),
+           last_change_at = clock_timestamp()
+    FROM (SELECT person, max(version) AS version, count(*) FILTER (WHERE new) AS memories, count(*) AS changes,
+                 sum(chars - coalesce(old_chars, 0)) AS chars
+          FROM incoming WHERE new OR differs GROUP BY person) AS c
+    WHERE p.id = c.person
 )
-SELECT n, new, chars - coalesce(old_chars, 0) AS more_chars,
+SELECT n, new,
        CASE WHEN old_text_key <> text_key THEN old_text_key END AS old_text_key
 FROM incoming WHERE new OR differs;
 
--- name: change_people
--- ``changes`` makes views stale; an access is no such change.
-UPDATE people p SET version = p.version + 1, memories = p.memories + c.memories, chars = p.chars + c.chars,
-       changes = p.changes + c.changes,
-       first_change_at = CASE WHEN c.changes > 0 THEN coalesce(p.first_change_at, clock_timestamp())
-                         ELSE p.first_change_at END,
-       last_change_at = CASE WHEN c.changes > 0 THEN clock_timestamp() ELSE p.last_change_at END
-FROM unnest(%(persons)s::bigint[], %(memories)s::int[], %(chars)s::bigint[], %(changes)s::bigint[])
-     AS c(person, memories, chars, changes)
-WHERE p.id = c.person;
+-- name: change_person
+-- After a change of another kind. ``changes`` makes views stale; an access is no such change.
+UPDATE people SET version = version + 1, memories = memories + %(memories)s, chars = chars + %(chars)s,
+       changes = changes + %(changes)s,
+       first_change_at = CASE WHEN %(changes)s > 0 THEN coalesce(first_change_at, clock_timestamp())
+                         ELSE first_change_at END,
+       last_change_at = CASE WHEN %(changes)s > 0 THEN clock_timestamp() ELSE last_change_at END
+WHERE id = %(person)s;
 
 -- name: set_upkeep
 UPDATE people p SET upkeep = u.upkeep

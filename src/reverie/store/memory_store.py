@@ -124,10 +124,11 @@ class MemoryStore:
         """
         tenants, users = [r.tenant for r in requests], [r.user_id for r in requests]
         async with self._store.connection() as connection, connection.transaction():
-            async with connection.pipeline():
+            people = await _locked(connection, tenants, users)
+            if len(people) < len(set(zip(tenants, users, strict=True))):
+                # Most are there. Who is not is new, or held by somebody else.
                 await connection.execute(sql("add_people"), {"tenants": tenants, "users": users})
-                cursor = await connection.execute(sql("lock_people"), {"tenants": tenants, "users": users})
-            people = {(row["tenant"], row["user_id"]): Person.of(row) for row in await cursor.fetchall()}
+                people = await _locked(connection, tenants, users)
             outcomes = await self._known(connection, requests, people)
             open_ = [(r, o) for r, o in zip(requests, outcomes, strict=True) if not _settled(o)]
             await _put(connection, open_, people)
@@ -316,7 +317,8 @@ class Changing:
         await self.connection.execute(sql("set_settings"), values)
 
     async def _count(self, *, memories: int = 0, chars: int = 0, changes: int) -> None:
-        await _count(self.connection, [(self.person.id, memories, chars, changes)])
+        values = {"person": self.person.id, "memories": memories, "chars": chars, "changes": changes}
+        await self.connection.execute(sql("change_person"), values)
         self.person.version += 1
 
 
@@ -329,7 +331,6 @@ class LongAdd:
         self._person = person
         self.outcome = outcome
         self.settled = _settled(outcome)
-        self._chars = 0
 
     async def put(self, rows: Sequence[NewRow]) -> None:
         """Add a batch. Once ``outcome.full`` is set nothing may be committed."""
@@ -338,21 +339,23 @@ class LongAdd:
         self.outcome.added += sum(row["new"] for row in done)
         self.outcome.updated += sum(not row["new"] for row in done)
         self.outcome.unchanged += len(rows) - len(done)
-        self._chars += sum(row["more_chars"] for row in done)
         replaced = [row["old_text_key"] for row in done if row["old_text_key"] is not None]
         self.outcome.vectors += await _delete_vectors(self._connection, self._person, replaced)
         if self._person.memories + self.outcome.added > self._request.limit:
             self.outcome.full = self._person.memories
 
     async def end(self, answers: Answers) -> None:
-        """Count the change and keep the answer under the request's key."""
+        """Keep the answer under the request's key."""
         changes = self.outcome.added + self.outcome.updated
-        if changes:
-            await _count(self._connection, [(self._person.id, self.outcome.added, self._chars, changes)])
         self.outcome.version = self._person.version + bool(changes)
         await _set_upkeep(self._connection, [(self._person, self._request)])
         people = {(self._person.tenant, self._person.user_id): self._person}
         await _keep_answers(self._connection, [(self._request, self.outcome)], people, answers)
+
+
+async def _locked(connection: Connection, tenants: list[str], users: list[str]) -> dict[tuple[str, str], Person]:
+    cursor = await connection.execute(sql("lock_people"), {"tenants": tenants, "users": users})
+    return {(row["tenant"], row["user_id"]): Person.of(row) for row in await cursor.fetchall()}
 
 
 def _settled(outcome: AddOutcome) -> bool:
@@ -380,23 +383,18 @@ async def _put(
     going = [(person, r, o) for person, r, o in wanted if o.full is None]
     rows = [(person, person.version + 1, row) for person, r, _ in going for row in r.rows]
     owner = [number for number, (_, r, _) in enumerate(going) for _ in r.rows]
-    totals: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
+    changed: set[int] = set()
     replaced: dict[int, list[bytes]] = defaultdict(list)
     for row in await _put_rows(connection, rows):
         person, _, outcome = going[owner[row["n"] - 1]]
         outcome.added += row["new"]
         outcome.updated += not row["new"]
-        total = totals[person.id]
-        total[0] += row["new"]
-        total[1] += row["more_chars"]
-        total[2] += 1
+        changed.add(person.id)
         if row["old_text_key"] is not None:
             replaced[person.id].append(row["old_text_key"])
-    if totals:
-        await _count(connection, [(id_, total[0], total[1], total[2]) for id_, total in totals.items()])
     for person, r, outcome in going:
         outcome.unchanged = len(r.rows) - outcome.added - outcome.updated
-        outcome.version = person.version + (person.id in totals)
+        outcome.version = person.version + (person.id in changed)
         outcome.vectors = await _delete_vectors(connection, person, replaced.pop(person.id, []))
 
 
@@ -427,12 +425,6 @@ async def _put_rows(connection: Connection, rows: Sequence[tuple[Person, int, Ne
             row["n"] += start
             out.append(row)
     return out
-
-
-async def _count(connection: Connection, changes: Sequence[tuple[int, int, int, int]]) -> None:
-    persons, memories, chars, counts = zip(*changes, strict=True)
-    asked = {"persons": list(persons), "memories": list(memories), "chars": list(chars), "changes": list(counts)}
-    await connection.execute(sql("change_people"), asked)
 
 
 async def _set_upkeep(connection: Connection, wanted: Sequence[tuple[Person, AddRequest]]) -> None:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reverie.contracts import Identifier
 
-__all__ = ["MemoryId", "RawPaths", "UserId"]
+__all__ = ["DecodedId", "MemoryId", "RawPaths", "UserId"]
 
 _PREFIXES = ("/users/", "/v1/users/")
 
@@ -48,6 +48,9 @@ def _decoded(value: Any) -> Any:
     except UnicodeDecodeError:
         raise ValueError("is not valid UTF-8 once its percent-encoding is undone") from None
 
+
+DecodedId = Annotated[Identifier, BeforeValidator(_decoded)]
+"""An id as a path holds it, decoded."""
 
 UserId = Annotated[
     Identifier, BeforeValidator(_decoded), Path(description="Id of the user, percent-encoded.", examples=["42"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
@@ -28,6 +29,7 @@ from reverie.errors import InvalidInput, NotFound
 from reverie.gateway.http.headers import joined_headers, parse_prefer, rate_headers
 from reverie.gateway.http.raw_paths import MemoryId, UserId
 from reverie.gateway.memories.change import change_memory, delete_memories
+from reverie.gateway.memories.endpoint import add_memories as add
 from reverie.gateway.memories.parse import LINES, parse_body, stored_row
 from reverie.gateway.memories.read import list_page, theme_members, user_summary
 from reverie.gateway.routes.deps import Eraser, GatewayState, Reader, Submitter
@@ -63,11 +65,11 @@ async def add_memories(user_id: UserId, request: Request, state: GatewayState, k
 
     A body may also be ``application/x-ndjson``: a memory, or a text, a line.
     """
-    limits = rate_headers(*state.admission.spend_change(key))
-    headers = joined_headers(request.headers.raw)
-    body = await spool_json_body(request, state.settings.limits.body_bytes, LINES)
-    answer = await state.memories.add_body(state, key, user_id, headers, body)
-    return Response(answer, 200, limits, "application/json")
+    read = partial(spool_json_body, request, state.settings.limits.body_bytes, LINES)
+    answer = await add(state, key, user_id, joined_headers(request.headers.raw), read)
+    response = Response(answer.body, answer.status)
+    response.raw_headers = answer.headers
+    return response
 
 
 @router.put(

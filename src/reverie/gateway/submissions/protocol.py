@@ -1,4 +1,4 @@
-"""Submissions straight from the socket: no ASGI messages, one write for the whole answer.
+"""Submissions and adds of memories straight from the socket: no ASGI messages, one write for the whole answer.
 
 Only plain requests go this way: a body of known, moderate length, nothing before it still unanswered. All others,
 and all other paths, take uvicorn's way to the application, which gives the same answers.
@@ -7,6 +7,8 @@ and all other paths, take uvicorn's way to the application, which gives the same
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Set
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -15,28 +17,51 @@ from reverie.gateway.http.problems import problem_response
 from reverie.gateway.http.protocol import HEAD_SECONDS, BoundedHeadProtocol
 from reverie.gateway.http.responses import RawResponse
 from reverie.gateway.http.security import REQUEST_ID, STRICT_HEADERS, request_id
+from reverie.gateway.memories.endpoint import ADD_PATH, answer_add
+from reverie.gateway.memories.parse import LINES
 from reverie.gateway.state import State
 from reverie.gateway.submissions import read_body
 from reverie.gateway.submissions.body_parser import INLINE_BYTES
-from reverie.gateway.submissions.endpoint import PATHS, answer_submission
+from reverie.gateway.submissions.endpoint import PATHS, ReadBody, answer_submission
 
 __all__ = ["STATE", "SubmissionProtocol"]
 
 STATE = "reverie"
 """Name of the gateway's ``State`` in the lifespan's state."""
 
-_OPERATIONS = {path.encode(): operation for path, operation in PATHS.items()}
 _STATUS_LINES = {int(status): f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Who answers."""
+
+    #: ``(state, operation or user, path, headers, how to read the body)``.
+    answer: Callable[[State, str, str, dict[str, str], ReadBody], Awaitable[RawResponse]]
+    argument: str
+    #: Media types that are taken beside JSON.
+    also: Set[str] = frozenset()
+
+
+def _endpoint(url: bytes) -> Endpoint | None:
+    """Who answers a POST to this address here."""
+    found = _SUBMISSIONS.get(url)
+    if found is None and (match := ADD_PATH.fullmatch(url)):
+        found = Endpoint(answer_add, match[1].decode("utf-8", "replace"), LINES)
+    return found
+
+
+_SUBMISSIONS = {path.encode(): Endpoint(answer_submission, operation) for path, operation in PATHS.items()}
+
+
 class Direct:
-    """One submission; to uvicorn it looks like one of its request cycles."""
+    """One request that is answered here; to uvicorn it looks like one of its request cycles."""
 
     #: Of the cycles' interface: nobody waits for it.
     message_event = asyncio.Event()
 
-    def __init__(self, operation: str, path: str, headers: dict[str, str], keep_alive: bool) -> None:
-        self.operation = operation
+    def __init__(self, endpoint: Endpoint, path: str, headers: dict[str, str], keep_alive: bool) -> None:
+        self.endpoint = endpoint
         self.path = path
         self.headers = headers
         self.keep_alive = keep_alive
@@ -46,7 +71,7 @@ class Direct:
 
 
 class SubmissionProtocol(BoundedHeadProtocol):
-    """Answers plain submissions itself and hands everything else on."""
+    """Answers plain submissions and adds itself, and hands everything else on."""
 
     def on_headers_complete(self) -> None:
         direct = self._direct()
@@ -76,11 +101,11 @@ class SubmissionProtocol(BoundedHeadProtocol):
             task.add_done_callback(self.tasks.discard)
 
     def _direct(self) -> Direct | None:
-        """The request whose head is complete, if it is a plain submission."""
-        operation = _OPERATIONS.get(self.url)
+        """The request whose head is complete, if it is a plain one of those that are answered here."""
+        endpoint = _endpoint(self.url)
         parser = self.parser
         if (
-            operation is None
+            endpoint is None
             or parser.get_method() != b"POST"
             or parser.get_http_version() != "1.1"
             or parser.should_upgrade()
@@ -95,16 +120,17 @@ class SubmissionProtocol(BoundedHeadProtocol):
         length = headers.get("content-length", "")
         if not length.isdigit() or int(length) > INLINE_BYTES:
             return None
-        return Direct(operation, self.url.decode(), headers, bool(parser.should_keep_alive()))
+        return Direct(endpoint, self.url.decode(), headers, bool(parser.should_keep_alive()))
 
     async def _answer(self, cycle: Direct) -> None:
         state: State = self.app_state[STATE]
 
         async def body() -> bytes:
-            read_body.check_headers(cycle.headers, state.settings.limits.body_bytes)
+            read_body.check_headers(cycle.headers, state.settings.limits.body_bytes, cycle.endpoint.also)
             return read_body.joined(cycle.chunks)
 
-        reply = await answer_submission(state, cycle.operation, cycle.path, cycle.headers, body)
+        endpoint = cycle.endpoint
+        reply = await endpoint.answer(state, endpoint.argument, cycle.path, cycle.headers, body)
         if self.flow.write_paused and not cycle.disconnected:
             await self.flow.drain()
         self._write(cycle, reply)
