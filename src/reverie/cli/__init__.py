@@ -26,6 +26,11 @@ _FIRST = (
     "keys",
     "doctor",
     "compare",
+    "remember",
+    "import_file",
+    "themes",
+    "recall",
+    "users",
     "export",
     "erase",
 )

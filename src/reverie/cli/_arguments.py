@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-__all__ = ["add_file_options", "add_service_options", "count", "port"]
+__all__ = ["add_file_options", "add_service_options", "add_source_options", "count", "port"]
 
 
 def port(text: str) -> int:
@@ -30,13 +30,18 @@ def add_service_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", type=Path, help="folder of data, keys and logs (REVERIE_DATA_DIR)")
 
 
-def add_file_options(parser: argparse.ArgumentParser) -> None:
-    """The file, whose it is, and how the answer is given."""
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """The file, and how it is read."""
     parser.add_argument(
         "file", metavar="FILE", help="jsonl, json, csv, txt, an export (chat, data package), or - (stdin)"
     )
     parser.add_argument("--format", choices=("jsonl", "json", "csv", "txt", "zip"), help="when the name misleads")
     parser.add_argument("--author", metavar="WHO", help="whose messages are taken from a chat: an id or a name")
+
+
+def add_file_options(parser: argparse.ArgumentParser) -> None:
+    """The file, whose it is, and how the answer is given."""
+    add_source_options(parser)
     parser.add_argument("--user", help="whose memories these are; themes keep their ids per user (default: the file)")
     parser.add_argument("--model", help="embedding model (REVERIE_MODEL of the service)")
     parser.add_argument("--json", action="store_true", help="print the whole result as JSON")

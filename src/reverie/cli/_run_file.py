@@ -24,7 +24,7 @@ from reverie.contracts import Memory, Task
 from reverie.errors import Conflict, InvalidInput, ReverieError, WrongSetting
 from reverie.readers import Source, read_file, read_handle
 
-__all__ = ["run_file"]
+__all__ = ["read_source", "run_file"]
 
 _PATIENCE = 5.0
 """Longest wait for the service to confirm a cancellation, seconds."""
@@ -39,7 +39,8 @@ Submit = Callable[[AsyncReverie, str, list[Memory]], Awaitable[AsyncTask[Any]]]
 Show = Callable[[Console, str, list[Memory], Any, Task, float], None]
 
 
-def _read(arguments: argparse.Namespace) -> tuple[Source, str]:
+def read_source(arguments: argparse.Namespace) -> tuple[Source, str]:
+    """The memories of the file that the arguments name, and its name."""
     chosen: dict[str, Any] = {"format": arguments.format, "author": arguments.author}
     if arguments.file != "-":
         path = Path(arguments.file)
@@ -75,7 +76,7 @@ def run_file(arguments: argparse.Namespace, submit: Submit, show: Show, charts: 
         if path is not None and path.is_dir():
             raise WrongSetting(f"--{kind}: {path} is a folder; give a file to write the chart to")
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    source, name = _read(arguments)
+    source, name = read_source(arguments)
     show_rejected(errors, source, name)
     if not source.memories:
         raise InvalidInput(f"{name} holds no memory")

@@ -44,6 +44,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(receipt.model_dump_json(indent=2))
         return 0
     print(f"Erased {receipt.user_id} at {receipt.erased_at:%Y-%m-%d %H:%M:%S} UTC:")
-    for name in ("tasks", "stopped", "results", "vectors", "themes", "cache_keys"):
+    for name in ("memories", "views", "tasks", "stopped", "results", "vectors", "themes", "cache_keys"):
         print(f"  {name.replace('_', ' '):<12} {getattr(receipt, name):>8,}")
     return 0

@@ -98,7 +98,7 @@ def parse_memories(body: bytes, lines: bool, limits: ParseLimits) -> ParsedMemor
     hashed = hashlib.blake2b(digest_size=16, person=b"add-memories")
     rows = []
     for memory, place in zip(memories, where, strict=True):
-        row = stored_row(memory.id or next(made), memory, _codec, limits, place)
+        row = stored_row(memory.id or next(made), memory, limits, place)
         hashed.update(orjson.dumps([memory.id, row.last_accessed_at, row.access_count, row.pinned]) + row.content)
         rows.append(row)
     hashed.update((upkeep or "").encode())
@@ -117,15 +117,15 @@ def parse_body(model: type[Any], body: bytes) -> Any:
         raise InvalidInput("The body is nested too deeply.") from None
 
 
-def stored_row(id: str, memory: PutMemory, codec: Codec, limits: ParseLimits, where: str = "") -> NewRow:  # noqa: A002
-    """A valid memory as it is stored. Raises ``InvalidInput`` for what cannot be kept; ``where`` names the memory."""
+def stored_row(id: str, memory: PutMemory, limits: ParseLimits, where: str = "") -> NewRow:  # noqa: A002
+    """A valid memory as it is stored, not sealed yet. Raises ``InvalidInput`` for what cannot be kept; ``where`` names the memory."""
     prefix = where + "." if where else ""
     if len(memory.text) > limits.text_chars:
         message = f"has {len(memory.text):,} characters; at most {limits.text_chars:,} are taken here"
         raise _fault(prefix + "text", message)
     if memory.metadata:
         check_metadata(memory.metadata, prefix + "metadata")
-    return new_row(id, memory.__dict__, codec)
+    return new_row(id, memory.__dict__, _codec)
 
 
 def check_metadata(metadata: dict[str, Any], where: str = "metadata") -> None:

@@ -88,7 +88,7 @@ async def put_memory(
     """
     limits = rate_headers(*state.admission.spend_change(key))
     memory: PutMemory = parse_body(PutMemory, await read_json_body(request, _BODY_BYTES))
-    row = stored_row(memory_id, memory, state.memories.codec, state.memories.parse_limits)
+    row = stored_row(memory_id, memory, state.memories.parse_limits)
     outcome = await state.memories.add_row(key, user_id, row)
     person = await state.memories.store.person(key.tenant, user_id)
     stored = await state.memories.store.memory(person.id, memory_id) if person else None

@@ -29,6 +29,7 @@ __all__ = ["STATE", "SubmissionProtocol"]
 STATE = "reverie"
 """Name of the gateway's ``State`` in the lifespan's state."""
 
+_OPERATIONS = {path.encode(): operation for path, operation in PATHS.items()}
 _STATUS_LINES = {int(status): f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
@@ -45,13 +46,11 @@ class Endpoint:
 
 def _endpoint(url: bytes) -> Endpoint | None:
     """Who answers a POST to this address here."""
-    found = _SUBMISSIONS.get(url)
-    if found is None and (match := ADD_PATH.fullmatch(url)):
-        found = Endpoint(answer_add, match[1].decode("utf-8", "replace"), LINES)
-    return found
-
-
-_SUBMISSIONS = {path.encode(): Endpoint(answer_submission, operation) for path, operation in PATHS.items()}
+    operation = _OPERATIONS.get(url)
+    if operation is not None:
+        return Endpoint(answer_submission, operation)
+    match = ADD_PATH.fullmatch(url)
+    return Endpoint(answer_add, match[1].decode("utf-8", "replace"), LINES) if match else None
 
 
 class Direct:
