@@ -118,7 +118,10 @@ def parse_body(model: type[Any], body: bytes) -> Any:
 
 
 def stored_row(id: str, memory: PutMemory, limits: ParseLimits, where: str = "") -> NewRow:  # noqa: A002
-    """A valid memory as it is stored, not sealed yet. Raises ``InvalidInput`` for what cannot be kept; ``where`` names the memory."""
+    """A valid memory as it is stored, not sealed yet. Raises ``InvalidInput`` for what cannot be kept.
+
+    ``where`` names the memory.
+    """
     prefix = where + "." if where else ""
     if len(memory.text) > limits.text_chars:
         message = f"has {len(memory.text):,} characters; at most {limits.text_chars:,} are taken here"

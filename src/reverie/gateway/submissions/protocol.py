@@ -119,7 +119,7 @@ class SubmissionProtocol(BoundedHeadProtocol):
         length = headers.get("content-length", "")
         if not length.isdigit() or int(length) > INLINE_BYTES:
             return None
-        return Direct(endpoint, self.url.decode(), headers, bool(parser.should_keep_alive()))
+        return Direct(endpoint, self.url.decode("utf-8", "replace"), headers, bool(parser.should_keep_alive()))
 
     async def _answer(self, cycle: Direct) -> None:
         state: State = self.app_state[STATE]
