@@ -43,7 +43,7 @@ class LiveService:
         self.database_url, self.redis_url = database_url, redis_url
         self.key = "test-" + secrets.token_hex(16)
         self.data_dir = Path(tempfile.mkdtemp(prefix="reverie-live-"))
-        self._environment = {
+        self.environment = {
             **os.environ,
             "REVERIE_DATABASE_URL": database_url,
             "REVERIE_REDIS_URL": redis_url,
@@ -94,7 +94,7 @@ class LiveService:
             self.processes[name] = spawn(
                 [sys.executable, "-m", "reverie", *arguments],
                 log=log,
-                env=self._environment,
+                env=self.environment,
                 cwd=Path.cwd(),
                 death_signal=signal.SIGKILL,
             )

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from reverie._models import AUTO
 from reverie._paths import data_dir
 from reverie._secrets import read_secret
 from reverie.errors import WrongSetting
@@ -159,7 +160,10 @@ class EmbeddingSettings(Group):
     embedder: Annotated[str, AfterValidator(_one_of(EMBEDDERS))] = Field(
         "auto", description="auto, ctranslate2, openvino, sentence-transformers, a provider, or hash (a fake)"
     )
-    model: str = Field("all-MiniLM-L6-v2", description="Model name or folder")
+    model: str = Field(
+        AUTO,
+        description="Model name or folder; english, multilingual, or auto: by what each user writes",
+    )
     precision: str = Field(
         "float32",
         pattern="^(float32|int8|bfloat16)$",

@@ -46,6 +46,10 @@ def carry(
     born = ~loyal & newcomers[fresh]
     labels[born] = len(previous) + fresh[born]
     labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    if previous[0].moved:
+        # Two models never agree on what groups best, and who begins to write another language asked for no other
+        # themes: they stay until two fifths of the memories are new.
+        return labels, loyal
     score = scorer(x, near)
     if score(labels) < score(fresh) - _BETTER:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from reverie.contracts import Merge, Split, ThemeChanges
 from reverie.embedding.calibration import REFERENCE, Cosine, Scale
 
-__all__ = ["ThemeState", "dump_states", "load_states", "match_themes"]
+__all__ = ["ThemeState", "dump_states", "load_states", "match_themes", "recentred"]
 
 _SAME = 0.3
 """Least score (overlap and likeness) at which a group is the earlier theme."""
@@ -40,13 +40,22 @@ class ThemeState:
     reach: float = 0.0
     #: The options that made it: themes are only kept as they are under the same ones.
     made_by: str = ""
+    #: Whether another model found it: such themes are kept as they are for longer.
+    moved: bool = False
 
 
 def dump_states(states: Sequence[ThemeState]) -> bytes:
     """States as bytes: a JSON line, then the centroids as little-endian float32."""
     head = {
         "themes": [
-            {"id": s.id, "label": s.label, "memory_ids": s.memory_ids, "reach": s.reach, "made_by": s.made_by}
+            {
+                "id": s.id,
+                "label": s.label,
+                "memory_ids": s.memory_ids,
+                "reach": s.reach,
+                "made_by": s.made_by,
+                "moved": s.moved,
+            }
             for s in states
         ],
         "dimensions": len(states[0].centroid) if states else 0,
@@ -71,9 +80,27 @@ def load_states(data: bytes) -> list[ThemeState]:
             np.array(c, dtype=np.float32),
             t.get("reach", 0.0),
             t.get("made_by", ""),
+            t.get("moved", False),
         )
         for t, c in zip(head["themes"], centroids, strict=True)
     ]
+
+
+def recentred(states: Sequence[ThemeState], ids: Sequence[str], vectors: NDArray[np.float32]) -> list[ThemeState]:
+    """The themes of a run with another model, with centres by this model's ``vectors`` ((n, d)) of memories ``ids``.
+
+    A theme none of whose memories is among them has a centre of zeros, which is like nothing.
+    """
+    row = {memory: i for i, memory in enumerate(ids)}
+    found = []
+    for state in states:
+        rows = [row[memory] for memory in state.memory_ids if memory in row]
+        own = vectors[rows].astype(np.float32)
+        mean = own.mean(axis=0) if rows else np.zeros(vectors.shape[1], dtype=np.float32)
+        centre = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
+        reach = round(float(np.quantile(own @ centre, 0.02)), 4) if rows else 1.0
+        found.append(replace(state, centroid=centre, reach=reach, moved=True))
+    return found
 
 
 def match_themes(

@@ -81,7 +81,7 @@ def cluster(
     near, copies = merge_alike(x, near, copies, options.seed, on_progress, steps.neighbourhood, scale)
     kept = previous if all(state.made_by == _made_by(options) for state in previous) else ()
     every = [m.id for m in memories]
-    labels = _labels_of(x[_first(copies)], near, copies, options, every, kept, steps, on_progress, scale)
+    labels, carried = _labels_of(x[_first(copies)], near, copies, options, every, kept, steps, on_progress, scale)
     members = _members(labels, copies)
     if options.max_themes is not None:
         members = _largest(members, options.max_themes, x)
@@ -94,6 +94,7 @@ def cluster(
         typical = [m[np.argsort(-np.round(x[m] @ c, 5), kind="stable")] for m, c in zip(members, centres, strict=True)]
         told = labeler([[texts[i] for i in m] for m in typical], names)
     shown = _distinct(told, names)
+    made_by, moved = _made_by(options), carried and kept[0].moved
     ids, changes = match_themes([[memories[i].id for i in m] for m in members], centres, previous, scale)
     second = _second_level(x, near, copies, members, texts, book, steps, on_progress, scale)
     themes, states = [], []
@@ -102,7 +103,7 @@ def cluster(
     ):
         themes.append(_theme(theme_id, label, name, m, centre, own, memories, x, source))
         reach = round(_low(x[m] @ centre), 4)
-        states.append(ThemeState(theme_id, label, tuple(memories[i].id for i in m), centre, reach, _made_by(options)))
+        states.append(ThemeState(theme_id, label, tuple(memories[i].id for i in m), centre, reach, made_by, moved))
     order = sorted(range(len(themes)), key=lambda t: (-themes[t].size, themes[t].id))
     assignments: dict[str, str | None] = {m.id: None for m in memories}
     for theme in themes:
@@ -149,24 +150,24 @@ def _labels_of(
     steps: Steps,
     on_progress: OnProgress,
     scale: Scale,
-) -> Labels:
-    """Group labels of distinct texts; -1 for what belongs nowhere."""
+) -> tuple[Labels, bool]:
+    """Group labels of distinct texts, -1 for what belongs nowhere; and whether they are the previous groups."""
     n = len(x)
     count = sum(len(c) for c in copies)
     if n < 2:
         # Nothing to compare with: copies of one text are one theme, a single memory is none.
-        return np.full(n, 0 if count > 1 else -1, dtype=np.int64)
+        return np.full(n, 0 if count > 1 else -1, dtype=np.int64), False
     least = options.min_cluster_size or (2 if count < 200 else 3 if count < 2000 else 5)
     weights = np.array([len(c) for c in copies], dtype=np.int64)
     if n == 2:
         pair = np.full(2, 0 if float(x[0] @ x[1]) >= scale.own(_PAIR) else -1, dtype=np.int64)
-        return repeated(x, pair, weights, least, scale)
+        return repeated(x, pair, weights, least, scale), False
     granularity = options.granularity
     at = float(_NAMED[granularity] if isinstance(granularity, str) else granularity)
     labels = steps.group(x, near, at, on_progress)
     labels, loyal = carry(x, near, labels, copies, ids, previous) or (labels, None)
     settled = steps.settle(x, near, joined(x, labels, scale), weights, least, loyal, scale)
-    return repeated(x, settled, weights, least, scale)
+    return repeated(x, settled, weights, least, scale), loyal is not None
 
 
 def _members(labels: Labels, copies: Copies) -> list[NDArray[np.int64]]:

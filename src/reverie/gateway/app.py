@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
 from reverie import _tracing
+from reverie._models import listed
 from reverie.aio.batcher import Batcher
 from reverie.errors import StartupError
 from reverie.gateway.auth import Auth
@@ -171,7 +172,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.model = settings.embedding.model
+    app.state.models = listed(settings.embedding.model, settings.embedding.embedder)
     static = StaticFiles(directory=str(files("reverie.gateway") / "static"), html=True)
     problems.install(app, partial(_allowed, static))
     for router in VERSIONED:

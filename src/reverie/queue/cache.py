@@ -100,6 +100,15 @@ class VectorCache:
                 out[key] = (value[4:], struct.unpack_from("<i", value)[0])
         return out
 
+    def forget_answers(self, tenant: str, user_id: str) -> None:
+        """Drop a user's finished answers."""
+        if self._redis is None:
+            return
+        try:
+            self._redis.unlink(answer_key(tenant, user_id))
+        except redis.RedisError as error:
+            self._away(error)
+
     def put(
         self,
         tenant: str,

@@ -271,6 +271,7 @@ class GatewayStore:
             memories = (await connection.execute(sql("erase_memories"), who)).rowcount
             views = (await connection.execute(sql("erase_views"), who)).rowcount
             await connection.execute(sql("erase_person"), who)
+            await connection.execute(sql("erase_user_model"), who)
             now = await (await connection.execute(sql("now_ms"))).fetchone()
         return Erased(
             tasks=tasks,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from reverie.store.cloud import TenantPolicy
 from reverie.store.rows import TASK_CONTRACT, TaskRow
 from reverie.store.sql import sql
 
-__all__ = ["WorkerStore", "is_outage"]
+__all__ = ["UserModel", "WorkerStore", "is_outage"]
 
 _Connection = psycopg.Connection[dict[str, Any]]
 T = TypeVar("T")
@@ -30,6 +31,17 @@ def is_outage(error: psycopg.Error) -> bool:
     if state is None:
         return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
     return state.startswith(("08", "53", "57P"))
+
+
+@dataclass(frozen=True, slots=True)
+class UserModel:
+    """The model of one user."""
+
+    model: str
+    #: Set by a person.
+    pinned: bool
+    #: Whether the user's texts were embedded by it already, or soon will be.
+    moved: bool
 
 
 class WorkerStore:
@@ -302,6 +314,38 @@ class WorkerStore:
         parameters = {"tenant": task.tenant, "user_id": task.user_id, "model": model}
         row = self._try(lambda c: c.execute(sql("get_themes"), parameters).fetchone(), patience=30.0)
         return bytes(row["body"]) if row else None
+
+    def themes_of_another_model(self, task: TaskRow, key: str) -> bytes | None:
+        """The user's latest themes with any model: of their view for a view's ``key``, else of calls."""
+        parameters = {"tenant": task.tenant, "user_id": task.user_id, "view": key.startswith("view:")}
+        row = self._try(lambda c: c.execute(sql("themes_of_another_model"), parameters).fetchone(), patience=30.0)
+        return bytes(row["body"]) if row else None
+
+    def stored_memories(self, person: int) -> int:
+        """How many memories a person keeps here."""
+        row = self._try(lambda c: c.execute(sql("count_stored"), {"person": person}).fetchone(), patience=30.0)
+        return int(row["memories"]) if row else 0
+
+    def user_model(self, task: TaskRow) -> UserModel | None:
+        """The model that the task's user has, by their own or the tenant's choice or by their language."""
+        who = {"tenant": task.tenant, "user_id": task.user_id}
+        row = self._try(lambda c: c.execute(sql("get_user_model"), who).fetchone(), patience=30.0)
+        return UserModel(row["model"], row["pinned"], row["moved"]) if row else None
+
+    def set_user_model(self, task: TaskRow, model: str, *, moved: bool) -> None:
+        """Give the task's user ``model``, and forget their answers once they are ``moved``; not against a person's
+        choice, and not when the attempt no longer owns its task."""
+        who = {"tenant": task.tenant, "user_id": task.user_id}
+
+        def work(connection: _Connection) -> None:
+            with connection.transaction():
+                if connection.execute(sql("hold_task"), {"id": task.id, "token": task.token}).fetchone() is None:
+                    return
+                connection.execute(sql("set_user_model"), {**who, "model": model, "pinned": False, "moved": moved})
+                if moved:
+                    connection.execute(sql("forget_answers"), who)
+
+        self._try(work, patience=30.0)
 
     def latest_themes(self, task: TaskRow) -> tuple[str, bytes] | None:
         """``(model key, themes)`` of the user's previous run with any model."""

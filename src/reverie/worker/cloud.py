@@ -18,6 +18,7 @@ from reverie.embedding.providers import PROVIDERS, Budget, BudgetExceeded, Provi
 from reverie.embedding.providers.core import PROBE
 from reverie.errors import MissingExtra, ProviderError, UnsupportedModel
 from reverie.store import CloudChoice, TaskRow, choose
+from reverie.worker.models import model_for
 from reverie.worker.runtime import Runtime
 from reverie.worker.vectors import Embedded, embed
 
@@ -73,7 +74,8 @@ def vectorize(
     scaled: bool = True,
     person: int | None = None,
 ) -> Vectorized:
-    """Embed every set with one model; ``scaled``: also find out what its cosines mean.
+    """Embed every set with one model; ``scaled``: they will be compared, so the model is the user's
+    and what its cosines mean is found out.
 
     When the chosen provider fails and policy allows it, **everything** is embedded again locally: vectors of two
     models never meet. ``person``: whose stored memories the first set is. Raises ``CloudRefused``, or
@@ -81,7 +83,8 @@ def vectorize(
     """
     choice = choice_for(runtime, task, wish)
     if choice.provider is None or choice.provider not in PROVIDERS:  # whole tasks go to an endpoint before this
-        return _with(runtime, task, runtime.embedder(model), sets, on_progress, scaled, person)
+        chosen = model_for(runtime, task, model, sets, person) if scaled else model
+        return _with(runtime, task, runtime.embedder(chosen), sets, on_progress, scaled, person)
     try:
         return _in_cloud(runtime, task, choice, model, sets, on_progress, scaled, person)
     except (ProviderError, UnsupportedModel, MissingExtra) as error:

@@ -31,6 +31,7 @@ import orjson
 from aiohttp import web
 from pydantic import ValidationError
 
+from reverie._models import full_name
 from reverie.contracts import OPERATIONS
 from reverie.embedding import Embedder, create_embedder
 from reverie.embedding.measuring import Scales
@@ -65,6 +66,9 @@ class _NoStore:
     def themes(self, task: TaskRow, model: str) -> bytes | None:
         return self._states[1] if self._states is not None and self._states[0] == model else None
 
+    def themes_of_another_model(self, task: TaskRow, key: str) -> bytes | None:
+        return self._states[1] if self._states is not None else None
+
     def cloud_policy(self, tenant: str) -> TenantPolicy | None:
         return None
 
@@ -78,12 +82,13 @@ class _Bare:
         self.vectors = VectorCache(None)
         self.codec = Codec()
         self.bill = Bill()
+        self.both_models = False
         self.scales = Scales(settings.server.data_dir)
         self._embedder = embedder
 
     def embedder(self, model: str | None = None) -> Embedder:
         served = self.settings.embedding.model
-        if model not in (None, served):
+        if model is not None and full_name(model) != full_name(served):
             raise UnsupportedModel(f"model {model!r} is not served here; this endpoint runs {served!r}")
         return self._embedder
 

@@ -10,8 +10,9 @@ from typing import Any
 import psycopg
 
 from reverie.clustering import ClusterOutcome, cluster, load_states
+from reverie.clustering.identity import ThemeState, recentred
 from reverie.contracts import ClusterOptions, Memory
-from reverie.embedding.base import OnProgress
+from reverie.embedding.base import OnProgress, Vectors
 from reverie.store import TaskRow
 from reverie.worker.cloud import Vectorized
 from reverie.worker.llm_labels import labeler_from
@@ -52,6 +53,19 @@ def embedding_stats(embedded: Embedded, seconds: float) -> dict[str, Any]:
     }
 
 
+def _previous(
+    runtime: Runtime, task: TaskRow, key: str, memories: Sequence[Memory], vectors: Vectors
+) -> list[ThemeState]:
+    """The themes of the last run, so that their ids are kept: also after a change of the model."""
+    stored = runtime.store.themes(task, key)
+    if stored is not None:
+        return load_states(runtime.codec.decode(stored))
+    other = runtime.store.themes_of_another_model(task, key)
+    if other is None:
+        return []
+    return recentred(load_states(runtime.codec.decode(other)), [m.id for m in memories], vectors)
+
+
 def themes_of(
     runtime: Runtime,
     task: TaskRow,
@@ -62,12 +76,12 @@ def themes_of(
     on_progress: OnProgress,
 ) -> tuple[ClusterOutcome, float]:
     """Themes that go on from those stored under ``key``, and the seconds it took."""
-    stored = runtime.store.themes(task, key)
-    previous = load_states(runtime.codec.decode(stored)) if stored else []
+    vectors = done.sets[0].vectors
+    previous = _previous(runtime, task, key, memories, vectors)
     started = time.perf_counter()
     outcome = cluster(
         memories,
-        done.sets[0].vectors,
+        vectors,
         options,
         previous=previous,
         on_progress=on_progress,

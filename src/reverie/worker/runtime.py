@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reverie import _tracing
+from reverie._models import AUTO, MULTILINGUAL, TWO_MODELS, full_name, listed
 from reverie.analysis import Prototypes, prototype_texts
 from reverie.embedding import Embedder, create_embedder
 from reverie.embedding.anchors import anchor_vectors
 from reverie.embedding.host import HostedEmbedder
 from reverie.embedding.measuring import Scales
+from reverie.embedding.models import packed_folder
 from reverie.embedding.providers import PROVIDERS, ProviderEmbedder, create_provider
-from reverie.errors import StartupError, UnsupportedModel
+from reverie.errors import MissingExtra, StartupError, UnsupportedModel
 from reverie.queue import EventPublisher
 from reverie.queue.cache import VectorCache
 from reverie.settings import Settings
@@ -64,6 +66,11 @@ class Runtime:
         self.codec = Codec(keys=server.encryption_key.get_secret_value() if server.encryption_key else None)
         #: Stored memories of users who were asked about lately.
         self.stored = StoredIndexes(database, settings.upkeep.recall_cache_mb * 2**20)
+        embedding = settings.embedding
+        #: Whether users have the English or the multilingual model, by what they write.
+        self.both_models = (
+            embedding.model == AUTO and embedding.embedder in TWO_MODELS and packed_folder(MULTILINGUAL) is not None
+        )
         self._embedders: dict[str, Embedder] = {}
         self.scales = Scales(settings.server.data_dir)
         self._providers: dict[tuple[str, str | None], ProviderEmbedder] = {}
@@ -78,11 +85,14 @@ class Runtime:
         Raises ``UnsupportedModel`` unless it is the configured one.
         """
         embedding = self.settings.embedding
-        name = model or embedding.model
-        if name != embedding.model:
-            raise UnsupportedModel(f"model {name!r} is not served here; this service runs {embedding.model!r}")
+        own = full_name(embedding.model)
+        name = full_name(model or own)
+        if name != own and not (self.both_models and name == MULTILINGUAL):
+            if name in listed(embedding.model, embedding.embedder):
+                raise MissingExtra("multilingual", what=f"The model {name}")
+            raise UnsupportedModel(f"model {name!r} is not served here; this service runs {own!r}")
         with self._lock:
-            if name not in self._embedders and embedding.embed_host is not None:
+            if name not in self._embedders and embedding.embed_host is not None and name == own:
                 self._embedders[name] = HostedEmbedder(embedding.embed_host)
             if name not in self._embedders:
                 self._embedders[name] = create_embedder(

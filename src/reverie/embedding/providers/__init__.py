@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic_settings import BaseSettings
 
+from reverie._models import NICKNAMES
 from reverie.embedding.providers.breaker import Breaker
 from reverie.embedding.providers.core import ProviderEmbedder
 from reverie.embedding.providers.prices import load_prices
@@ -38,8 +39,6 @@ __all__ = [
     "missing",
     "tuning_from",
 ]
-
-_LOCAL_DEFAULT = "all-MiniLM-L6-v2"
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def create_provider(name: str, model: str | None = None, settings: BaseSettings 
         raise UnsupportedModel(f"{name} is not configured: set {lacks}")
     cloud = CloudSettings()  # type: ignore[call-arg]
     module, _, adapter = provider.adapter.partition(":")
-    if model == _LOCAL_DEFAULT:
+    if model in NICKNAMES or model in NICKNAMES.values():
         model = None
     service = getattr(importlib.import_module(f"reverie.embedding.providers.{module}"), adapter)(settings, model)
     price = getattr(settings, "usd_per_million", None)

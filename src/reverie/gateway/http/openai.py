@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 __all__ = ["is_openai_path", "openai_error", "served_model"]
@@ -12,6 +13,7 @@ _PATHS = re.compile(
     "/v1/(assistants|audio|batches|chat|completions|conversations|edits|embeddings|engines|files|fine_tuning|images|"
     "models|moderations|rerank|responses|threads|uploads|vector_stores|videos)(/|$)"
 )
+_MAKERS = ("sentence-transformers", "intfloat")
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 _CODES = {"unauthorized": "invalid_api_key", "unsupported-model": "model_not_found", "too-many-requests": "rate_limit"}
 
@@ -37,6 +39,8 @@ def openai_error(problem: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def served_model(name: str, served: str) -> str:
+def served_model(name: str, served: Sequence[str]) -> str:
     """The served model's own name for the names that clients call it by; any other name as it is."""
-    return served if name in ("default", f"sentence-transformers/{served}") else name
+    if name == "default":
+        return served[0]
+    return next((own for own in served if name.endswith(f"/{own}") and name.split("/")[0] in _MAKERS), name)

@@ -235,9 +235,9 @@ def document(app: FastAPI) -> dict[str, Any]:
     for name in ("Task", "Event"):
         _narrow(schemas[name]["properties"]["result"], anyOf=[*results, {"type": "null"}])
     # Only the model that runs here is taken; a client made from this document knows its name.
-    schemas["EmbeddingRequest"]["properties"]["model"]["enum"] = [app.state.model]
+    schemas["EmbeddingRequest"]["properties"]["model"]["enum"] = list(app.state.models)
     for name in ("ClusterOptions", "AnalyzeOptions", "RecallOptions", "EmbedOptions"):
-        _narrow(schemas[name]["properties"]["model"], anyOf=[{"enum": [app.state.model]}, {"type": "null"}])
+        _narrow(schemas[name]["properties"]["model"], anyOf=[{"enum": list(app.state.models)}, {"type": "null"}])
     for name, example in _EXAMPLES.items():
         schemas[name]["examples"] = [example]
     # FastAPI's own error bodies: ours are problems.

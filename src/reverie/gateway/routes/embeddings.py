@@ -12,6 +12,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from reverie._models import listed
 from reverie.contracts import Operation
 from reverie.errors import InvalidInput, MissingExtra, NotFound, ServiceUnavailable, TaskFailed
 from reverie.gateway.http.openai import served_model
@@ -67,7 +68,7 @@ async def create_embedding(request: Request, state: GatewayState, key: Submitter
     texts = await asyncio.to_thread(_texts, wish)
     if not texts:
         raise _refused("is empty")
-    options: dict[str, Any] = {"model": served_model(wish.model, state.settings.embedding.model)}
+    options: dict[str, Any] = {"model": served_model(wish.model, _own(state))}
     if wish.dimensions is not None:
         options["dimensions"] = wish.dimensions
     body = orjson.dumps({"user_id": wish.user or "-", "texts": texts, "options": options})
@@ -156,9 +157,14 @@ async def list_models(state: GatewayState, key: Reader) -> dict[str, Any]:
 
 async def _served(state: State) -> list[str]:
     workers = await state.result_cache.workers() or []
-    return sorted({str(worker["model"]) for worker in workers if worker.get("model")}) or [
-        state.settings.embedding.model
-    ]
+    names = sorted({str(worker["model"]) for worker in workers if worker.get("model")})
+    own = _own(state)
+    # A worker that serves two models is known by the one that it begins with.
+    return list(own) if not names or (len(own) > 1 and set(names) <= set(own)) else names
+
+
+def _own(state: State) -> tuple[str, ...]:
+    return listed(state.settings.embedding.model, state.settings.embedding.embedder)
 
 
 @router.get("/v1/models/{model:path}", operation_id="getModel")
@@ -166,13 +172,13 @@ async def get_model(
     model: Annotated[str, Path(description="Name of the model, or `default`.")], state: GatewayState, key: Reader
 ) -> dict[str, Any]:
     """A model served here, by any of its names."""
-    served = state.settings.embedding.model
-    names = await _served(state)
-    if model in names:
+    served = await _served(state)
+    name = served_model(model, _own(state))
+    if model in served:
         return _model(model)
-    if served_model(model, served) != served:
-        raise NotFound(f"The model {model[:80]!r} is not served here; {', '.join(map(repr, names))} is.")
-    return _model(names[0])
+    if name not in _own(state):
+        raise NotFound(f"The model {model[:80]!r} is not served here; {', '.join(map(repr, served))} is.")
+    return _model(name if name in served else served[0])
 
 
 def _model(name: str) -> dict[str, Any]:

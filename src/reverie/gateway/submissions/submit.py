@@ -11,6 +11,7 @@ import orjson
 
 from reverie import _tracing
 from reverie._ids import new_id
+from reverie._models import accepted, listed
 from reverie.aio.deadline import within
 from reverie.contracts import OPERATIONS, TERMINAL, Lane
 from reverie.errors import (
@@ -243,10 +244,15 @@ async def _store_and_announce(state: State, new: NewTask) -> Outcome | TaskRow:
 def _content(state: State, summary: Summary, choice: CloudChoice, person: Person | None) -> bytes:
     """The exact cache's key: content, user and whatever else decides the result."""
     embedding = state.settings.embedding
-    if summary.model is not None and summary.model != embedding.model and choice.provider is None:
+    if (
+        summary.model is not None
+        and choice.provider is None
+        and summary.model not in accepted(embedding.model, embedding.embedder)
+    ):
+        names = " and ".join(map(repr, listed(embedding.model, embedding.embedder)))
         raise UnsupportedModel(
-            f"options.model: {summary.model[:80]!r} is not served here; this service runs {embedding.model!r}",
-            errors=[{"item": "options.model", "message": f"only {embedding.model!r} is served here"}],
+            f"options.model: {summary.model[:80]!r} is not served here; this service runs {names}",
+            errors=[{"item": "options.model", "message": f"only {names} is served here"}],
         )
     parts = [embedding.embedder, embedding.model, embedding.precision, summary.content_hash.hex()]
     if person is not None:
