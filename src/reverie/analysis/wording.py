@@ -10,6 +10,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from reverie.analysis.texts import NEGATIONS
 from reverie.analysis.writing import CONTRACTED, SHORT_FORMS, SMILES, as_number, spelled
 
 __all__ = ["LONGEST", "Reading", "read"]
@@ -69,10 +70,10 @@ class Reading:
         self.raws: list[str] = []
         #: "l" small, "T" first letter capital, "U" capitals, "-" where the case tells nothing.
         self.case: list[str] = []
-        #: Whether all is small, or all capital: then the case of a word tells nothing.
+        #: Whether all is small, all capital, or written as a title: then the case of a word tells nothing.
         self.plain_case = False
         self.questions = 0
-        #: Places (in tokens) after which a comma stands.
+        #: Places (in tokens) after which a comma or another pause stands.
         self.commas: set[int] = set()
         self.emoji = 0
         #: False for a text that is longer than what was read.
@@ -81,7 +82,14 @@ class Reading:
     @property
     def key(self) -> str:
         """What texts have in common whose tokens and questions are the same; empty for a text without tokens."""
-        return "\x1f".join(self.keys) + ("\x1f?" if self.questions and self.keys else "")
+        if not self.keys:
+            return ""
+        return "\x1f".join(self.keys) + "\x1f?" * bool(self.questions) + "\x1f," * self.held
+
+    @property
+    def held(self) -> int:
+        """Pauses right after a negation: "no, stop" and "no stop" differ."""
+        return sum(self.keys[at - 1] in NEGATIONS for at in self.commas if 0 < at < len(self.keys))
 
 
 def read(text: str) -> Reading:
@@ -114,9 +122,10 @@ def read(text: str) -> Reading:
         else:
             starts = starts or token in _ENDS or token in _DASHES
             out.questions += token in _QUESTION
-            if token in ",，、،":
+            if token in ",，、،.。;:":
                 out.commas.add(len(out.keys))
-    out.plain_case = text in (text.lower(), text.upper())
+    titled = sum(case == "T" for case in out.case) > 3 and "l" not in out.case
+    out.plain_case = titled or text in (text.lower(), text.upper())
     return out
 
 
