@@ -1,0 +1,79 @@
+"""What is true today: updates are linked, what only looks like one is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from reverie.analysis.supersession import Link, find_superseded
+from reverie.contracts import Memory
+from tests.analysis.statements import measure, pairs
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def _told(*texts: str, **more: object) -> list[Memory]:
+    return [
+        Memory.model_validate({"id": str(i), "text": text, "created_at": START + timedelta(days=i), **more})
+        for i, text in enumerate(texts)
+    ]
+
+
+def _links(memories: Sequence[Memory], **options: object) -> dict[str, str]:
+    return {link.earlier: link.later for link in find_superseded(memories, **options)}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["seen", "blind"])
+def test_updates_are_told_from_what_only_looks_like_one(seen: bool) -> None:
+    precision, recall = measure([pair for pair in pairs() if pair.seen == seen])
+    assert precision >= 0.95
+    assert recall >= 0.6
+
+
+def test_a_link_says_which_rule_and_which_words_tell() -> None:
+    (link,) = find_superseded(_told("I live in Bern.", "We moved to Zurich"))
+    assert link == Link("0", "1", "one value", "home", ("i live in bern", "we moved to zurich"))
+
+
+def test_each_statement_gives_way_to_the_next_one() -> None:
+    told = _told("I live in Bern", "I moved to Zurich", "I still live in Zurich", "I moved back to Bern")
+    assert _links(told) == {"0": "1", "1": "3", "2": "3"}
+
+
+def test_what_a_person_decided_stays_decided() -> None:
+    told = _told("I live in Bern", "I moved to Zurich")
+    assert _links(told, decided={"0"}) == {}
+
+
+def test_another_speaker_changes_nothing() -> None:
+    told = [
+        Memory(id="0", text="I live in Bern", speaker="Ana", created_at=START),
+        Memory(id="1", text="I moved to Zurich", speaker="Ben", created_at=START + timedelta(days=1)),
+    ]
+    assert _links(told) == {}
+
+
+def test_without_dates_nothing_is_known_to_be_later() -> None:
+    assert _links([Memory(id="0", text="I live in Bern"), Memory(id="1", text="I moved to Zurich")]) == {}
+
+
+def test_a_memory_that_says_more_than_what_changed_stays() -> None:
+    assert _links(_told("I live in Bern and work at Siemens", "I moved to Zurich")) == {}
+
+
+def test_a_judge_may_refuse_a_link() -> None:
+    told = _told("I live in Bern", "I moved to Zurich")
+    assert _links(told, judge=lambda asked: [False] * len(asked)) == {}
+    assert _links(told, judge=lambda asked: [True] * len(asked)) == {"0": "1"}
+
+
+@pytest.mark.parametrize("text", ["a" * 100_000, "i moved to " * 9000, "my my my " * 9000, "nicht mehr " * 9000])
+def test_hostile_texts_take_no_time(text: str) -> None:
+    assert _links(_told(*[text] * 20)) == {}
+
+
+def test_many_memories_take_time_by_their_number() -> None:
+    told = _told(*(f"I live in Town{i} and drink tea number {i}" for i in range(3000)))
+    assert len(find_superseded(told)) <= len(told)
