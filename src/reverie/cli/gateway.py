@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from reverie._listen import check_address
 from reverie.cli._arguments import port
 from reverie.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from reverie.mcp_server.http import McpEndpoint
 
 __all__ = ["add_parser", "run"]
 
@@ -27,5 +31,18 @@ def run(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise MissingExtra("gateway", what="The gateway") from error
     server = Settings.load().server
-    check_address(arguments.host or server.host, server.port if arguments.port is None else arguments.port)
-    return main(arguments.host, arguments.port)
+    host, port = arguments.host or server.host, server.port if arguments.port is None else arguments.port
+    check_address(host, port)
+    return main(arguments.host, arguments.port, mcp=_mcp(host, port))
+
+
+def _mcp(host: str, port: int) -> McpEndpoint | None:
+    """What answers ``/mcp``; None where the extra is not installed. Here, since the gateway does not import the SDK."""
+    try:
+        from reverie.mcp_server.http import McpEndpoint
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("reverie"):
+            raise
+        return None
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)
+    return McpEndpoint(f"http://{reachable}:{port}") if port else None

@@ -120,6 +120,7 @@ class StoredRecallArguments(TypedDict, total=False):
     now: datetime | str | None
     half_life_days: float | None
     diversity: float | None
+    min_relevance: float | None
 
 
 class ContextArguments(TypedDict, total=False):

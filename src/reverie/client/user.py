@@ -207,14 +207,19 @@ class AsyncUser:
         now: datetime | str | None = None,
         half_life_days: float | None = None,
         diversity: float | None = None,
+        min_relevance: float | None = None,
     ) -> RecallResult:
-        """The stored memories that bear on a question, the best first."""
+        """The stored memories that bear on a question, the best first.
+
+        ``min_relevance``: memories that have less to do with the question than this, 0 to 1, are left out.
+        """
         options = {
             "top": top,
             "weights": weights,
             "now": now,
             "half_life_days": half_life_days,
             "diversity": diversity,
+            "min_relevance": min_relevance,
         }
         body = {"query": query, "options": _given(options) or None}
         answer = await self._send("POST", self._path + "/recall", _given(body))

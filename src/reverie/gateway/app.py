@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from stat import S_ISREG
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from reverie import _tracing
 from reverie._models import listed
 from reverie.aio.batcher import Batcher
-from reverie.errors import StartupError
-from reverie.gateway.auth import Auth
+from reverie.errors import ReverieError, StartupError
+from reverie.gateway.auth import Auth, bearer
 from reverie.gateway.background.log_rewriter import LogRewriter
 from reverie.gateway.background.loop_watch import LoopWatch
 from reverie.gateway.background.sweeper import Sweeper
@@ -33,7 +36,7 @@ from reverie.gateway.push.hub import Hub
 from reverie.gateway.push.webhooks import WebhookSender
 from reverie.gateway.routes import charts, embeddings, memories, ops, results, tasks, users, views
 from reverie.gateway.routes import webhooks as webhook_routes
-from reverie.gateway.state import State
+from reverie.gateway.state import State, state_of
 from reverie.gateway.submissions.admission import Admission
 from reverie.gateway.submissions.body_parser import BodyParser
 from reverie.gateway.submissions.cloud_policy import CloudPolicies
@@ -51,7 +54,7 @@ from reverie.store import Codec, GatewayStore
 from reverie.store.memory_store import MemoryStore
 from reverie.store.view_store import ViewStore
 
-__all__ = ["UNVERSIONED", "VERSIONED", "create_app"]
+__all__ = ["UNVERSIONED", "VERSIONED", "Endpoint", "create_app"]
 
 VERSIONED = (
     charts.router,
@@ -68,8 +71,37 @@ VERSIONED = (
 UNVERSIONED = (embeddings.router, ops.router)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """A gateway over the PostgreSQL and Redis that ``settings`` name. Nothing connects before the lifespan."""
+class Endpoint(Protocol):
+    """An ASGI application with a lifespan of its own."""
+
+    def run(self) -> AbstractAsyncContextManager[None]:
+        """Its lifespan."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+
+
+class _WithKey:
+    """Lets nobody through to ``endpoint`` without a key that may read."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        try:
+            await state_of(request).auth.check(bearer(request.headers.get("authorization")), "read")
+        except ReverieError as error:
+            await problems.problem_response(error, scope["path"])(scope, receive, send)
+            return
+        await self._endpoint(scope, receive, send)
+
+
+def create_app(settings: Settings, *, mcp: Endpoint | None = None) -> FastAPI:
+    """A gateway over the PostgreSQL and Redis that ``settings`` name. Nothing connects before the lifespan.
+
+    ``mcp`` answers ``/mcp``, for callers with a key.
+    """
     if settings.server.database_url is None:
         raise StartupError("No database: set REVERIE_DATABASE_URL, or start everything with: reverie up")
     database_url = settings.server.database_url.get_secret_value()
@@ -145,7 +177,8 @@ def create_app(settings: Settings) -> FastAPI:
         state.log_rewriter.start()
         noting = asyncio.create_task(auth.note_use(), name="note-key-use")
         try:
-            yield {STATE: state}
+            async with mcp.run() if mcp is not None else contextlib.nullcontext():
+                yield {STATE: state}
         finally:
             noting.cancel()
             await webhooks.stop()
@@ -185,6 +218,10 @@ def create_app(settings: Settings) -> FastAPI:
     async def docs(request: Request) -> Response:
         return await static.get_response("docs.html", request.scope)
 
+    if mcp is not None:
+        app.router.routes.append(
+            Route("/mcp", _WithKey(mcp), methods=["GET", "POST", "DELETE"], include_in_schema=False)
+        )
     app.mount("/", static, name="dashboard")
     app.add_middleware(AnswerHeaders)
     app.add_middleware(RawPaths)

@@ -12,7 +12,7 @@ from uvicorn.main import STARTUP_FAILURE  # type: ignore[attr-defined]
 
 from reverie._logs import configure_logs
 from reverie.errors import StartupError
-from reverie.gateway.app import create_app
+from reverie.gateway.app import Endpoint, create_app
 from reverie.gateway.submissions.protocol import SubmissionProtocol
 from reverie.settings import Settings
 from reverie.store import KeyStore, migrate
@@ -56,8 +56,8 @@ def ensure_first_key(settings: Settings) -> str | None:
     return secret
 
 
-def main(host: str | None = None, port: int | None = None) -> int:
-    """Serve until SIGTERM; migrations run first. Returns the exit status."""
+def main(host: str | None = None, port: int | None = None, *, mcp: Endpoint | None = None) -> int:
+    """Serve until SIGTERM; migrations run first. ``mcp`` answers ``/mcp``. Returns the exit status."""
     settings = Settings.load()
     configure_logs(settings.server.log_level, settings.server.log_format)
     if settings.server.database_url is None:
@@ -65,7 +65,7 @@ def main(host: str | None = None, port: int | None = None) -> int:
     migrate(settings.server.database_url.get_secret_value())
     ensure_first_key(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, mcp=mcp),
         host=host or settings.server.host,
         port=settings.server.port if port is None else port,
         log_level=settings.server.log_level.lower(),
