@@ -102,7 +102,7 @@ def httpx_session(service: LiveService, key: str) -> Any:
     return create_mcp_http_client(headers={"Authorization": f"Bearer {key}"})
 
 
-@pytest.mark.parametrize("key", ["", "Bearer ", "Bearer nobody"])
+@pytest.mark.parametrize("key", ["", "Basic x", "Bearer nobody"])
 def test_without_a_key_nothing_is_served(service: LiveService, key: str) -> None:
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
     headers = {"authorization": key, "accept": "application/json, text/event-stream"}

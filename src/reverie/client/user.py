@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -223,6 +224,9 @@ class AsyncUser:
         }
         body = {"query": query, "options": _given(options) or None}
         answer = await self._send("POST", self._path + "/recall", _given(body))
+        if "task_id" in json.loads(answer):  # it takes longer than the service would wait
+            task: AsyncTask[RecallResult] = AsyncTask(self._client, await read_task(answer))
+            return await task.result()
         return RecallResult.model_validate_json(answer)
 
     async def context(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from reverie.contracts import InsightsView, Operation, Task, ThemesView
-from reverie.errors import InvalidInput, NotFound
+from reverie.contracts import InsightsView, Operation, RecallResult, Task, ThemesView
+from reverie.errors import InvalidInput, NotFound, TaskCancelled
 from reverie.gateway.http.headers import joined_headers
 from reverie.gateway.http.raw_paths import UserId
-from reverie.gateway.http.responses import task_json, task_response
+from reverie.gateway.http.responses import RawResponse, task_json, task_response
 from reverie.gateway.routes.deps import ForDocumentation, GatewayState, Reader, Submitter
 from reverie.gateway.state import State
 from reverie.gateway.submissions.endpoint import answer_submission
@@ -60,9 +61,14 @@ async def upkeep_user(user_id: UserId, request: Request, state: GatewayState, ke
     return task_response(request, row, task_json(row, None), status=202)
 
 
+_PATIENCE = 20.0
+"""Seconds a question about stored memories is waited for unless the client says otherwise."""
+
+_KEPT_HEADERS = (b"location", b"ratelimit-limit", b"ratelimit-remaining", b"ratelimit-reset", b"preference-applied")
+
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
-    200: {"model": Task, "description": "Answered at once, with the result"},
-    202: {"model": Task, "description": "Accepted; the result is pushed to /results/{id}"},
+    200: {"model": RecallResult, "description": "The ranked memories"},
+    202: {"model": Task, "description": "It takes longer; the result is pushed to /results/{id}"},
 }
 _QUERY = {"schema": {"$ref": "#/components/schemas/RecallQuery"}}
 
@@ -90,5 +96,18 @@ async def recall_stored(user_id: UserId, request: Request, state: GatewayState, 
                 raise InvalidInput(f"{name}: {message}", errors=[{"item": name, "message": message}])
         return orjson.dumps({"user_id": user_id, **wish})
 
-    headers = joined_headers(request.headers.raw)
-    return (await answer_submission(state, Operation.RECALL, request.url.path, headers, read)).response()
+    headers = {"prefer": f"wait={_PATIENCE:g}"} | joined_headers(request.headers.raw)
+    reply = await answer_submission(state, Operation.RECALL, request.url.path, headers, read)
+    if reply.status == 200:
+        return await asyncio.to_thread(_result_of, reply)
+    return reply.response()
+
+
+def _result_of(reply: RawResponse) -> Response:
+    """The result alone, of an answer that is a task which has ended."""
+    task = orjson.loads(reply.body)
+    if task["status"] != "succeeded":
+        problem = task["error"] or TaskCancelled().problem()
+        return Response(orjson.dumps(problem), problem.get("status", 500), media_type="application/problem+json")
+    headers = {name.decode(): value.decode() for name, value in reply.headers if name in _KEPT_HEADERS}
+    return Response(orjson.dumps(task["result"]), headers=headers, media_type="application/json")
