@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from reverie.analysis.durable import prototype_texts
+from reverie.clustering.topics import topic_wordings
 from reverie.embedding import create_embedder
 from reverie.embedding.anchors import Anchor, pack
 
@@ -18,7 +19,7 @@ TARGET = Path(__file__).resolve().parent.parent / "src" / "reverie" / "embedding
 def main() -> None:
     """Embed and write."""
     embedder = create_embedder("ctranslate2", precision="float32", data_dir=Path(".bench") / "model")
-    anchors: list[Anchor] = [(text,) for text in prototype_texts().texts]
+    anchors: list[Anchor] = [*((text,) for text in prototype_texts().texts), *topic_wordings()]
     TARGET.mkdir(exist_ok=True)
     target = TARGET / f"{embedder.model.name}.npz"
     target.write_bytes(pack(embedder, anchors))

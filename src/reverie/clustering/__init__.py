@@ -4,5 +4,17 @@ from reverie.clustering.identity import ThemeState, dump_states, load_states
 from reverie.clustering.pipeline import ClusterOutcome, cluster
 from reverie.clustering.placing import Placement, place
 from reverie.clustering.steps import Steps
+from reverie.clustering.topics import Topics, topic_wordings
 
-__all__ = ["ClusterOutcome", "Placement", "Steps", "ThemeState", "cluster", "dump_states", "load_states", "place"]
+__all__ = [
+    "ClusterOutcome",
+    "Placement",
+    "Steps",
+    "ThemeState",
+    "Topics",
+    "cluster",
+    "dump_states",
+    "load_states",
+    "place",
+    "topic_wordings",
+]

@@ -1,21 +1,30 @@
-"""Labels people understand: phrases that set a theme apart, close to its centre, unlike each other."""
+"""Names that a friend would give: a broad topic where it is sure, and the phrase that sets the theme apart."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reverie.clustering.words import Phrasebook, word_count
+from reverie.clustering.candidates import Scored, scored
+from reverie.clustering.topics import Fit, Topics, stem
+from reverie.clustering.words import Phrasebook
 from reverie.embedding.base import OnProgress, Vectors, silent
+from reverie.embedding.calibration import REFERENCE, Scale
 
-__all__ = ["Label", "label_groups"]
+__all__ = ["Label", "Naming", "label_groups"]
 
-_CANDIDATES = 40
 _KEYWORDS = 6
+_JOIN = " · "
+_KEPT_TOPIC = 0.05
+"""How far behind the best the topic of the earlier name may be and still stay."""
+_KEPT_PHRASE = 0.6
+"""Part of the best phrase's score that the phrase of the earlier name must reach to stay."""
+_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,18 @@ class Label:
     keywords: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What a name can be made of beyond the texts."""
+
+    #: None where the model's topics are not at hand: phrases alone then make the names.
+    topics: Topics | None = None
+    #: The name that each group had before, None for a new one. Empty: all are new.
+    earlier: Sequence[str | None] = field(default=())
+    #: What the cosines of the vectors mean.
+    scale: Scale = REFERENCE
+
+
 def label_groups(
     texts: Sequence[str],
     x: Vectors,
@@ -33,91 +54,103 @@ def label_groups(
     centres: NDArray[np.float32],
     book: Phrasebook,
     on_progress: OnProgress = silent,
+    naming: Naming | None = None,
 ) -> list[Label]:
     """One label a group; no two are alike.
 
-    Candidates are scored by class-based TF-IDF (Grootendorst 2022), with document instead of term counts, times the
-    closeness of the texts that use them to the group's centre (KeyBERT's idea without embedding the phrases), and
-    chosen by maximal marginal relevance (Carbonell and Goldstein 1998).
+    The specific part: phrases scored by class-based TF-IDF (Grootendorst 2022), with document instead of term counts,
+    times the closeness of the texts that use them to the group's centre (KeyBERT's idea without embedding the
+    phrases), and chosen by maximal marginal relevance (Carbonell and Goldstein 1998). Before it stands a topic from
+    the list, where one passes the gate of ``Topics``.
+
+    A name stays while its theme stays: the earlier topic is kept unless another is ahead by more than .05, the earlier
+    phrase unless it scores below .6 of the best one.
     """
-    chosen = [_diverse(scored) for scored in _scored(x, groups, centres, book, on_progress)]
-    labels = _name(chosen, _surfaces(chosen, groups, book), texts, groups)
+    naming = naming or Naming()
+    earlier = list(naming.earlier) or [None] * len(groups)
+    found = [Scored(())] * len(groups)
+    for number, own in enumerate(scored(x, groups, centres, book, on_progress)):
+        found[number] = own
+    chosen = [_diverse(own.ranked) for own in found]
+    surfaces = _surfaces(chosen, earlier, found, groups, book)
+    topics = _topics(naming, texts, groups, centres, book, earlier)
+    labels = _name(chosen, found, surfaces, topics, earlier, texts, groups)
     on_progress("labelling", len(groups), len(groups))
     return labels
 
 
-def _scored(
-    x: Vectors,
+# Topics -------------------------------------------------------------------------------------------------------------
+
+
+def _topics(
+    naming: Naming,
+    texts: Sequence[str],
     groups: Sequence[NDArray[np.int64]],
     centres: NDArray[np.float32],
     book: Phrasebook,
-    on_progress: OnProgress,
-) -> Iterator[list[tuple[float, str]]]:
-    """The best candidates of each group with their scores, best first."""
-    number_of: dict[str, int] = {}
-    phrase: list[int] = []
-    many: list[int] = []
-    for number, members in enumerate(groups):
-        on_progress("labelling", number, len(groups))
+    earlier: Sequence[str | None],
+) -> list[str | None]:
+    """A topic for each group that one fits surely; each topic once, to the group that it fits best."""
+    topics = naming.topics
+    if topics is None or not len(groups) or centres.shape[1] != topics.dimensions:
+        return [None] * len(groups)
+    stems: list[frozenset[str]] = [frozenset()] * len(texts)
+    for members in groups:
         for i in members.tolist():
-            own = book[i]
-            phrase += [number_of.setdefault(key, len(number_of)) for key in own]
-            many.append(len(own))
-    keys = list(number_of)
-    sizes = np.array([len(members) for members in groups], dtype=np.int64)
-    closeness = np.concatenate([x[m] @ c for m, c in zip(groups, centres, strict=True)]) if len(groups) else x[:0, 0]
-    # One entry for each phrase of each group: the texts that use it, and how near these are to the centre.
-    pair, where, count = np.unique(
-        np.repeat(np.repeat(np.arange(len(groups)), sizes), many) * len(keys) + np.array(phrase, dtype=np.int64),
-        return_inverse=True,
-        return_counts=True,
-    )
-    near = np.bincount(where, np.repeat(closeness, many), len(pair)) / count
-    group, key = np.divmod(pair, max(1, len(keys)))
-    everywhere = np.bincount(phrase, minlength=len(keys))
-    # Two words name a thing better than one, if they are used together nearly as often.
-    longer = np.array([(1.0, 1.35, 1.4)[min(word_count(k), 3) - 1] for k in keys])
-    # Of phrases used equally the longest is whole, the others its parts.
-    rank = np.empty(len(keys), dtype=np.int64)
-    rank[sorted(range(len(keys)), key=lambda k: (-len(keys[k]), keys[k]))] = np.arange(len(keys))
-    ends = np.searchsorted(group, np.arange(len(groups) + 1))
-    for number, size in enumerate(sizes.tolist()):
-        here = np.arange(ends[number], ends[number + 1])
-        often = here[count[here] >= (2 if size >= 4 and len(here) > 3 else 1)]
-        if len(often):
-            here = often
-            # The root: themes of one subject share its word, and must not all be denied it.
-            rare = np.sqrt(np.log(1.0 + sizes.mean() / everywhere[key[here]]))
-            weight = count[here] / size * rare * longer[key[here]]
-        else:
-            weight = count[here].astype(np.float64)
-        best = np.lexsort((rank[key[here]], -np.round(weight, 9)))[:_CANDIDATES]
-        score = np.round(weight[best] * np.maximum(near[here[best]], 0.05), 9)
-        order = np.lexsort((rank[key[here[best]]], -score))
-        yield [(float(score[o]), keys[key[here[best[o]]]]) for o in order]
+            stems[i] = frozenset(map(stem, _WORD.findall(texts[i][:2000].lower())))
+    english = [sum(book.languages[i] == "en" for i in members.tolist()) / len(members) for members in groups]
+    before = [topics.index(name.split(_JOIN)[0]) if name else None for name in earlier]
+    fits = topics.fits(centres, groups, stems, english, before, naming.scale)
+    chosen: list[str | None] = [None] * len(groups)
+    taken: set[int] = set()
+
+    def give(group: int, fit: Fit) -> None:
+        chosen[group] = topics.names[fit.topic]
+        taken.add(fit.topic)
+
+    for group, own in enumerate(fits):
+        kept = next((f for f in own if f.topic == before[group]), None)
+        if kept is not None and kept.topic not in taken and kept.score >= own[0].score - _KEPT_TOPIC:
+            give(group, kept)
+    offers = sorted(((fit, group) for group, own in enumerate(fits) for fit in own), key=lambda o: (-o[0].score, o[1]))
+    for fit, group in offers:
+        if chosen[group] is None and fit.topic not in taken:
+            give(group, fit)
+    return chosen
+
+
+# Phrases ------------------------------------------------------------------------------------------------------------
 
 
 def _surfaces(
-    chosen: Sequence[Sequence[str]], groups: Sequence[NDArray[np.int64]], book: Phrasebook
+    chosen: Sequence[Sequence[str]],
+    earlier: Sequence[str | None],
+    found: Sequence[Scored],
+    groups: Sequence[NDArray[np.int64]],
+    book: Phrasebook,
 ) -> dict[str, Counter[str]]:
-    """How often each spelling of the chosen phrases is used in the groups."""
+    """How often each spelling of the chosen phrases, and of those of earlier names, is used in the groups."""
     surfaces: dict[str, Counter[str]] = {key: Counter() for keys in chosen for key in keys}
+    for name, own in zip(earlier, found, strict=True):
+        if name:
+            surfaces.update({key: Counter() for _, key in own.ranked if key not in surfaces})
     for members in groups:
         for i in members.tolist():
-            for key, surface in book[i].items():
-                if key in surfaces:
-                    surfaces[key][surface] += 1
+            for read in (book[i], book.plain(i)) if not book[i] else (book[i],):
+                for key, surface in read.items():
+                    if key in surfaces:
+                        surfaces[key][surface] += 1
     return surfaces
 
 
-def _diverse(scored: list[tuple[float, str]]) -> list[str]:
+def _diverse(ranked: Sequence[tuple[float, str]]) -> list[str]:
     """Up to six phrases: each the best by score, less what it shares with those before it."""
     chosen: list[str] = []
-    stems = {key: _stems(key) for _, key in scored}
+    stems = {key: _stems(key) for _, key in ranked}
     # What each shares with the chosen ones, kept up to date: the largest part of common words (or characters,
     # without spaces); word stems count.
     shared = dict.fromkeys(stems, 0.0)
-    rest = list(scored)
+    rest = list(ranked)
     while rest and len(chosen) < _KEYWORDS:
         top = max(rest[0][0], 1e-12)
         best, worth = rest[0], -1.0
@@ -139,38 +172,97 @@ def _diverse(scored: list[tuple[float, str]]) -> list[str]:
 
 
 def _stems(phrase: str) -> set[str]:
-    if phrase.isascii() or " " in phrase or (phrase[0].isalpha() and ord(phrase[0]) < 0x2E80):
+    if phrase.isascii() or " " in phrase or (phrase[0].isalpha() and ord(phrase[0]) < 0x2E80 and not _asian(phrase)):
         return {word[: max(4, len(word) - 3)] for word in phrase.split()}
     return {phrase[i : i + 2] for i in range(max(1, len(phrase) - 1))}
 
 
+def _asian(phrase: str) -> bool:
+    return "\u0e00" <= phrase[0] <= "\u0eff" or "\u1000" <= phrase[0] <= "\u109f" or "\u1780" <= phrase[0] <= "\u17ff"
+
+
+# Names --------------------------------------------------------------------------------------------------------------
+
+
 def _name(
-    chosen: list[list[str]],
+    chosen: Sequence[Sequence[str]],
+    found: Sequence[Scored],
     surfaces: dict[str, Counter[str]],
+    topics: Sequence[str | None],
+    earlier: Sequence[str | None],
     texts: Sequence[str],
     groups: Sequence[NDArray[np.int64]],
 ) -> list[Label]:
-    taken: set[str] = set()
-    labels = []
+    written: list[list[str]] = []
+    wishes: list[list[str]] = []
     for number, keys in enumerate(chosen):
-        written = [_as_written(surfaces[key]) for key in keys]
-        if not written:  # nothing but punctuation or stop words: the shortest text speaks for itself
-            written = [min((texts[i].strip()[:40] for i in groups[number]), key=lambda t: (len(t), t))]
-        options = [written[0]] if " " in written[0] or len(written) == 1 else []
-        options += [f"{written[0]} · {other}" for other in written[1:]]
-        options += [*written, " · ".join(written[:3])]
+        own = [_as_written(surfaces[key]) for key in keys]
+        if not own:  # nothing but punctuation or stop words: the shortest text speaks for itself
+            own = [min((texts[i].strip()[:40] for i in groups[number]), key=lambda t: (len(t), t))]
+        written.append(own)
+        shown = [s for s, key in zip(own, keys, strict=False) if found[number].often(key, len(groups[number]))]
+        wishes.append(_wishes(topics[number], own, shown))
+    kept = [
+        name if name and _still(name, topics[number], found[number], surfaces) else None
+        for number, name in enumerate(earlier)
+    ]
+    taken: set[str] = set()
+    out: list[str] = [""] * len(chosen)
+    for number, name in enumerate(kept):
+        if name and name.casefold() not in taken:
+            out[number] = name
+            taken.add(name.casefold())
+    for number, options in enumerate(wishes):
+        if out[number]:
+            continue
         text = next((o for o in options if o.casefold() not in taken), "")
         serial = 2
         while not text or text.casefold() in taken:
             text = f"{options[0]} ({serial})"
             serial += 1
         taken.add(text.casefold())
-        labels.append(Label(text, written))
-    return labels
+        out[number] = text
+    return [Label(text, own) for text, own in zip(out, written, strict=True)]
+
+
+def _wishes(topic: str | None, written: Sequence[str], shown: Sequence[str]) -> list[str]:
+    """Possible names, the best first."""
+    if topic is None:
+        best = list(shown) or list(written)
+        options = [best[0]] if " " in best[0] or len(best) == 1 else []
+        options += [f"{best[0]}{_JOIN}{other}" for other in best[1:]]
+        options += [*best, *(f"{best[0]}{_JOIN}{other}" for other in written if other != best[0])]
+        options.append(_JOIN.join(best[:3]))
+        return list(dict.fromkeys(map(_opened, options)))
+    said = {stem(word) for word in _WORD.findall(topic.lower())}
+    specific = [p for p in shown if said.isdisjoint(map(stem, _WORD.findall(p.lower())))]
+    # A phrase that holds the topic's own words says both at once: "tenants association", not "Associations · tenants".
+    both = [p for p in shown[:2] if " " in p and said <= set(map(stem, _WORD.findall(p.lower())))]
+    options = [*both, *(f"{topic}{_JOIN}{p}" for p in specific), topic, *(f"{topic}{_JOIN}{p}" for p in written)]
+    return list(dict.fromkeys(map(_opened, options)))
+
+
+def _still(name: str, topic: str | None, own: Scored, surfaces: dict[str, Counter[str]]) -> bool:
+    """Whether an earlier name is still nearly as good as a new one."""
+    parts = name.split(_JOIN)
+    if topic is not None:
+        if parts[0].casefold() != topic.casefold():
+            return False
+        parts = parts[1:]
+    best = own.ranked[0][0] if own.ranked else 0.0
+    score = {s.casefold(): value for value, key in own.ranked for s in surfaces.get(key, ())}
+    return bool(own.ranked) and all(score.get(part.casefold(), -1.0) >= _KEPT_PHRASE * best for part in parts[:1])
+
+
+def _opened(name: str) -> str:
+    """With a capital at the start, where the script has them."""
+    return name[:1].upper() + name[1:] if len(name[:1].upper()) == 1 else name
 
 
 def _as_written(forms: Counter[str]) -> str:
     """The commonest spelling; a capital that only starts sentences gives way to the small letter."""
+    if not forms:
+        return ""
     best = max(forms.items(), key=lambda item: (item[1], item[0].islower(), item[0]))[0]
     small = best[:1].lower() + best[1:]
     if best != small and forms[small] * 2 >= forms[best]:

@@ -15,10 +15,11 @@ from reverie.clustering.duplicates import Copies, collapse, merge_alike
 from reverie.clustering.geometry import unit
 from reverie.clustering.grouping import SMALL, Labels, Neighbourhood
 from reverie.clustering.identity import ThemeState, match_themes
-from reverie.clustering.labels import Label
+from reverie.clustering.labels import Label, Naming
 from reverie.clustering.oneness import joined, repeated
 from reverie.clustering.steps import Steps
-from reverie.clustering.words import Phrasebook, stopwords_for
+from reverie.clustering.topics import Topics
+from reverie.clustering.words import Phrasebook
 from reverie.contracts import ClusterOptions, ClusterResult, MapPoint, Memory, SubTheme, Theme
 from reverie.embedding.alphabet import legible, unread_note
 from reverie.embedding.base import OnProgress, Vectors, silent
@@ -57,12 +58,14 @@ def cluster(
     steps: Steps | None = None,
     scale: Scale = REFERENCE,
     alphabet: str | None = None,
+    topics: Topics | None = None,
 ) -> ClusterOutcome:
     """Group memories into labelled themes.
 
     ``vectors``: (n, d) float32, one row a memory, of one model, whose cosines ``scale`` reads. Deterministic for
     ``options.seed``. ``steps``: other ways to do a part of it. ``alphabet``: the characters that the model knows
-    (``ModelSpec``); texts that it cannot read are grouped by their characters, and named in a note.
+    (``ModelSpec``); texts that it cannot read are grouped by their characters, and named in a note. ``topics``: what
+    themes can be named after, in the vectors' model; without them phrases alone make the names.
 
     Raises ``ValueError`` when the shapes differ, and whatever ``on_progress`` raises.
     """
@@ -87,16 +90,20 @@ def cluster(
         members = _largest(members, options.max_themes, x)
 
     centres = np.stack([unit(x[m].mean(axis=0, keepdims=True))[0] for m in members]) if members else x[:0]
-    book = Phrasebook(texts, stopwords_for(options.stopwords_language, texts))
-    names = steps.label(texts, x, members, centres, book, on_progress)
+    ids, changes = match_themes([[memories[i].id for i in m] for m in members], centres, previous, scale)
+    book = Phrasebook(texts, language=options.stopwords_language)
+    before = {state.id: state.label for state in previous}
+    naming = Naming(topics, [before.get(theme) for theme in ids], scale)
+    names = steps.label(texts, x, members, centres, book, on_progress, naming)
     told: Sequence[str | None] = [None] * len(members)
     if labeler is not None and members:
         typical = [m[np.argsort(-np.round(x[m] @ c, 5), kind="stable")] for m, c in zip(members, centres, strict=True)]
         told = labeler([[texts[i] for i in m] for m in typical], names)
     shown = _distinct(told, names)
     made_by, moved = _made_by(options), carried and kept[0].moved
-    ids, changes = match_themes([[memories[i].id for i in m] for m in members], centres, previous, scale)
-    second = _second_level(x, near, copies, members, texts, book, steps, on_progress, scale)
+    second = _second_level(
+        x, near, copies, members, texts, book, steps, on_progress, scale, Naming(topics, scale=scale)
+    )
     themes, states = [], []
     for m, centre, name, own, (label, source), theme_id in zip(
         members, centres, names, second, shown, ids, strict=True
@@ -256,6 +263,7 @@ def _second_level(
     steps: Steps,
     on_progress: OnProgress,
     scale: Scale,
+    naming: Naming,
 ) -> list[list[tuple[Label, NDArray[np.int64]]]]:
     """Sub-themes (label and memory indices, largest first) of each theme of a large set."""
     if len(copies) <= SMALL:
@@ -281,7 +289,7 @@ def _second_level(
             found.append([])
             continue
         centres = np.stack([unit(x[p].mean(axis=0, keepdims=True))[0] for p in parts])
-        found.append(list(zip(steps.label(texts, x, parts, centres, book, silent), parts, strict=True)))
+        found.append(list(zip(steps.label(texts, x, parts, centres, book, silent, naming), parts, strict=True)))
     return found
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from reverie.clustering.grouping import Labels, Neighbourhood, divide, group, neighbourhood
-from reverie.clustering.labels import Label, label_groups
+from reverie.clustering.labels import Label, Naming, label_groups
 from reverie.clustering.layout import layout
 from reverie.clustering.nearest import Indices
 from reverie.clustering.outliers import settle
@@ -23,7 +23,8 @@ __all__ = ["Steps"]
 
 Settle = Callable[[Vectors, Neighbourhood, Labels, NDArray[np.int64], int, NDArray[np.bool_] | None, Scale], Labels]
 Name = Callable[
-    [Sequence[str], Vectors, Sequence[NDArray[np.int64]], NDArray[np.float32], Phrasebook, OnProgress], list[Label]
+    [Sequence[str], Vectors, Sequence[NDArray[np.int64]], NDArray[np.float32], Phrasebook, OnProgress, Naming],
+    list[Label],
 ]
 
 
@@ -43,7 +44,7 @@ class Steps:
     settle: Settle = settle
     #: ``(x, graph, rows)``: labels 0.. of the sub-themes among ``rows``.
     divide: Callable[[Vectors, sparse.csr_matrix, Indices], Labels] = divide
-    #: ``(texts, x, groups, centres, book, on_progress)``: a label a group.
+    #: ``(texts, x, groups, centres, book, on_progress, naming)``: a label a group.
     label: Name = label_groups
     #: ``(near, seed, on_progress)``: (n, 2) places from -1 to 1.
     layout: Callable[[Neighbourhood, int, OnProgress], NDArray[np.float32]] = layout

@@ -6,10 +6,13 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
+from reverie.clustering.graphemes import MARKS, NO_SPACES, clusters, syllabic
+from reverie.clustering.nouns import noun_phrases
 from reverie.clustering.stopwords import STOPWORDS
 
-__all__ = ["Phrasebook", "detect_language", "phrases", "stopwords_for", "word_count", "words"]
+__all__ = ["Phrasebook", "detect_language", "phrases", "stopwords_for", "text_languages", "word_count", "words"]
 
 _SAMPLE = 300
 """Texts, and characters of each, that are read to tell the language."""
@@ -17,11 +20,11 @@ _SAMPLE = 300
 _LONG_TEXT = 2000
 """Characters of a text that are read for labels."""
 
-# A word: letters, marks and digits of one script, with inner apostrophes and hyphens. Marks matter for Indic scripts.
-_WORD = re.compile(r"[^\W_]+(?:[\u0300-\u036f\u0900-\u0dff\u0e00-\u0eff\u200d]*[^\W_]*)*(?:['’\-][^\W_]+)*")
-_NO_SPACES = re.compile(
-    r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f\u0e80-\u0eff\u1000-\u109f\u1780-\u17ff]+"
-)
+# A word: letters, their marks and digits, with inner apostrophes and hyphens.
+_WORD = re.compile(rf"[^\W_][\w{MARKS}]*(?:['’\-][^\W_][\w{MARKS}]*)*")
+_NO_SPACES = re.compile(f"[{NO_SPACES}]+")
+_SYLLABLES = 6
+"""Most syllables of a piece of a script without spaces."""
 _HIRAGANA = re.compile("[\u3040-\u309f]")
 _KATAKANA = re.compile("[\u30a0-\u30ff]+")
 _HAN_OR_KATAKANA = re.compile("[\u30a0-\u30ff]+|[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3005]+")
@@ -37,12 +40,13 @@ def words(text: str) -> list[str]:
     return _WORD.findall(unicodedata.normalize("NFC", text))
 
 
-def phrases(text: str, stopwords: frozenset[str]) -> Iterator[tuple[str, str]]:
+def phrases(text: str, stopwords: frozenset[str], language: str | None = None) -> Iterator[tuple[str, str]]:
     """``(key, surface)`` of every phrase of one to three words that neither starts nor ends with a stop word.
 
-    Scripts without spaces give pieces of up to four characters; a text of emoji alone gives its emoji.
+    Of English only noun phrases; of German those that end in a capital, as its nouns do. Scripts without spaces give
+    pieces of up to four characters or six syllables; a text of emoji alone gives its emoji.
     """
-    yield from _phrases(text, _Words(stopwords))
+    yield from _phrases(text, _Words(stopwords), language)
 
 
 class _Words(dict[str, tuple[str, bool]]):
@@ -57,13 +61,19 @@ class _Words(dict[str, tuple[str, bool]]):
         return known
 
 
-def _phrases(text: str, known: _Words) -> Iterator[tuple[str, str]]:
+def _phrases(text: str, known: _Words, language: str | None) -> Iterator[tuple[str, str]]:
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
     text = _URL.sub(" ", text)
     spaced = text.isascii()
     found = False
     for part in _BREAK.split(text):
+        if language == "en" and (spaced or not _NO_SPACES.search(part)):
+            read = [(*known[word], word) for word in _WORD.findall(part)]
+            for phrase in noun_phrases(read):
+                found = True
+                yield phrase
+            continue
         # The two words before, each as (folded, empty, surface).
         one = two = None
         for piece in _WORD.findall(part) if spaced else _pieces(part):
@@ -73,7 +83,7 @@ def _phrases(text: str, known: _Words) -> Iterator[tuple[str, str]]:
                 one = two = None
                 continue
             key, empty = known[piece]
-            if not empty:
+            if not empty and (language != "de" or piece[0].isupper()):
                 found = True
                 yield key, piece
                 if one is not None:
@@ -90,17 +100,33 @@ def _phrases(text: str, known: _Words) -> Iterator[tuple[str, str]]:
 class Phrasebook:
     """The phrases of each text, read once however many groups ask for them."""
 
-    def __init__(self, texts: Sequence[str], stopwords: frozenset[str]) -> None:
+    def __init__(
+        self, texts: Sequence[str], stopwords: frozenset[str] | None = None, *, language: str | None = None
+    ) -> None:
+        """``language``: of all texts; without it each text's own is told. ``stopwords`` take the place of its list."""
         self._texts = texts
-        self._words = _Words(stopwords)
+        self.languages = [language] * len(texts) if language or stopwords is not None else text_languages(texts)
+        known = {code: _Words(_stops(code) if stopwords is None else stopwords) for code in set(self.languages)}
+        self._words = [known[code] for code in self.languages]
         self._read: dict[int, dict[str, str]] = {}
+        self._plain: dict[int, dict[str, str]] = {}
+
+    def plain(self, index: int) -> dict[str, str]:
+        """Surface by key of all phrases, nouns or not: for groups whose texts hold no noun phrase."""
+        found = self._plain.get(index)
+        if found is None:
+            self._plain[index] = found = {}
+            for key, surface in _phrases(self._texts[index][:_LONG_TEXT], self._words[index], None):
+                found.setdefault(key, surface)
+        return found
 
     def __getitem__(self, index: int) -> dict[str, str]:
         """Surface by key; of a long text only the beginning, lest one novel names the theme by itself."""
         found = self._read.get(index)
         if found is None:
             found = {}
-            for key, surface in _phrases(self._texts[index][:_LONG_TEXT], self._words):
+            language = self.languages[index]
+            for key, surface in _phrases(self._texts[index][:_LONG_TEXT], self._words[index], language):
                 found.setdefault(key, surface)
             self._read[index] = found
         return found
@@ -122,13 +148,24 @@ def _pieces(part: str) -> Iterator[str]:
 
 
 def word_count(key: str) -> int:
-    """Words in a phrase, guessed at two characters each where the script has no spaces."""
-    return max(1, (len(key) + 1) // 2) if _NO_SPACES.fullmatch(key) else key.count(" ") + 1
+    """Words in a phrase, guessed at two characters (or syllables) each where the script has no spaces."""
+    if not _NO_SPACES.fullmatch(key):
+        return key.count(" ") + 1
+    return max(1, (len(clusters(key) if syllabic(key) else key) + 1) // 2)
 
 
 def _grams(run: str) -> Iterator[str]:
     """Candidates in a run without spaces. In Japanese the script changes where words do, and hiragana is grammar."""
     parts = [m.group() for m in _HAN_OR_KATAKANA.finditer(run)] if _HIRAGANA.search(run) else [run]
+    if syllabic(run):
+        whole = clusters(run)
+        if len(whole) <= 3:
+            yield run
+            return
+        for size in range(2, _SYLLABLES + 1):
+            for start in range(len(whole) - size + 1):
+                yield "".join(whole[start : start + size])
+        return
     for part in parts or [run]:
         if len(part) <= 2 or _KATAKANA.fullmatch(part):
             yield part
@@ -154,6 +191,44 @@ def detect_language(texts: list[str]) -> str | None:
     covered = {language: sum(used[word] for word in stops) for language, stops in STOPWORDS.items()}
     best = max(covered, key=lambda language: (covered[language], language == "en"))
     return best if covered[best] >= used.total() / 10 else None
+
+
+def _stops(language: str | None) -> frozenset[str]:
+    """Stop words of a text: its language's, and English ones, which chats in every language use, unless they clash."""
+    return STOPWORDS["en"] | STOPWORDS.get(language or "en", frozenset())
+
+
+@lru_cache(maxsize=1)
+def _languages_of() -> dict[str, tuple[str, ...]]:
+    """The languages that have a word among their stop words."""
+    found: dict[str, tuple[str, ...]] = {}
+    for language, stops in STOPWORDS.items():
+        for word in stops:
+            found[word] = (*found.get(word, ()), language)
+    return found
+
+
+def text_languages(texts: Sequence[str]) -> list[str | None]:
+    """The language of each text by its stop words; where they do not tell, the most common one of all texts.
+
+    None for all where no text tells.
+    """
+    languages_of = _languages_of()
+    own: list[str | None] = []
+    for text in texts:
+        votes: dict[str, int] = {}
+        for word in _WORD.findall(text[:_SAMPLE].lower().replace("’", "'")):
+            for language in languages_of.get(word, ()):
+                votes[language] = votes.get(language, 0) + 1
+        most = max(votes.values(), default=0)
+        leaders = [language for language, count in votes.items() if count == most]
+        own.append(leaders[0] if len(leaders) == 1 and most > 0 else None)
+    told = Counter(language for language in own if language)
+    usual = max(told, key=lambda language: (told[language], language)) if told else None
+    return [
+        (language or usual) if text.isascii() or not _NO_SPACES.search(text) else None
+        for language, text in zip(own, texts, strict=True)
+    ]
 
 
 def stopwords_for(language: str | None, texts: list[str]) -> frozenset[str]:

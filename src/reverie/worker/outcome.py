@@ -88,5 +88,6 @@ def themes_of(
         scale=done.scale,
         alphabet=done.embedder.model.alphabet,
         labeler=labeler_from(runtime.settings.labels),
+        topics=runtime.topics(done.embedder),
     )
     return outcome, time.perf_counter() - started

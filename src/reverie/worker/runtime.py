@@ -12,6 +12,7 @@ from pathlib import Path
 from reverie import _tracing
 from reverie._models import AUTO, MULTILINGUAL, TWO_MODELS, full_name, listed
 from reverie.analysis import Prototypes, prototype_texts
+from reverie.clustering import Topics, topic_wordings
 from reverie.embedding import Embedder, create_embedder
 from reverie.embedding.anchors import anchor_vectors
 from reverie.embedding.host import HostedEmbedder
@@ -75,6 +76,7 @@ class Runtime:
         self.scales = Scales(settings.server.data_dir)
         self._providers: dict[tuple[str, str | None], ProviderEmbedder] = {}
         self._prototypes: dict[str, Prototypes] = {}
+        self._topics: dict[str, Topics] = {}
         #: What the attempt under way has cost; a process runs one at a time.
         self.bill = Bill()
         self._lock = threading.Lock()
@@ -141,6 +143,15 @@ class Runtime:
             anchors = [(text,) for text in prototype_texts().texts]
             self._prototypes[key] = Prototypes(anchor_vectors(embedder, anchors, self._anchors))
         return self._prototypes[key]
+
+    def topics(self, embedder: Embedder) -> Topics | None:
+        """What themes can be named after, in the embedder's model, made on first use; None for a provider."""
+        if isinstance(embedder, ProviderEmbedder):
+            return None
+        key = embedder.model.key
+        if key not in self._topics:
+            self._topics[key] = Topics(anchor_vectors(embedder, topic_wordings(), self._anchors))
+        return self._topics[key]
 
     @property
     def _anchors(self) -> Path:

@@ -1,0 +1,150 @@
+"""Everyday topics that a theme can be named after: which of them fits a group, and how surely."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reverie.clustering.geometry import unit
+from reverie.embedding.base import Vectors
+from reverie.embedding.calibration import REFERENCE, Cosine, Scale
+
+__all__ = ["Topics", "stem", "topic_names", "topic_wordings"]
+
+_COMMON = 0.3
+"""How much of a topic's likeness to the person as a whole is taken off: everything of a cook is like cooking."""
+_LITERAL = 0.05
+"""What a topic gains when all members hold its words."""
+_LOOKED_AT = 12
+_WITHIN = 0.08
+"""Topics of a group that are looked at, and how far behind its best they may be."""
+_HELD = 0.3
+_FITS = Cosine(0.42)
+_FITS_UNSAID = Cosine(0.57)
+"""Likeness from which a topic may name a group whose members hold its words, and one whose members do not."""
+
+_JOINING = frozenset(("and", "of", "the", "a", "an", "on", "in", "for", "with", "from", "to", "at", "not"))
+_WORD = re.compile(r"[^\W_]+")
+
+
+@lru_cache(maxsize=1)
+def topic_names() -> tuple[str, ...]:
+    """The topics, as they are shown."""
+    lines = (files("reverie.clustering") / "topics.txt").read_text("utf-8").splitlines()
+    return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+@lru_cache(maxsize=1)
+def topic_wordings() -> tuple[tuple[str, ...], ...]:
+    """What is embedded for each topic: the name alone, and as it comes up in memories."""
+    return tuple((name, f"a note about {name}", f"I talked about {name} again.") for name in topic_names())
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A topic and how well it fits a group."""
+
+    topic: int
+    score: float
+    #: Likeness of the topic to the group's centre, on the reference's scale.
+    likeness: float
+    #: 0 to 1: twice the least share of members that hold each of the topic's words, at most 1.
+    held: float
+
+
+class Topics:
+    """The topics in the space of one model."""
+
+    def __init__(self, vectors: Vectors) -> None:
+        """``vectors``: (len(topic_names()), d) unit length, of ``topic_wordings``. Raises ``ValueError`` for others."""
+        if len(vectors) != len(topic_names()):
+            raise ValueError(f"{len(vectors)} vectors for {len(topic_names())} topics")
+        self.names = topic_names()
+        self.dimensions = int(vectors.shape[1])
+        self._vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+        self._stems = [[stem(w) for w in _words(name) if w not in _JOINING] for name in self.names]
+        self._at = {name.casefold(): at for at, name in enumerate(self.names)}
+
+    def index(self, name: str) -> int | None:
+        """The topic of this name, in whatever case."""
+        return self._at.get(name.casefold())
+
+    def stems(self, topic: int) -> list[str]:
+        """Stems of a topic's words."""
+        return self._stems[topic]
+
+    def fits(
+        self,
+        centres: NDArray[np.float32],
+        members: Sequence[NDArray[np.int64]],
+        stems: Sequence[frozenset[str]],
+        english: Sequence[float],
+        earlier: Sequence[int | None],
+        scale: Scale = REFERENCE,
+    ) -> list[list[Fit]]:
+        """Of each group the topics that may name it, best first.
+
+        ``centres``: (groups, d) unit length. ``stems``: of each text. ``english``: share of each group's members that
+        are written in English; the list is, so a group of another language is named by it only where its words are
+        said. ``earlier``: topics that named the groups before, looked at whatever their place.
+        """
+        if not len(centres):
+            return []
+        likeness = np.round(scale.read((centres @ self._vectors.T).astype(np.float64)), 6)
+        usual = unit(centres.mean(axis=0, keepdims=True).astype(np.float32))
+        base = likeness - _COMMON * np.round(scale.read((usual @ self._vectors.T).astype(np.float64)), 6)
+        out = []
+        for group, own in enumerate(members):
+            row = base[group]
+            near = np.argpartition(-row, min(_LOOKED_AT, len(row) - 1))[:_LOOKED_AT].tolist()
+            asked = earlier[group]
+            if asked is not None and asked not in near:
+                near.append(asked)
+            counted = _shares({s for topic in near for s in self._stems[topic]}, own, stems)
+            fits = []
+            for topic in near:
+                held = min(1.0, 2.0 * min((counted[s] for s in self._stems[topic]), default=0.0))
+                like = float(likeness[group, topic])
+                fits.append(Fit(topic, round(float(row[topic]) + _LITERAL * held, 6), like, held))
+            fits.sort(key=lambda f: (-f.score, f.topic))
+            top = fits[0].score
+            out.append([f for f in fits if f.score >= top - _WITHIN and _passes(f, len(own), english[group])])
+        return out
+
+
+def _passes(fit: Fit, size: int, english: float) -> bool:
+    if english < 0.5 and fit.held < _HELD:
+        return False
+    said = fit.held >= _HELD and fit.likeness >= _FITS and size > 2
+    return said or fit.likeness >= _FITS_UNSAID
+
+
+def _shares(wanted: set[str], own: NDArray[np.int64], stems: Sequence[frozenset[str]]) -> dict[str, float]:
+    counts = dict.fromkeys(wanted, 0)
+    for i in own.tolist():
+        for found in wanted & stems[i]:
+            counts[found] += 1
+    return {s: count / len(own) for s, count in counts.items()}
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
+
+
+@lru_cache(maxsize=50_000)
+def stem(word: str) -> str:
+    """An English word without its commonest endings, so that "climbed" and "climbing" are one."""
+    if len(word) < 4 or not word.isascii():
+        return word
+    for ending in ("ings", "ing", "ies", "ied", "ers", "ed", "es", "er", "s", "y", "e"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
+            word = word[: -len(ending)]
+            break
+    # "running" and "run": a doubled consonant goes with the ending.
+    return word[:-1] if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiouls" else word
