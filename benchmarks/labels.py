@@ -7,7 +7,7 @@
 
 Run ``names`` in a checkout of each version. A sheet's line holds some members, one name and no hint of its version; the
 reader fills in ``phrase`` (a noun phrase or a name), ``full`` (names the group fully) and ``wrong`` (names a topic that
-the group is not about), each 0 or 1. Word agreement with the class names, where groups have one, is printed by ``names``.
+the group is not about), each 0 or 1. ``names`` also prints word agreement with class names.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ def groups(folder: Path, seed: int) -> list[dict[str, Any]]:
             few = rng.choice(np.unique(names), min(len(np.unique(names)), max(3, size // 10)), replace=False)
             inside = np.flatnonzero(np.isin(names, few))
             chosen = np.sort(rng.choice(inside, min(size, len(inside)), replace=False)).tolist()
+            # Copies would be one row to the grouping, and the given groups would not fit.
+            chosen = list({" ".join(re.findall(r"\w+", str(rows[i]["text"]).lower())): i for i in chosen}.values())
             texts = [str(rows[i]["text"]) for i in chosen]
             samples.append((f"{path.parent.name} {size}", texts, [str(names[i]) for i in chosen]))
     embedder = create_embedder("ctranslate2", data_dir=_MODEL)
