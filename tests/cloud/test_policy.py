@@ -16,11 +16,10 @@ import pytest
 from psycopg.rows import dict_row
 from pydantic import SecretStr
 
-from reverie.errors import InvalidInput
+from reverie.errors import CloudRefused, InvalidInput
 from reverie.queue import queue_for
 from reverie.settings import CloudSettings, EmbeddingSettings, ServerSettings, Settings
 from reverie.store import (
-    CloudRefused,
     Codec,
     GatewayStore,
     NewTask,
