@@ -236,6 +236,9 @@ class PersonSettings(Request):
         default=None, description="Whether views follow changes by themselves; null: as the service is set."
     )
     digest: DigestSettings | None = Field(default=None, description="The digest; null for none.")
+    callback_url: CallbackUrl | None = Field(
+        default=None, description="Where themes.changed, insights.changed and digests are sent as signed webhooks."
+    )
 
 
 class UserSummary(Response):

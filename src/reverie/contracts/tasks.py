@@ -70,6 +70,10 @@ class EventType(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    #: On a user's stream: what became of their stored memories.
+    THEMES_CHANGED = "themes.changed"
+    INSIGHTS_CHANGED = "insights.changed"
+    DIGEST = "digest"
 
 
 class Progress(Response):
@@ -152,6 +156,8 @@ class Event(Response):
     at: datetime = Field(description="When it happened.")
     operation: Operation | None = Field(default=None, description="What the task does.")
     user_id: str | None = Field(default=None, description="The person whose memories it works on.")
+    event_id: str | None = Field(default=None, description="Id of an event that is not a task's; it is told once.")
+    data: dict[str, Any] | None = Field(default=None, description="What such an event says.")
     progress: Progress | None = Field(default=None, description="How far the task is.")
     result: Any | None = Field(default=None, description="The operation's result, with the event succeeded.")
     error: Problem | None = Field(default=None, description="Why the task failed, with the event failed.")

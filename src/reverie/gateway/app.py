@@ -46,6 +46,7 @@ from reverie.gateway.submissions.parse import ParseLimits
 from reverie.gateway.submissions.protocol import STATE
 from reverie.gateway.submissions.result_cache import ResultCache
 from reverie.gateway.views.current import CurrentViews
+from reverie.gateway.views.digest import DigestRound
 from reverie.gateway.views.placer import Placer
 from reverie.gateway.views.plan import UpkeepPlanner
 from reverie.queue import make_celery, make_dispatcher
@@ -134,6 +135,7 @@ def create_app(settings: Settings, *, mcp: Endpoint | None = None) -> FastAPI:
         view_store = ViewStore(store)
         placer = Placer(view_store, dispatcher, codec)
         planner = UpkeepPlanner(view_store, hub, dispatcher, durations, codec, settings.upkeep)
+        rounds = (planner.round, DigestRound(hub, codec).round)
         state = State(
             settings=settings,
             store=store,
@@ -148,7 +150,7 @@ def create_app(settings: Settings, *, mcp: Endpoint | None = None) -> FastAPI:
             durations=durations,
             cloud_policies=policies,
             admission=admission,
-            sweeper=Sweeper(database_url, store, hub, dispatcher, admission, celery, settings.queue, planner),
+            sweeper=Sweeper(database_url, store, hub, dispatcher, admission, celery, settings.queue, rounds),
             webhooks=webhooks,
             stored_answers=Batcher(store.cached_many),
             in_flight_or_done=Batcher(store.known_many),

@@ -404,6 +404,7 @@ class GatewayStore:
             "retire_tickets",
             "retire_keys",
             "retire_turns",
+            "retire_happenings",
             "retire_forgotten",
         ):
             removed += (await connection.execute(sql(name), {"days": days})).rowcount

@@ -316,6 +316,11 @@ class Changing:
         values = {"person": self.person.id, "settings": sealed, "upkeep": upkeep}
         await self.connection.execute(sql("set_settings"), values)
 
+    async def set_digest(self, at: datetime | None) -> None:
+        """When the next digest is due; it tells of what happens from now on."""
+        values = {"person": self.person.id, "at": at, "version": self.person.version}
+        await self.connection.execute(sql("set_digest"), values)
+
     async def _count(self, *, memories: int = 0, chars: int = 0, changes: int) -> None:
         values = {"person": self.person.id, "memories": memories, "chars": chars, "changes": changes}
         await self.connection.execute(sql("change_person"), values)

@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 from reverie.contracts import Memory
 from reverie.errors import LeaseLost
 from reverie.store.codec import Codec
+from reverie.store.happenings import event_of
 from reverie.store.rows import TaskRow
 from reverie.store.sql import sql
 from reverie.store.worker_store import WorkerStore
@@ -240,20 +241,20 @@ def put_views(
     views: list[View],
     happenings: list[dict[str, Any]],
     *,
-    task_id: str,
+    task: TaskRow,
     cost: float,
     pause: float,
-) -> None:
+) -> list[dict[str, Any]]:
     """Make ``views``, computed from the person's version, the current ones; inside the transaction of a task's end.
 
-    Raises ``LeaseLost`` when the person was erased or a newer view is there.
+    Returns the events of what happened. Raises ``LeaseLost`` when the person was erased or a newer view is there.
     """
-    which = {"person": person.id, "version": person.version, "as_of": person.now, "task_id": task_id}
+    which = {"person": person.id, "version": person.version, "as_of": person.now, "task_id": task.id}
     if connection.execute(sql("hold_person"), which).fetchone() is None:
         raise LeaseLost("the user was erased")
     connection.execute(sql("prune_forgotten"), which)
     for view in views:
-        etag = f"{task_id}-{person.version}"
+        etag = f"{task.id}-{person.version}"
         done = connection.execute(
             sql("put_view"), {**which, "kind": view.kind, "body": view.body, "side": view.side, "etag": etag}
         )
@@ -261,5 +262,13 @@ def put_views(
             raise LeaseLost("a newer view is there")
     connection.execute(sql("prune_placed"), which)
     connection.execute(sql("settle_person"), {**which, "cost": cost, "pause": pause})
+    events = []
     for happening in happenings:
-        connection.execute(sql("insert_happening"), {**which, **happening})
+        new = connection.execute(sql("insert_happening"), {**which, **happening}).fetchone()
+        if new is None:
+            continue
+        events.append(event_of({**new, "kind": happening["kind"], "task_id": task.id, "user_id": task.user_id}))
+        if url := person.settings.get("callback_url"):
+            hook = {"happening": new["id"], "tenant": task.tenant, "url": url}
+            connection.execute(sql("insert_happening_webhook"), hook)
+    return events

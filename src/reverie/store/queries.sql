@@ -486,7 +486,7 @@ UPDATE webhooks SET lease_until = clock_timestamp() + %(lease)s * interval '1 se
 WHERE id IN (SELECT w.id FROM webhooks w WHERE w.id IN (SELECT id FROM due)
              AND w.next_at <= clock_timestamp() AND (w.lease_until IS NULL OR w.lease_until < clock_timestamp())
              FOR UPDATE SKIP LOCKED)
-RETURNING id, task_id, tenant, url, seq, attempts, token,
+RETURNING id, task_id, happening, tenant, url, seq, attempts, token,
           EXISTS (SELECT 1 FROM webhooks_disabled d WHERE d.tenant = webhooks.tenant
                   AND d.url_hash = sha256(convert_to(webhooks.url, 'UTF8'))) AS disabled;
 

@@ -192,3 +192,51 @@ WITH locked AS (
     INSERT INTO payloads (task_id, body) SELECT id, %(body)b FROM new
 )
 SELECT * FROM new;
+
+-- name: due_digest
+-- One at a time, so that of two gateways each takes its own; the row's lock holds until its digest is written.
+SELECT id, tenant, user_id, version, memories, settings, digest_at, digest_version, digest_happening,
+       clock_timestamp() AS now
+FROM people WHERE digest_at <= clock_timestamp() ORDER BY digest_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: digest_counts
+SELECT (SELECT count(*) FROM memories WHERE person = %(person)s AND version > %(since)s) AS changed,
+       (SELECT count(*) FROM forgotten WHERE person = %(person)s AND version > %(since)s) AS forgotten;
+
+-- name: digest_happenings
+SELECT id, kind, body, at FROM happenings
+WHERE person = %(person)s AND id > %(happened)s AND kind <> 'digest' ORDER BY id LIMIT 200;
+
+-- name: set_digest
+-- With the settings: what was before the first of them is not told.
+UPDATE people SET digest_at = %(at)s,
+       digest_version = CASE WHEN digest_at IS NULL THEN %(version)s ELSE digest_version END,
+       digest_happening = CASE WHEN digest_at IS NULL THEN (SELECT max(id) FROM happenings WHERE person = %(person)s)
+                               ELSE digest_happening END
+WHERE id = %(person)s;
+
+-- name: set_digest_done
+UPDATE people SET digest_at = %(at)s, digest_version = %(version)s, digest_happening = %(happening)s
+WHERE id = %(person)s;
+
+-- name: insert_happening_webhook
+INSERT INTO webhooks (tenant, url, happening, seq, state, next_at)
+VALUES (%(tenant)s, %(url)s, %(happening)s, %(happening)s, 'pending', clock_timestamp());
+
+-- name: get_happening
+SELECT h.kind, h.body, h.at, h.task_id, p.user_id FROM happenings h JOIN people p ON p.id = h.person
+WHERE h.id = %(id)s AND p.tenant = %(tenant)s;
+
+-- name: get_happening_body
+SELECT body FROM happenings WHERE id = %(id)s AND task_id = %(event_task)s;
+
+-- name: recent_happenings
+-- For tenant-wide sockets while pub/sub is away.
+SELECT h.id, h.kind, h.at, h.task_id, p.user_id, p.tenant FROM happenings h JOIN people p ON p.id = h.person
+WHERE p.tenant = ANY(%(tenants)s) AND h.at > statement_timestamp() - %(age)s * interval '1 second'
+ORDER BY h.id LIMIT 1000;
+
+-- name: retire_happenings
+-- What was told long ago; one that a digest has yet to tell of is not that old.
+DELETE FROM happenings WHERE id IN (
+    SELECT id FROM happenings WHERE at < statement_timestamp() - greatest(15, %(days)s) * interval '1 day' LIMIT 500);

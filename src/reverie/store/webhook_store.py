@@ -23,7 +23,9 @@ class Delivery:
     """A webhook this process holds the lease of."""
 
     id: int
-    task_id: str
+    #: None for a webhook that tells of a happening.
+    task_id: str | None
+    happening: int | None
     tenant: str
     url: str
     seq: int

@@ -78,17 +78,22 @@ def run_upkeep(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnP
         {"kind": kind, "key": task.id, "body": codec.encode(orjson.dumps({"version": person.version, **body}))}
         for kind, body in happened.items()
     ]
+    told: list[dict[str, Any]] = []
 
     def write(connection: psycopg.Connection[dict[str, Any]], seconds: float) -> None:
-        put_views(
+        told[:] = put_views(
             connection,
             person,
             views,
             happenings,
-            task_id=task.id,
+            task=task,
             cost=seconds,
             pause=runtime.settings.upkeep.upkeep_pause,
         )
+
+    def tell() -> None:
+        for event in told:
+            runtime.events.publish(task, event)
 
     body = {
         "version": person.version,
@@ -100,7 +105,7 @@ def run_upkeep(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnP
         "stats": stats,
     }
     states = codec.encode(dump_states(grouped.states))
-    return Outcome(orjson.dumps(body), done.cost(), (key, states, len(grouped.states)), also=write)
+    return Outcome(orjson.dumps(body), done.cost(), (key, states, len(grouped.states)), also=write, then=tell)
 
 
 def _packed(runtime: Runtime, value: dict[str, Any]) -> bytes:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import psycopg
@@ -18,7 +19,6 @@ from psycopg.rows import dict_row
 from reverie.errors import DeadLettered, DeadlinePassed
 from reverie.gateway.push.hub import Hub
 from reverie.gateway.submissions.admission import Admission
-from reverie.gateway.views.plan import UpkeepPlanner
 from reverie.queue import QUEUES, Dispatcher, broker_name
 from reverie.settings import QueueSettings
 from reverie.store import GatewayStore, TaskRow
@@ -40,6 +40,10 @@ _RETIRE_EVERY = 60.0
 _DEAD = DeadLettered("Its worker died or fell silent on every attempt. POST /tasks/{id}/redrive runs it again.")
 
 
+Round = Callable[[psycopg.AsyncConnection[dict[str, Any]]], Awaitable[None]]
+"""Further work of the one gateway that sweeps."""
+
+
 class Sweeper:
     """Runs in every gateway; works in the one that holds the lock."""
 
@@ -52,9 +56,9 @@ class Sweeper:
         admission: Admission,
         celery: Celery,
         settings: QueueSettings,
-        planner: UpkeepPlanner | None = None,
+        rounds: Sequence[Round] = (),
     ) -> None:
-        self._planner = planner
+        self._rounds = rounds
         self._url = database_url
         self._store = store
         self._hub = hub
@@ -133,8 +137,8 @@ class Sweeper:
         self._swept_at = time.monotonic()
         for row in await self._store.expire_deadlines(connection, DeadlinePassed().problem()):
             self._tell(row, "late")
-        if self._planner is not None:
-            await self._planner.round(connection)
+        for one in self._rounds:
+            await one(connection)
         waiting = await self._store.queued(connection)
         for queue in QUEUES:
             if queue in waiting:

@@ -6,8 +6,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from reverie.gateway.http.responses import event_json, unpack
 from reverie.store import Codec, GatewayStore
+from reverie.store.happenings import stream_name
 
 __all__ = ["EventFrames"]
 
@@ -22,9 +25,9 @@ class EventFrames:
 
     async def of(self, event: dict[str, Any]) -> bytes:
         """The event as JSON, with the task's result when it has succeeded. Raises ``ServiceUnavailable``."""
-        if event["type"] != "succeeded":
+        if event["type"] != "succeeded" and "event_id" not in event:
             return event_json(event)
-        key = (event["task_id"], event["seq"])
+        key = (stream_name(event), event["seq"])
         making = self._making.get(key)
         if making is None:
             making = self._making[key] = asyncio.create_task(self._make(event))
@@ -33,6 +36,11 @@ class EventFrames:
         return await asyncio.shield(making)
 
     async def _make(self, event: dict[str, Any]) -> bytes:
+        if "event_id" in event:
+            # Only listeners of its tenant got it.
+            row = await self._store.row("get_happening_body", id=event["seq"], event_task=event["task_id"])
+            data = self._codec.decode(bytes(row["body"])) if row else b"null"
+            return orjson.dumps(event)[:-1] + b',"data":' + data + b"}"
         stored = await self._store.result(event["task_id"])
         return event_json(event, await unpack(self._codec, stored) if stored else None)
 

@@ -26,6 +26,7 @@ from reverie.errors import ReverieError, TaskErased
 from reverie.queue.bus import CONTROL, EVENTS
 from reverie.queue.redis_connection import RedisConnection
 from reverie.store import GatewayStore, TaskRow
+from reverie.store.happenings import event_of, stream_name
 
 __all__ = ["Hub", "Subscription"]
 
@@ -60,10 +61,10 @@ class Subscription:
 
     def offer(self, event: dict[str, Any]) -> None:
         """Queue an event unless it is old; a full queue drops the listener, never the event's other readers."""
-        task_id, seq = event["task_id"], event["seq"]
+        task_id, seq = stream_name(event), event["seq"]
         if self.overrun or self.revoked or seq <= self.seen.get(task_id, -1):
             return
-        if event["type"] in TERMINAL and self.task_id is None:
+        if (event["type"] in TERMINAL or "event_id" in event) and self.task_id is None:
             self.seen.pop(task_id, None)
             self.seen[task_id] = seq
             while len(self.seen) > 10_000:
@@ -176,6 +177,10 @@ class Hub:
         """Tell everybody about a change made by this gateway: here at once, elsewhere through Redis."""
         self._announce(row.tenant, row.event())
 
+    def publish_event(self, tenant: str, event: dict[str, Any]) -> None:
+        """Tell everybody about something that happened to a user's memories."""
+        self._announce(tenant, event)
+
     def _announce(self, tenant: str, event: dict[str, Any]) -> None:
         self._deliver(tenant, event)
         if self._publisher is not None and self.connected:
@@ -222,7 +227,8 @@ class Hub:
     def _deliver(self, tenant: str, event: dict[str, Any]) -> None:
         if event["type"] in TERMINAL:
             self._on_end(event["task_id"])
-        for subscription in tuple(self._by_task.get(event["task_id"], ())):
+        of_task = () if "event_id" in event else tuple(self._by_task.get(event["task_id"], ()))
+        for subscription in of_task:
             if subscription.tenant == tenant:
                 subscription.offer(event)
                 self.delivered += 1
@@ -300,6 +306,8 @@ class Hub:
                 if self._by_tenant:
                     for row in await self._store.recent_endings(list(self._by_tenant), age):
                         self._deliver(row.tenant, row.event())
+                    for one in await self._store.rows("recent_happenings", tenants=list(self._by_tenant), age=age):
+                        self._deliver(one["tenant"], event_of(one))
             except ReverieError:
                 self._look.clear()
             except Exception:

@@ -141,10 +141,9 @@ class WebhookSender:
         if delivery.disabled:
             await self._end(delivery, "disabled", error="the address answered 410 Gone before")
             return
-        found = await self._store.task_with_result(delivery.tenant, delivery.task_id)
-        if found is None:
+        body = await self._told(delivery)
+        if body is None:
             return  # erased meanwhile, and the webhook with it
-        body = await self._body(*found)
         status: int | None = None
         retry_after = None
         try:
@@ -181,8 +180,20 @@ class WebhookSender:
     ) -> None:
         outcome = "retried" if state == "pending" else state
         self.outcomes[outcome] += 1
-        log.info("webhook %s of task %s: %s, try %d", delivery.message_id, delivery.task_id, outcome, delivery.attempts)
+        about = delivery.task_id or f"evt_{delivery.happening}"
+        log.info("webhook %s of %s: %s, try %d", delivery.message_id, about, outcome, delivery.attempts)
         await self.webhooks.end(delivery, state, wait=wait, status=status, error=error)
+
+    async def _told(self, delivery: Delivery) -> bytes | None:
+        """The message's body; None when what it tells of is gone."""
+        if delivery.task_id is not None:
+            found = await self._store.task_with_result(delivery.tenant, delivery.task_id)
+            return None if found is None else await self._body(*found)
+        row = await self._store.row("get_happening", id=delivery.happening, tenant=delivery.tenant)
+        if row is None:
+            return None
+        data = {"user_id": row["user_id"], **orjson.loads(self._codec.decode(bytes(row["body"])))}
+        return orjson.dumps({"type": row["kind"], "timestamp": row["at"], "data": data})
 
     async def _body(self, row: TaskRow, stored: bytes | None) -> bytes:
         large = stored is not None and len(stored) > _MOST_RESULT

@@ -34,6 +34,7 @@ from reverie.gateway.memories.parse import LINES, parse_body, stored_row
 from reverie.gateway.memories.read import list_page, theme_members, user_summary
 from reverie.gateway.routes.deps import Eraser, GatewayState, Reader, Submitter
 from reverie.gateway.submissions.read_body import read_json_body, spool_json_body
+from reverie.gateway.views.digest import next_digest
 from reverie.gateway.views.placer import placed_now
 from reverie.store.memory_store import NEWEST, OLDEST, Page
 
@@ -215,11 +216,17 @@ async def put_settings(user_id: UserId, request: Request, state: GatewayState, k
     settings: PersonSettings = parse_body(PersonSettings, await read_json_body(request, _BODY_BYTES))
     if settings.digest is not None and settings.digest.url is not None:
         state.webhooks.policy.check_url(settings.digest.url)
+    if settings.callback_url is not None:
+        state.webhooks.policy.check_url(settings.callback_url)
     sealed = state.memories.codec.encode(settings.model_dump_json(exclude={"upkeep"}).encode())
     async with state.memories.store.changing(key.tenant, user_id, make=True) as changing:
         if changing is None:
             raise NotFound("The user was erased this instant.")
         await changing.set_settings(sealed, settings.upkeep)
+        wish = settings.digest
+        now = datetime.now(UTC)
+        at = next_digest(wish.every, wish.hour, settings.timezone, now) if wish else None
+        await changing.set_digest(at)
     return _json(settings.model_dump(), headers=limits)
 
 

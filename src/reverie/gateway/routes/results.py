@@ -18,6 +18,7 @@ from reverie.gateway.push.hub import Subscription
 from reverie.gateway.routes.deps import TaskId, Ticket
 from reverie.gateway.state import State, state_of
 from reverie.store import Key, TaskRow
+from reverie.store.happenings import stream_name
 
 __all__ = ["router"]
 
@@ -116,7 +117,7 @@ async def _of_tenant(subscription: Subscription, rows: list[TaskRow]) -> AsyncIt
             yield event
     first = {row.id: row.seq for row in rows}
     while (upcoming := await subscription.events.get()) is not None:
-        if upcoming["seq"] > first.get(upcoming["task_id"], -1):
+        if upcoming["seq"] > first.get(stream_name(upcoming), -1):
             yield upcoming
 
 

@@ -29,7 +29,7 @@ class WebhookDelivery(BaseModel):
     """One submission's webhook."""
 
     id: str = Field(description="Id of the webhook, the header `webhook-id`.")
-    task_id: str = Field(description="Id of the task it tells of.")
+    task_id: str | None = Field(default=None, description="Id of the task it tells of.")
     url: str = Field(description="Where it goes.")
     state: Literal["waiting", "pending", "delivered", "failed", "disabled"] = Field(
         description="Waiting for the task's end, being sent, or what became of it."

@@ -6,8 +6,9 @@ ALTER TABLE views ALTER COLUMN side SET STORAGE EXTERNAL;
 
 -- Grows when memories are placed: what the gateway made of a view before is then old.
 ALTER TABLE people ADD COLUMN placed bigint NOT NULL DEFAULT 0,
-    -- When the next digest is due, and the version that the last one told of.
+    -- When the next digest is due, and the version and the happening that the last one told of.
     ADD COLUMN digest_at timestamptz, ADD COLUMN digest_version bigint NOT NULL DEFAULT 0,
+    ADD COLUMN digest_happening bigint,
     -- Up to which version forgotten rows are removed: whoever read an older one reads all anew.
     ADD COLUMN forgotten_to bigint NOT NULL DEFAULT 0;
 CREATE INDEX people_due ON people (tenant, first_change_at) WHERE changes > 0 AND upkeep_task_id IS NULL;

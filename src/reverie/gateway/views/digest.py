@@ -1,0 +1,119 @@
+"""Digests: what happened to a person's memories in a day or a week, told once, at an hour of their own day."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+import psycopg
+
+from reverie.gateway.push.hub import Hub
+from reverie.store import Codec
+from reverie.store.happenings import event_of
+from reverie.store.sql import sql
+
+__all__ = ["DigestRound", "next_digest", "period_of"]
+
+_ROUND = 50
+"""Most digests that one round makes."""
+_MOST_CHANGES = 20
+"""Changes of themes and insights that a digest lists."""
+
+
+def _zone(name: str | None) -> ZoneInfo:
+    try:
+        return ZoneInfo(name or "UTC")
+    except (KeyError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+def next_digest(every: str, hour: int, timezone: str | None, after: datetime) -> datetime:
+    """The next moment after ``after`` at which the person's clock shows ``hour``; for weeks, on a Monday.
+
+    An hour that a clock change leaves out comes when the clock has passed it, one that it repeats comes at the first.
+    """
+    zone = _zone(timezone)
+    day = after.astimezone(zone).date()
+    while True:
+        moment = datetime.combine(day, time(hour), zone).astimezone(UTC)
+        if moment > after and (every == "day" or day.weekday() == 0):
+            return moment
+        day += timedelta(days=1)
+
+
+def period_of(every: str, timezone: str | None, due: datetime) -> tuple[str, date, date]:
+    """``(key, first day, last day)`` of the period that a digest due at ``due`` tells of, in the person's days."""
+    day = due.astimezone(_zone(timezone)).date()
+    if every == "day":
+        return f"day {day}", day - timedelta(days=1), day - timedelta(days=1)
+    monday = day - timedelta(days=day.weekday())
+    return f"week {monday}", monday - timedelta(days=7), monday - timedelta(days=1)
+
+
+class DigestRound:
+    """Makes the digests that are due. Runs in the gateway that sweeps; exactly once all the same."""
+
+    def __init__(self, hub: Hub, codec: Codec) -> None:
+        self._hub = hub
+        self._codec = codec
+        #: Digests made since the start.
+        self.made = 0
+
+    async def round(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> None:
+        """Each person in a transaction of their own: the digest, its webhook and the next time commit together."""
+        for _ in range(_ROUND):
+            async with connection.transaction():
+                row = await (await connection.execute(sql("due_digest"))).fetchone()
+                if row is None:
+                    return
+                event = await self._digest(connection, row)
+            if event is not None:
+                self.made += 1
+                self._hub.publish_event(row["tenant"], event)
+
+    async def _digest(
+        self, connection: psycopg.AsyncConnection[dict[str, Any]], row: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        settings = orjson.loads(self._codec.decode(bytes(row["settings"]))) if row["settings"] else {}
+        wish = settings.get("digest")
+        if wish is None:
+            await connection.execute(sql("set_digest"), {"person": row["id"], "at": None, "version": row["version"]})
+            return None
+        zone = settings.get("timezone")
+        due = max(row["digest_at"], row["now"] - timedelta(days=8))
+        key, first, last = period_of(wish["every"], zone, due)
+        following = next_digest(wish["every"], wish["hour"], zone, row["now"])
+        which = {"person": row["id"], "since": row["digest_version"], "happened": row["digest_happening"] or 0}
+        counts = await (await connection.execute(sql("digest_counts"), which)).fetchone()
+        happened = await (await connection.execute(sql("digest_happenings"), which)).fetchall()
+        written = None
+        if counts is not None and (counts["changed"] or counts["forgotten"] or happened):
+            body = {
+                "every": wish["every"],
+                "from": first.isoformat(),
+                "to": last.isoformat(),
+                "timezone": zone or "UTC",
+                "version": row["version"],
+                "memories": {"kept": row["memories"], "changed": counts["changed"], "deleted": counts["forgotten"]},
+                "changes": [
+                    {"type": one["kind"], "at": one["at"], **orjson.loads(self._codec.decode(bytes(one["body"])))}
+                    for one in happened[:_MOST_CHANGES]
+                ],
+            }
+            new = {"person": row["id"], "kind": "digest", "key": key, "task_id": f"digest-{row['id']}-{key}"}
+            sealed = self._codec.encode(orjson.dumps(body))
+            written = await (await connection.execute(sql("insert_happening"), {**new, "body": sealed})).fetchone()
+            url = wish.get("url") or settings.get("callback_url")
+            if written is not None and url:
+                await connection.execute(
+                    sql("insert_happening_webhook"), {"happening": written["id"], "tenant": row["tenant"], "url": url}
+                )
+        last_happening = max([one["id"] for one in happened], default=row["digest_happening"])
+        done = {"person": row["id"], "at": following, "version": row["version"], "happening": last_happening}
+        await connection.execute(sql("set_digest_done"), done)
+        if written is None:
+            return None
+        told = {"id": written["id"], "kind": "digest", "task_id": new["task_id"], "at": written["at"]}
+        return event_of({**told, "user_id": row["user_id"]})
