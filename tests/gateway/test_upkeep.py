@@ -199,8 +199,8 @@ def test_a_worker_killed_in_the_middle_of_upkeep_leaves_one_view_of_one_version(
         assert "m7" not in view["assignments"]
         assert len(view["assignments"]) == 399
         rows = live.rows(
-            "SELECT v.version, p.version AS now, p.changes, p.upkeep_task_id FROM views v JOIN people p ON p.id = v.person "
-            "WHERE p.user_id = 'killed'"
+            "SELECT v.version, p.version AS now, p.changes, p.upkeep_task_id "
+            "FROM views v JOIN people p ON p.id = v.person WHERE p.user_id = 'killed'"
         )
         # The attempt that succeeded read the memories after the deletion; nothing is left to be told.
         assert [row["version"] for row in rows] == [version + 1, version + 1]
