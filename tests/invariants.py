@@ -35,6 +35,20 @@ INVARIANTS = {
         "SELECT min(id) FROM tasks WHERE status IN ('queued', 'running') "
         "GROUP BY tenant, content_hash HAVING count(*) > 1"
     ),
+    "a person's counts are those of their memories": (
+        "SELECT p.id FROM people p LEFT JOIN memories m ON m.person = p.id GROUP BY p.id "
+        "HAVING p.memories <> count(m.id) OR p.chars <> coalesce(sum(m.chars), 0)"
+    ),
+    "no memory is newer than its person's version": (
+        "SELECT m.id FROM memories m JOIN people p ON p.id = m.person WHERE m.version > p.version"
+    ),
+    "no tombstone is newer than its person's version": (
+        "SELECT f.memory_id FROM forgotten f JOIN people p ON p.id = f.person WHERE f.version > p.version"
+    ),
+    "what is superseded is so by a memory that is there": (
+        "SELECT m.id FROM memories m WHERE superseded_by IS NOT NULL AND NOT EXISTS "
+        "(SELECT FROM memories o WHERE o.person = m.person AND o.id = m.superseded_by)"
+    ),
     "no task has ended before it was made": "SELECT id FROM tasks WHERE finished_at < created_at",
 }
 

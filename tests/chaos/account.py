@@ -6,10 +6,12 @@ import asyncio
 import statistics
 import time
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.chaos.load import Load
+from tests.chaos.memories import Keeper
 from tests.chaos.world import World
 from tests.invariants import INVARIANTS
 
@@ -83,6 +85,19 @@ class Account:
         self.broken += [f"{name} ended by itself {n} times" for name, n in ended.items()]
         if ended:
             self.notes += world.said
+
+    async def count_memories(self, people: Sequence[Keeper]) -> None:
+        """Hold what is stored against what was acknowledged."""
+        found = [fault for keeper in people for fault in await keeper.check()]
+        self.numbers |= {
+            "memory requests": sum(keeper.requests for keeper in people),
+            "memories kept": sum(len(keeper.kept) for keeper in people),
+            "memories deleted": sum(len(keeper.deleted) for keeper in people),
+            "memories lost": sum(fault.startswith("lost") for fault in found),
+            "memories back": sum(fault.startswith("resurrected") for fault in found),
+            "memories twice": sum(fault.startswith("twice") for fault in found),
+        }
+        self.broken += found[:20]
 
     async def _seen_twice(self, world: World, load: Load, rows: dict[str, Any]) -> list[str]:
         out = [f"{wish.key} got {len(wish.ids)} tasks: {sorted(wish.ids)}" for wish in load.wishes if len(wish.ids) > 1]

@@ -232,6 +232,18 @@ class Load:
             await asyncio.sleep(0.2)
         raise AssertionError("no gateway answers")
 
+    async def request(
+        self, tenant: str, method: str, path: str, body: Any, headers: dict[str, str]
+    ) -> tuple[int, dict[str, Any] | None, float]:
+        """One request to any gateway: ``(status or 0, answer, Retry-After)``."""
+        url = self.world.url(self._random.randrange(len(self.world.ports))) + path
+        try:
+            async with self._sessions[tenant].request(method, url, json=body, headers=headers) as answer:
+                content = await answer.json(content_type=None)
+                return answer.status, content, float(answer.headers.get("retry-after", 0))
+        except (*_AWAY, ValueError):
+            return 0, None, 0.0
+
     async def post(self, tenant: str, path: str) -> int:
         """A POST without a body; its status."""
         async with self._sessions[tenant].post(self.world.url(self._random.randrange(2)) + path) as answer:

@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.chaos.account import Account, LoopLag
 from tests.chaos.faults import FAULTS
 from tests.chaos.load import Load
+from tests.chaos.memories import keepers
 from tests.chaos.scene import Scene
 from tests.chaos.world import World
 
@@ -44,6 +45,8 @@ async def _play(
         began = time.monotonic()
         end = began + seconds
         streaming = load.start(load.stream(rate, seconds))
+        people = keepers(load, seed)
+        keeping = [load.start(keeper.live()) for keeper in people]
         upcoming: list[str] = []
         faults = 0
         while time.monotonic() < end and (not quick or faults < len(names)):
@@ -56,8 +59,13 @@ async def _play(
             await _ready(load)
             await asyncio.sleep(rng.uniform(0.0, 1.0))
         streaming.cancel()
+        for task in keeping:
+            task.cancel()
+        ended = await asyncio.gather(*keeping, return_exceptions=True)
+        account.broken += [f"a keeper of memories: {error}" for error in ended if isinstance(error, AssertionError)]
         took = time.monotonic() - began
         await account.close(world, load)
+        await account.count_memories(people)
         return account.describe(world, load, lag, seed, took)
 
 

@@ -32,7 +32,7 @@ MEMORIES = [Memory(id=str(i), text=text) for i, text in enumerate(TEXTS)]
 
 LIVE = {
     "README.md", "docs/index.md", "docs/analysis.md", "docs/embedding.md", "docs/webhooks.md", HTTP,
-    "docs/how-to/erase-a-user.md", "docs/how-to/add-to-your-bot.md",
+    "docs/how-to/erase-a-user.md", "docs/how-to/add-to-your-bot.md", "docs/how-to/memories.md",
 }  # fmt: skip
 """Pages whose Python runs below against a gateway and a worker."""
 
@@ -229,6 +229,14 @@ async def test_the_analysis_says_what_the_page_promises(service: LiveService, ai
     made = await run(example, service, ai=ai, user_id="analysed", memories=MEMORIES)
     insight = made["insight"]
     assert {"value", "weight", "contribution"} <= set(dict(next(iter(insight.importance[0].factors.values()))))
+
+
+async def test_memories_are_kept_changed_and_forgotten(service: LiveService, ai: AsyncReverie) -> None:
+    (example,) = on_page("docs/how-to/memories.md", "python")
+    made = await run(example, service, ai=ai)
+    assert made["receipt"].deleted == 1
+    assert len([memory async for memory in ai.user("42").memories()]) == 2
+    await ai.user("42").erase()
 
 
 async def test_forgetting_a_user_gives_a_receipt(service: LiveService, ai: AsyncReverie) -> None:
