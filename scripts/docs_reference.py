@@ -33,7 +33,10 @@ ROOT = Path(__file__).resolve().parent.parent
 NAV: list[tuple[str, list[str]]] = [
     ("Start", ["index.md", "how-to/add-to-your-bot.md"]),
     ("Run it", ["docker.md", "many-hosts.md", "kubernetes.md", "scaling.md", "upgrades.md", "release.md"]),
-    ("How to", [f"how-to/{n}.md" for n in ("memories", "import", "http", "gpu", "openai", "proxy", "back-up", "erase-a-user")]),
+    (
+        "How to",
+        [f"how-to/{n}.md" for n in ("memories", "import", "http", "gpu", "openai", "proxy", "back-up", "erase-a-user")],
+    ),
     ("Reference", [f"reference/{n}.md" for n in ("settings", "commands", "api", "metrics", "errors")]),
     ("Explanation", ["explanation/row-and-lease.md", "explanation/important-is-not-central.md"]),
     ("Measured", ["reliability.md", "benchmarks.md"]),
