@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from reverie.analysis import analyze
+from reverie.clustering import cluster
 from reverie.contracts import AnalyzeOptions, AnalyzeResult, Memory
 from reverie.errors import InvalidInput
 from tests.analysis.people import NOW, embed, memories, run, themed
@@ -110,3 +111,25 @@ def test_the_timeline_counts_local_days() -> None:
     late = Memory.model_validate({"id": "a", "text": "late", "created_at": "2026-05-01T23:30:00Z"})
     result = run([late], AnalyzeOptions(timezone="Europe/Berlin"))
     assert result.timeline == {"2026-05-02": 1}
+
+
+def test_the_analysis_has_the_themes_of_clustering_with_their_ids_and_names() -> None:
+    found = memories(themed(90), np.linspace(0, 200, 90).tolist())
+    vectors = embed([m.text for m in found])
+    themes = cluster(found, vectors).result.themes
+    result = run(found)
+    assert result.graph is not None
+    assert [(c.id, c.label, c.memory_ids) for c in result.graph.communities] == [
+        (t.id, t.label, t.memory_ids) for t in themes
+    ]
+
+
+def test_given_themes_are_taken_as_they_are() -> None:
+    found = memories(themed(40), np.linspace(0, 200, 40).tolist())
+    vectors = embed([m.text for m in found])
+    own = [t.model_copy(update={"label": f"mine {t.id}"}) for t in cluster(found, vectors).result.themes[:2]]
+    for given in (own, lambda _: own):
+        graph = analyze(found, vectors, now=NOW, themes=given).graph
+        assert graph is not None
+        assert [c.label for c in graph.communities] == [t.label for t in own]
+        assert len(graph.isolated) == 40 - sum(t.size for t in own)

@@ -29,7 +29,7 @@ def _find(
     moments: Sequence[datetime], themes: Sequence[int] | None = None, zone: str = "UTC"
 ) -> tuple[list[Pattern], list[str]]:
     labels = np.full(len(moments), -1) if themes is None else np.array(themes)
-    names = {c: f"theme {c}" for c in range(int(labels.max(initial=-1)) + 1)}
+    names = [(f"thm_{c}", f"theme {c}") for c in range(int(labels.max(initial=-1)) + 1)]
     found, notes, _ = find_patterns(_dated(moments), labels, names, zone=ZoneInfo(zone), budget=Budget())
     return found, notes
 

@@ -25,16 +25,29 @@ from reverie.analysis.moments import timeline
 from reverie.analysis.patterns import find_patterns
 from reverie.analysis.shared import SharedNames, find_shared
 from reverie.analysis.texts import content_words
+from reverie.clustering import Topics, cluster
 from reverie.clustering.geometry import unit
 from reverie.clustering.nearest import Neighbours, neighbours
-from reverie.contracts import AnalyzeOptions, AnalyzeResult, DuplicateGroup, Emotion, Importance, Memory
+from reverie.contracts import (
+    AnalyzeOptions,
+    AnalyzeResult,
+    ClusterOptions,
+    DuplicateGroup,
+    Emotion,
+    Importance,
+    Memory,
+    Theme,
+)
 from reverie.contracts.analyze import Section
 from reverie.embedding.alphabet import legible, unread_note
 from reverie.embedding.base import OnProgress, Vectors, silent
 from reverie.embedding.calibration import REFERENCE, Scale
 from reverie.errors import InvalidInput, ProviderError
 
-__all__ = ["analyze"]
+__all__ = ["Grouping", "analyze"]
+
+Grouping = Callable[[OnProgress], Sequence[Theme]]
+"""Answers the user's themes; the progress callback may raise to stop it."""
 
 _NEIGHBOURS = 12
 _EXACT = 12_000
@@ -55,7 +68,8 @@ def analyze(
     scale: Scale = REFERENCE,
     prototypes: Prototypes | None = None,
     alphabet: str | None = None,
-    themes: Sequence[tuple[str, Sequence[int]]] | None = None,
+    themes: Sequence[Theme] | Grouping | None = None,
+    topics: Topics | None = None,
 ) -> AnalyzeResult:
     """Analyse ``memories`` whose embeddings are ``vectors`` ((n, d), of one model, whose cosines ``scale`` reads).
 
@@ -66,8 +80,8 @@ def analyze(
     sentiment and names; the default is local, which also steps in when a service fails. ``prototypes``: sentences that
     tell lasting from passing, in the vectors' model; without them the wording alone tells. ``alphabet``: the
     characters that the model knows (``ModelSpec``); what it cannot read gets vectors from its characters, and a note.
-    ``themes``: names and memory indices of a grouping that is there already; patterns then speak of it, else of the
-    graph's communities.
+    ``themes``: the user's, as ``cluster`` told them, or what asks it when they are needed, within the deadline; without
+    either ``cluster`` is asked here, with ``topics`` for the names.
 
     Raises ``InvalidInput`` when vectors do not match the memories or a weight names no factor.
     """
@@ -80,10 +94,10 @@ def analyze(
     vectors, lost = legible([m.text for m in memories], vectors, alphabet)
     reader = insight or LocalInsight()
     work = _Work(memories, vectors, options, now, Budget(deadline, on_progress), reader, scale, prototypes)
+    work.given, work.topics = themes, topics
     if lost.any():
         work.notes.append(unread_note([m.id for m, is_lost in zip(memories, lost, strict=True) if is_lost]))
         work.stats["unread"] = int(lost.sum())
-    work.themes = themes
     wanted = set(options.sections or get_args(Section))
     late: list[str] = []
     seconds: dict[str, float] = {}
@@ -162,10 +176,11 @@ class _Work:
         self.stats: dict[str, Any] = {}
         self.result: dict[str, Any] = {}
         self.scale = scale
-        self.themes: Sequence[tuple[str, Sequence[int]]] | None = None
         self._raw = vectors
         self._reader = reader
         self._prototypes = prototypes
+        self.given: Sequence[Theme] | Grouping | None = None
+        self.topics: Topics | None = None
 
     @cached_property
     def texts(self) -> list[str]:
@@ -211,9 +226,37 @@ class _Work:
         return find_shared([i.entities + i.phrases for i in self.insights], self.tokens, budget=self.budget)
 
     @cached_property
+    def themes(self) -> Sequence[Theme]:
+        """One grouping everywhere: the graph's communities and the subjects of patterns are the user's themes."""
+
+        def pulse(_stage: str, done: int, total: int) -> None:
+            self.budget.progress("graph", done, total)
+
+        if callable(self.given):
+            return self.given(pulse)
+        if self.given is not None:
+            return self.given
+        options = ClusterOptions(map=False, seed=self.options.seed)
+        return cluster(
+            self.memories, self._raw, options, on_progress=pulse, scale=self.scale, topics=self.topics
+        ).result.themes
+
+    @cached_property
+    def theme_of(self) -> NDArray[np.int64]:
+        """(n,) index of each memory's theme, -1 for those in none."""
+        place = {memory: number for number, theme in enumerate(self.themes) for memory in theme.memory_ids}
+        return np.array([place.get(m.id, -1) for m in self.memories], dtype=np.int64)
+
+    @cached_property
     def graph(self) -> MemoryGraph:
         return build_graph(
-            self.vectors, self.near, self.shared, budget=self.budget, seed=self.options.seed, scale=self.scale
+            self.vectors,
+            self.near,
+            self.shared,
+            self.theme_of,
+            budget=self.budget,
+            seed=self.options.seed,
+            scale=self.scale,
         )
 
     @cached_property
@@ -246,7 +289,7 @@ class _Work:
 
 
 def _graph(work: _Work) -> None:
-    work.result["graph"] = describe_graph(work.graph, work.memories, work.shared, work.tokens, edges=work.options.edges)
+    work.result["graph"] = describe_graph(work.graph, work.memories, work.shared, work.themes, edges=work.options.edges)
 
 
 def _importance(work: _Work) -> None:
@@ -258,31 +301,13 @@ def _duplicates(work: _Work) -> None:
 
 
 def _patterns(work: _Work) -> None:
-    themes, names = _given(work.themes, len(work.memories)) or (work.graph.communities, _theme_names(work))
+    names = [(theme.id, theme.label) for theme in work.themes]
     found, notes, counts = find_patterns(
-        work.memories, themes, names, zone=work.zone, budget=work.budget, seed=work.options.seed
+        work.memories, work.theme_of, names, zone=work.zone, budget=work.budget, seed=work.options.seed
     )
     work.result["patterns"] = found
     work.notes += notes
     work.stats |= counts
-
-
-def _given(
-    themes: Sequence[tuple[str, Sequence[int]]] | None, count: int
-) -> tuple[NDArray[np.int64], dict[int, str]] | None:
-    """A grouping as find_patterns takes it: the largest first, since it looks at the first ones alone."""
-    if themes is None:
-        return None
-    ordered = sorted(themes, key=lambda theme: -len(theme[1]))
-    of = np.full(count, -1, dtype=np.int64)
-    for number, (_, members) in enumerate(ordered):
-        of[list(members)] = number
-    return of, {number: name for number, (name, _) in enumerate(ordered)}
-
-
-def _theme_names(work: _Work) -> dict[int, str]:
-    graph = work.result.get("graph") or describe_graph(work.graph, work.memories, work.shared, work.tokens, edges=False)
-    return {c: ", ".join(theme.keywords[:3]) or theme.id for c, theme in enumerate(graph.communities)}
 
 
 def _emotion(work: _Work) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,9 +11,8 @@ from scipy import sparse
 
 from reverie.analysis.budget import Budget
 from reverie.analysis.shared import SharedNames
-from reverie.clustering.communities import communities
 from reverie.clustering.nearest import Neighbours
-from reverie.contracts import Community, GraphEdge, GraphResult, Memory
+from reverie.contracts import Community, GraphEdge, GraphResult, Memory, Theme
 from reverie.embedding.base import Vectors
 from reverie.embedding.calibration import REFERENCE, Cosine, Scale
 
@@ -37,7 +35,7 @@ class MemoryGraph:
     similar: sparse.csr_matrix
     #: (n, n) 0 to 1, how much two memories share in names and phrases.
     shared: sparse.csr_matrix
-    #: Community of each memory, -1 for those that stand alone; 0 is the largest.
+    #: Theme of each memory by its index, -1 for those in none.
     communities: NDArray[np.int64]
     #: PageRank on the similarities, sums to 1 over memories.
     typical: NDArray[np.float64]
@@ -51,6 +49,7 @@ def build_graph(
     vectors: Vectors,
     near: Neighbours,
     shared: SharedNames,
+    theme_of: NDArray[np.int64],
     *,
     budget: Budget,
     seed: int = 0,
@@ -60,39 +59,38 @@ def build_graph(
     the reference's scale; ``scale`` reads those of ``vectors``.
 
     Two memories are ``similar`` when each is among the other's ten nearest and their cosine is above what random
-    pairs reach. Communities: Leiden (Traag et al. 2019), the same every time. Typical: PageRank (Page et al. 1999).
+    pairs reach. Communities are the themes (``theme_of``: (n,), -1 for none). Typical: PageRank (Page et al. 1999).
     Bridges: participation coefficient (Guimera and Amaral 2005) x strength, since betweenness takes O(nm).
     """
     threshold = _background(vectors, seed, scale)
     similar = _mutual(near, threshold)
     budget.check()
     both = (similar + _SHARED_WEIGHT * shared.weights).tocsr()
-    groups = _communities(both)
-    budget.check()
     return MemoryGraph(
         similar=similar,
         shared=shared.weights,
-        communities=groups,
+        communities=theme_of,
         typical=_pagerank(similar, budget),
-        bridging=_bridging(both, groups),
+        bridging=_bridging(both, theme_of),
         threshold=threshold,
     )
 
 
 def describe_graph(
-    graph: MemoryGraph, memories: Sequence[Memory], shared: SharedNames, tokens: Sequence[list[str]], *, edges: bool
+    graph: MemoryGraph, memories: Sequence[Memory], shared: SharedNames, themes: Sequence[Theme], *, edges: bool
 ) -> GraphResult:
     """The graph as a result; at most 50,000 of its strongest edges are listed."""
     ids = [m.id for m in memories]
     labels = graph.communities
-    count = int(labels.max()) + 1 if len(labels) else 0
-    order = np.argsort(labels, kind="stable")
-    bounds = np.searchsorted(labels[order], np.arange(count + 1))
-    members = [order[bounds[c] : bounds[c + 1]] for c in range(count)]
-    df = Counter(word for text in tokens for word in set(text))
+    here = set(ids)
     told = [
-        Community(id=f"c{c + 1}", memory_ids=[ids[i] for i in group], keywords=_keywords(group, tokens, df))
-        for c, group in enumerate(members)
+        Community(
+            id=theme.id,
+            label=theme.label,
+            memory_ids=[i for i in theme.memory_ids if i in here],
+            keywords=theme.keywords,
+        )
+        for theme in themes
     ]
     connected = np.flatnonzero(labels >= 0)
     central = connected[np.argsort(-np.round(graph.typical[connected], 12), kind="stable")]
@@ -104,7 +102,7 @@ def describe_graph(
         bridges=[ids[i] for i in bridges[:_MOST_CENTRAL] if graph.bridging[i] > 0],
         isolated=[ids[i] for i in np.flatnonzero(labels < 0)],
         edges=listed,
-        metrics=_metrics(graph, count, len(listed)),
+        metrics=_metrics(graph, len(told), len(listed)),
     )
 
 
@@ -133,24 +131,6 @@ def _mutual(near: Neighbours, threshold: float) -> sparse.csr_matrix:
     return mutual
 
 
-def _communities(adjacency: sparse.csr_matrix) -> NDArray[np.int64]:
-    n = adjacency.shape[0]
-    labels = np.full(n, -1, dtype=np.int64)
-    degree = np.diff(adjacency.indptr)
-    inside = np.flatnonzero(degree > 0)
-    if not len(inside):
-        return labels
-    found = communities(adjacency[inside][:, inside], 1.0)
-    # Numbered by size, then by the first member, so that equal inputs give equal names.
-    sizes = Counter(found.tolist())
-    first: dict[int, int] = {}
-    for place, label in enumerate(found.tolist()):
-        first.setdefault(label, place)
-    rank = {label: r for r, label in enumerate(sorted(sizes, key=lambda c: (-sizes[c], first[c])))}
-    labels[inside] = [rank[label] for label in found.tolist()]
-    return labels
-
-
 def _pagerank(adjacency: sparse.csr_matrix, budget: Budget) -> NDArray[np.float64]:
     n = adjacency.shape[0]
     if n == 0:
@@ -171,22 +151,14 @@ def _pagerank(adjacency: sparse.csr_matrix, budget: Budget) -> NDArray[np.float6
 
 def _bridging(adjacency: sparse.csr_matrix, labels: NDArray[np.int64]) -> NDArray[np.float64]:
     n = len(labels)
-    count = int(labels.max()) + 1 if n else 0
-    if count < 2:
+    if n == 0 or int(labels.max()) < 1:
         return np.zeros(n)
-    inside = np.flatnonzero(labels >= 0)
-    membership = sparse.csr_matrix((np.ones(len(inside)), (inside, labels[inside])), shape=(n, count))
+    own = _alone_apart(labels)
+    membership = sparse.csr_matrix((np.ones(n), (np.arange(n), own)), shape=(n, int(own.max()) + 1))
     towards = (adjacency @ membership).tocsr()
     strength = np.asarray(adjacency.sum(axis=1)).ravel()
     squares = np.asarray(towards.multiply(towards).sum(axis=1)).ravel()
     return np.asarray(np.where(strength > 0, strength - squares / np.maximum(strength, 1e-12), 0.0))
-
-
-def _keywords(group: NDArray[np.int64], tokens: Sequence[list[str]], df: Counter[str]) -> list[str]:
-    """The words that set a community apart: frequency inside x how much of the word is inside."""
-    inside = Counter(word for i in group[:2000] for word in set(tokens[i]))
-    ranked = sorted(inside.items(), key=lambda item: (-item[1] * item[1] / df[item[0]], item[0]))
-    return [word for word, _ in ranked[:4]]
 
 
 def _edges(graph: MemoryGraph, ids: Sequence[str], shared: SharedNames) -> list[GraphEdge]:
@@ -246,6 +218,14 @@ def _modularity(adjacency: sparse.csr_matrix, labels: NDArray[np.int64]) -> floa
         return 0.0
     coo = adjacency.tocoo()
     strength = np.asarray(adjacency.sum(axis=1)).ravel()
-    inside = labels >= 0
-    within = float(coo.data[labels[coo.row] == labels[coo.col]].sum()) / total
-    return within - float((np.bincount(labels[inside], weights=strength[inside]) ** 2).sum()) / total**2
+    own = _alone_apart(labels)
+    within = float(coo.data[own[coo.row] == own[coo.col]].sum()) / total
+    return within - float((np.bincount(own, weights=strength) ** 2).sum()) / total**2
+
+
+def _alone_apart(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Labels in which each memory of no theme is a group of its own."""
+    out = labels.copy()
+    alone = np.flatnonzero(labels < 0)
+    out[alone] = int(labels.max(initial=-1)) + 1 + np.arange(len(alone))
+    return out

@@ -30,7 +30,7 @@ _MOST_EVIDENCE = 1000
 def find_patterns(
     memories: Sequence[Memory],
     themes: ThemeOf,
-    names: dict[int, str],
+    names: Sequence[tuple[str, str]],
     *,
     zone: ZoneInfo,
     budget: Budget,

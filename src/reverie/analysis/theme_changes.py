@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, ndtr
@@ -25,7 +27,7 @@ _STOPPED_WEIGHT = 0.01
 _TOGETHER_WEIGHT = 0.01
 
 
-def theme_findings(sittings: Sittings, themes: ThemeOf, names: dict[int, str], seed: int) -> list[Finding]:
+def theme_findings(sittings: Sittings, themes: ThemeOf, names: Sequence[tuple[str, str]], seed: int) -> list[Finding]:
     """Trends, stops and meetings of the eight largest themes with at least six sittings each.
 
     All take the times of the sittings as given and ask which of them a theme is in, so bursts, habits and gaps of
@@ -59,9 +61,10 @@ def _members(sittings: Sittings, inside: NDArray[np.bool_], themes: ThemeOf, the
 
 
 def _trend(
-    sittings: Sittings, inside: NDArray[np.bool_], themes: ThemeOf, theme: int, name: str, weight: float
+    sittings: Sittings, inside: NDArray[np.bool_], themes: ThemeOf, theme: int, told: tuple[str, str], weight: float
 ) -> Finding:
     """Mann-Whitney (1947): do the theme's sittings come later, or earlier, among all sittings?"""
+    theme_id, name = told
     n, m = len(inside), int(inside.sum())
     ranks = np.arange(1, n + 1)
     u = float(ranks[inside].sum() - m * (m + 1) / 2)
@@ -79,14 +82,15 @@ def _trend(
         description=f"“{name}” comes up {'more' if effect > 0 else 'less'} and {'more' if effect > 0 else 'less'}: "
         f"in {100 * early:.0f}% of the earlier half, {100 * late:.0f}% of the later.",
         memory_indices=_members(sittings, inside, themes, theme),
-        details={"theme": name, "community": f"c{theme + 1}", "direction": "rising" if effect > 0 else "fading"},
+        details={"theme": name, "theme_id": theme_id, "direction": "rising" if effect > 0 else "fading"},
     )
 
 
 def _stopped(
-    sittings: Sittings, inside: NDArray[np.bool_], themes: ThemeOf, theme: int, name: str, weight: float
+    sittings: Sittings, inside: NDArray[np.bool_], themes: ThemeOf, theme: int, told: tuple[str, str], weight: float
 ) -> Finding:
     """Chance that all m sittings of the theme fall among the first k of n: C(k, m) / C(n, m), exact."""
+    theme_id, name = told
     n, m = len(inside), int(inside.sum())
     last = int(np.flatnonzero(inside)[-1])
     k = last + 1
@@ -99,7 +103,7 @@ def _stopped(
         strength=float((n - k) / n),
         description=f"“{name}” has not come up since {since}: {m} times before, none in the {n - k} sittings after.",
         memory_indices=_members(sittings, inside, themes, theme),
-        details={"theme": name, "community": f"c{theme + 1}", "last": since},
+        details={"theme": name, "theme_id": theme_id, "last": since},
     )
 
 
@@ -108,7 +112,7 @@ def _together(
     present: NDArray[np.bool_],
     themes: ThemeOf,
     chosen: list[int],
-    names: dict[int, str],
+    names: Sequence[tuple[str, str]],
     rng: np.random.Generator,
 ) -> list[Finding]:
     """Pairs of themes on the same days more than shuffled themes are: adjusted over pairs by the maximum of the
@@ -138,7 +142,7 @@ def _together(
     out = []
     for number, (a, b) in enumerate(pairs):
         p = (1 + int((highest >= score[number] - 1e-9).sum())) / (1 + len(draws))
-        one, two = names[chosen[a]], names[chosen[b]]
+        (id_a, one), (id_b, two) = names[chosen[a]], names[chosen[b]]
         with_a, with_b = (np.isin(day, day[present[:, x]]) for x in (a, b))
         both = with_a & with_b
         found = int(observed[number])
@@ -156,7 +160,7 @@ def _together(
                     _members(sittings, present[:, a] & both, themes, chosen[a])
                     + _members(sittings, present[:, b] & both, themes, chosen[b])
                 ),
-                details={"themes": [one, two], "communities": [f"c{chosen[x] + 1}" for x in (a, b)], "days": found},
+                details={"themes": [one, two], "theme_ids": [id_a, id_b], "days": found},
             )
         )
     best = min(out, key=lambda f: f.p_value)

@@ -39,7 +39,7 @@ def draw_graph(
     communities = communities[:_MOST_COMMUNITIES]
     alone = len(graph.get("isolated") or [])
     drawn = f", the {_MOST_COMMUNITIES} largest drawn" if found > _MOST_COMMUNITIES else ""
-    detail = f"{found:,} communities{drawn} · rings mark memories that connect them · {alone:,} memories stand alone"
+    detail = f"{found:,} themes{drawn} · rings mark memories that connect them · {alone:,} memories in no theme"
     top = sheet.heading(title or f"How {nodes:,} memories hang together", detail if nodes else "")
     if not nodes:
         sheet.empty("No two memories are alike enough to connect")
@@ -113,7 +113,9 @@ def _draw_names(
     names: list[str] = []
     for community, mine, disc in zip(communities, members, layout.discs, strict=True):
         room = max(disc.radius * 2.1, size * 8)
-        name = _keywords(sheet, community.get("keywords") or [], size, room)
+        label = drawable(community.get("label") or "")
+        name = sheet.fit(label, size, room, bold=True) if label else ""
+        name = name or _keywords(sheet, community.get("keywords") or [], size, room)
         name = name or sheet.fit(texts.get(mine[0], ""), size, room, bold=True)
         if name and disc.radius > size * 1.2:
             wide, high = sheet.measure(name, size, bold=True)

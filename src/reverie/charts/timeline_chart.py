@@ -80,7 +80,9 @@ def _stacked(sheet: Sheet, result: Mapping[str, Any], days: Mapping[str, date], 
     groups: list[tuple[str, Sequence[str]]] = [(t["label"], t["memory_ids"]) for t in theme_order(result)]
     if not groups:
         communities = (result.get("graph") or {}).get("communities") or []
-        groups = [(", ".join(c.get("keywords") or []) or c["id"], c["memory_ids"]) for c in communities]
+        groups = [
+            (c.get("label") or ", ".join(c.get("keywords") or []) or c["id"], c["memory_ids"]) for c in communities
+        ]
     layers: list[_Layer] = []
     left = set(days)
 

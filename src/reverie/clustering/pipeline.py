@@ -25,7 +25,7 @@ from reverie.embedding.alphabet import legible, unread_note
 from reverie.embedding.base import OnProgress, Vectors, silent
 from reverie.embedding.calibration import REFERENCE, Cosine, Scale
 
-__all__ = ["ClusterOutcome", "Labeler", "cluster"]
+__all__ = ["ClusterOutcome", "Labeler", "cluster", "options_of"]
 
 Labeler = Callable[[Sequence[Sequence[str]], Sequence[Label]], Sequence[str | None]]
 """Names groups from their texts and keyword labels; None keeps the keyword label. The most
@@ -145,6 +145,17 @@ def _made_by(options: ClusterOptions) -> str:
     granularity = options.granularity
     at = float(_NAMED[granularity] if isinstance(granularity, str) else granularity)
     return f"{at:g} {options.min_cluster_size} {options.max_themes} {options.seed}"
+
+
+def options_of(states: Sequence[ThemeState]) -> ClusterOptions:
+    """The options that made a user's themes, without the map: who looks at them again groups as they were grouped."""
+    made = states[0].made_by.split(" ") if states else []
+    if len(made) != 4:
+        return ClusterOptions(map=False)
+    least, most = (None if part == "None" else int(part) for part in made[1:3])
+    return ClusterOptions(
+        granularity=float(made[0]), min_cluster_size=least, max_themes=most, seed=int(made[3]), map=False
+    )
 
 
 def _labels_of(

@@ -119,9 +119,10 @@ class GraphEdge(Response):
 
 
 class Community(Response):
-    """A dense part of the graph."""
+    """A part of the graph: the user's themes, with the ids and labels that ``cluster`` gives them."""
 
-    id: str = Field(description="Id of the community, unique in the result.")
+    id: str = Field(description="Id of the theme.")
+    label: str = Field(default="", description="Name of the theme.")
     memory_ids: list[str] = Field(description="Ids of its memories.")
     keywords: list[str] = Field(default=[], description="Words that set it apart, the strongest first.")
 
@@ -129,12 +130,12 @@ class Community(Response):
 class GraphResult(Response):
     """The similarity graph."""
 
-    communities: list[Community] = Field(description="Its dense parts.")
+    communities: list[Community] = Field(description="Its parts: the themes, the largest first.")
     central: list[str] = Field(
         description="Ids of the most typical memories, the most typical first. Typical is not important."
     )
-    bridges: list[str] = Field(description="Ids of memories that connect communities, the strongest first.")
-    isolated: list[str] = Field(description="Ids of memories without a tie to any community.")
+    bridges: list[str] = Field(description="Ids of memories that connect themes, the strongest first.")
+    isolated: list[str] = Field(description="Ids of memories that belong to no theme.")
     edges: list[GraphEdge] = Field(
         description="Ties between memories, the strongest first; empty when they were not asked for."
     )

@@ -25,7 +25,7 @@ from reverie.errors import InvalidInput
 from reverie.store import TaskRow
 from reverie.worker.cloud import vectorize
 from reverie.worker.language import insight_for
-from reverie.worker.outcome import Outcome, embedding_stats, themes_of
+from reverie.worker.outcome import Outcome, embedding_stats, themes_of, themes_seen
 from reverie.worker.place import run_place
 from reverie.worker.runtime import Runtime
 from reverie.worker.stored_inputs import DOCUMENT, QUERY, given_or_stored, stored_index, view_key
@@ -72,10 +72,12 @@ def run_analyze(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
     done = vectorize(runtime, task, request.cloud, options.model, wanted, on_progress=on_progress, person=owner)
     embedder, embedded = done.embedder, done.sets[0]
     stats = embedding_stats(embedded, time.perf_counter() - started) | done.stats()
+    key = embedder.model.key if person is None else view_key(embedder.model.key)
     result = analyze(
         memories,
         embedded.vectors,
         options,
+        themes=lambda on_grouping: themes_seen(runtime, task, memories, done, key, on_grouping),
         now=options.now or task.created_at,
         on_progress=on_progress,
         deadline=began + options.time_budget if options.time_budget else None,

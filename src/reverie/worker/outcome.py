@@ -9,9 +9,9 @@ from typing import Any
 
 import psycopg
 
-from reverie.clustering import ClusterOutcome, cluster, load_states
+from reverie.clustering import ClusterOutcome, cluster, load_states, options_of
 from reverie.clustering.identity import ThemeState, recentred
-from reverie.contracts import ClusterOptions, Memory
+from reverie.contracts import ClusterOptions, Memory, Theme
 from reverie.embedding.base import OnProgress, Vectors
 from reverie.store import TaskRow
 from reverie.worker.cloud import Vectorized
@@ -19,7 +19,7 @@ from reverie.worker.llm_labels import labeler_from
 from reverie.worker.runtime import Runtime
 from reverie.worker.vectors import Embedded
 
-__all__ = ["Also", "Outcome", "TryAgain", "embedding_stats", "themes_of"]
+__all__ = ["Also", "Outcome", "TryAgain", "embedding_stats", "themes_of", "themes_seen"]
 
 Also = Callable[[psycopg.Connection[dict[str, Any]], float], None]
 
@@ -91,3 +91,26 @@ def themes_of(
         topics=runtime.topics(done.embedder),
     )
     return outcome, time.perf_counter() - started
+
+
+def themes_seen(
+    runtime: Runtime, task: TaskRow, memories: Sequence[Memory], done: Vectorized, key: str, on_progress: OnProgress
+) -> list[Theme]:
+    """The themes stored under ``key`` with these memories in them, under their ids and names; nothing is stored.
+
+    Grouped by the options that made them, so that an analysis speaks of the themes that the user sees.
+    """
+    vectors = done.sets[0].vectors
+    previous = _previous(runtime, task, key, memories, vectors)
+    grouped = cluster(
+        memories,
+        vectors,
+        options_of(previous),
+        previous=previous,
+        on_progress=on_progress,
+        scale=done.scale,
+        alphabet=done.embedder.model.alphabet,
+        topics=runtime.topics(done.embedder),
+    )
+    known = {state.id: state.label for state in previous}
+    return [theme.model_copy(update={"label": known.get(theme.id, theme.label)}) for theme in grouped.result.themes]

@@ -140,8 +140,6 @@ def _insights(
     on_progress: OnProgress,
 ) -> AnalyzeResult:
     """The analysis, with patterns that name the themes of this very view."""
-    place = {m.id: i for i, m in enumerate(memories)}
-    themes = sorted(grouped.result.themes, key=lambda theme: -len(theme.memory_ids))
     result = analyze(
         memories,
         done.sets[0].vectors,
@@ -152,24 +150,12 @@ def _insights(
         scale=done.scale,
         prototypes=runtime.prototypes(done.embedder),
         alphabet=done.embedder.model.alphabet,
-        themes=[(theme.label, [place[memory] for memory in theme.memory_ids]) for theme in themes],
+        themes=grouped.result.themes,
     )
     notes = list(result.notes)
     if len(memories) > _MOST_EDGES_FROM:
         notes.append(f"edges are listed for up to {_MOST_EDGES_FROM} memories")
-    names = {f"c{number + 1}": theme.id for number, theme in enumerate(themes)}
-    return result.model_copy(
-        update={"patterns": [_with_theme_ids(pattern, names) for pattern in result.patterns], "notes": notes}
-    )
-
-
-def _with_theme_ids(pattern: Pattern, names: dict[str, str]) -> Pattern:
-    details = dict(pattern.details)
-    if (one := details.pop("community", None)) is not None:
-        details["theme_id"] = names.get(one)
-    if (several := details.pop("communities", None)) is not None:
-        details["theme_ids"] = [names.get(each) for each in several]
-    return pattern.model_copy(update={"details": details})
+    return result.model_copy(update={"notes": notes})
 
 
 # -- what changed -----------------------------------------------------------------------------------

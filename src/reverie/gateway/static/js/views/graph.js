@@ -1,4 +1,4 @@
-// How memories hang together: communities, typical memories, bridges.
+// How memories hang together: themes, typical memories, bridges.
 
 import { h, memories as howMany, put, said } from "../dom.js";
 import { canvasPng, csvFile, jsonFile, sceneSvg } from "../files.js";
@@ -77,9 +77,9 @@ export function mount(root) {
           trouble,
           bar,
         ),
-        h("p", { class: "bar foot help" }, "Each disc is a community of memories that are alike, the most typical in its middle. Rings mark bridges: memories that connect communities."),
+        h("p", { class: "bar foot help" }, "Each disc is a theme, the most typical memories in its middle. Rings mark bridges: memories that connect themes."),
       ),
-      h("aside", { class: "side", "aria-label": "Communities" }, card, lists),
+      h("aside", { class: "side", "aria-label": "Memories in the graph" }, card, lists),
     ),
   );
 
@@ -92,7 +92,7 @@ export function mount(root) {
     if (!result || result === drawn) return;
     drawn = result;
     const graph = result.graph;
-    put(empty, !graph?.communities?.length && h("p", { class: "help" }, busy(run) ? "" : "No two memories are alike enough to connect."));
+    put(empty, !graph?.communities?.length && h("p", { class: "help" }, busy(run) ? "" : "No two memories are alike enough to make a theme."));
     if (!graph?.communities?.length) return;
     const communities = [...graph.communities].sort((a, b) => b.memory_ids.length - a.memory_ids.length || (a.id < b.id ? -1 : 1));
     const rank = new Map(graph.central.map((id, i) => [id, i]));
@@ -102,16 +102,16 @@ export function mount(root) {
     discs.forEach((disc, c) => (disc.place = commonest(members[c].map(placeOf))));
     const at = new Map(points.map((p) => [p.id, p]));
     all = graph.edges.map((e) => ({ a: at.get(e.source), b: at.get(e.target), weight: e.weight, kind: e.kind })).filter((e) => e.a && e.b).sort((a, b) => b.weight - a.weight);
-    const labels = communities.map((c, i) => ({ text: c.keywords.slice(0, 2).join(", "), x: discs[i].x, y: discs[i].y + discs[i].r * 0.8, place: discs[i].place })).filter((label) => label.text);
+    const labels = communities.map((c, i) => ({ text: c.label || c.keywords.slice(0, 2).join(", "), x: discs[i].x, y: discs[i].y + discs[i].r * 0.8, place: discs[i].place })).filter((label) => label.text);
     scene.setData({ points, labels, discs, rings: new Set(graph.bridges) });
     showEdges();
-    canvas.setAttribute("aria-label", `Graph of ${howMany(points.length)} in ${communities.length} communities`);
+    canvas.setAttribute("aria-label", `Graph of ${howMany(points.length)} in ${communities.length} themes`);
     const section = (title, help, ids) => ids.length > 0 && h("section", {}, h("h2", {}, title), h("p", { class: "help" }, help), memoryList(ids, { pick: (id) => pick(id, true), step: 6, label: title }));
     put(
       lists,
       section("Typical", "The most connected: what is said again and again. Typical is not the same as important.", graph.central.slice(0, 30)),
       section("Bridges", "They connect what is otherwise apart.", graph.bridges.slice(0, 30)),
-      section("Alone", "Like nothing else.", graph.isolated.slice(0, 100)),
+      section("In no theme", "Like nothing else.", graph.isolated.slice(0, 100)),
     );
   };
   const off = on("analyze", show);
@@ -124,7 +124,7 @@ export function mount(root) {
   };
 }
 
-// A memory has the colour of its theme on every page; a community that of most of its members.
+// A memory has the colour of its theme on every page; a disc that of most of its members.
 const placeOf = (id) => (themeOf(id) === null ? -1 : model.places.of(themeOf(id)));
 
 function commonest(list) {

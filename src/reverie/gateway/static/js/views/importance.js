@@ -69,7 +69,8 @@ function entry(item, factors, most) {
     h(
       "details",
       {},
-      h("summary", {}, h("span", { class: "rank" }, String(item.rank)), h("span", { class: "words", dir: "auto" }, memory?.text ?? item.memory_id), item.core && h("span", { class: "chip", title: "One of the few memories that define this person" }, "core"), h("span", { class: "score" }, item.score.toFixed(2)), stackBar(parts, most)),
+      h("summary", {}, h("span", { class: "rank" }, String(item.rank)), h("span", { class: "words", dir: "auto" }, memory?.text ?? item.memory_id), item.core && h("span", { class: "chip", title: `One of the few memories that define this person: ${item.reason}` }, "core"), item.boundary && h("span", { class: "chip", title: "Something never to be said or done" }, "boundary"), h("span", { class: "score" }, item.score.toFixed(2)), stackBar(parts, most)),
+      item.reason && h("p", { class: "help" }, item.reason[0].toUpperCase() + item.reason.slice(1), "."),
       h(
         "table",
         { class: "factors" },
