@@ -147,10 +147,8 @@ def show_analysis(
                 )
             )
             causes = sorted(entry.factors.items(), key=lambda item: -item[1].contribution)[:3]
-            said = f"{entry.reason}; " if entry.reason else ""
-            why = said + ", ".join(
-                f"{name} {factor.contribution:+.2f}" for name, factor in causes if factor.contribution
-            )
+            parts = [f"{name} {factor.contribution:+.2f}" for name, factor in causes if factor.contribution]
+            why = ", ".join([entry.reason, *parts] if entry.reason else parts)
             if why:
                 console.print(Text(f"        {why}", style="dim"))
     if result.graph is not None and result.graph.central:
