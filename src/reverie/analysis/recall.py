@@ -7,12 +7,13 @@ from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reverie.analysis.importance import faded, is_pinned, moments, specificity
+from reverie.analysis.stems import search_terms
 from reverie.analysis.texts import STOPWORDS, words
 from reverie.contracts import Memory, RecalledMemory, RecallOptions, RecallResult, RecallTerms
 from reverie.embedding.alphabet import legible
@@ -38,8 +39,6 @@ _POOL = 10
 """Diversity looks at this many times ``top`` candidates."""
 _HALF_ACCESSES = 5.0
 _MOST_TERMS = 32
-_LONGEST_STEM = 40
-"""Characters of a word that are looked for; of a longer one the beginning."""
 _REST_OF_WORD = re.compile(r"[^\W_]*")
 
 Values = NDArray[np.float64]
@@ -292,16 +291,12 @@ def _lexical(query: str, index: RecallIndex, names: Collection[str] = ()) -> Val
 
     Words are compared by their stem: inflections must not hide a match. ``names`` are left out: they tell who spoke.
     """
-    said = (word for word in words(query) if word.removesuffix("'s") not in names)
-    asked = (_stem(w)[:_LONGEST_STEM] for w in said if w not in STOPWORDS and len(w) > 1)
-    stems = list(dict.fromkeys(asked))[:_MOST_TERMS]
-    if not stems:
+    terms = dict(islice(search_terms(query, names).items(), _MOST_TERMS))
+    if not terms:
         return None
-    number = {stem: i for i, stem in enumerate(stems)}
-    spaced = all(stem.isascii() for stem in stems)
-    found = np.zeros((len(index), len(stems)), dtype=np.float32)
+    found = np.zeros((len(index), len(terms)), dtype=np.float32)
     joined, ends = index.joined
-    for stem, column in number.items():
+    for column, (stem, spaced) in enumerate(terms.items()):
         at = joined.find(stem)
         while at >= 0:
             # In scripts with spaces a stem begins a word. What follows in this word, or in a text that has the stem,
@@ -315,14 +310,6 @@ def _lexical(query: str, index: RecallIndex, names: Collection[str] = ()) -> Val
     df = found.sum(axis=0)
     idf = np.log1p((len(index) - df + 0.5) / (df + 0.5)).astype(np.float64)
     return np.asarray(found @ idf / max(float(idf.sum()), 1e-12), dtype=np.float64)
-
-
-def _stem(word: str) -> str:
-    """Word without its English inflection; a prefix of all its forms, since texts are searched by prefix."""
-    for ending in ("ings", "ing", "ies", "ied", "ed", "es", "s", "e", "y"):
-        if word.endswith(ending) and len(word) - len(ending) >= 4 and not word.endswith("ss"):
-            return word[: -len(ending)]
-    return word
 
 
 def _best(scores: Values, count: int) -> list[int]:

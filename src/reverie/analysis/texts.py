@@ -7,7 +7,16 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-__all__ = ["NEGATIONS", "STOPWORDS", "content_words", "detect_language", "detect_languages", "normalized", "words"]
+__all__ = [
+    "NEGATIONS",
+    "STOPWORDS",
+    "content_words",
+    "detect_language",
+    "detect_languages",
+    "has_spaces",
+    "normalized",
+    "words",
+]
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 # Scripts without spaces: a character is the smallest unit that means something.
@@ -90,6 +99,11 @@ def words(text: str) -> list[str]:
     for word in found:
         out.extend(word if _NO_SPACES.search(word) else (word,))
     return out
+
+
+def has_spaces(word: str) -> bool:
+    """Whether words of this one's script have spaces between them."""
+    return _NO_SPACES.search(word) is None
 
 
 def content_words(text: str) -> list[str]:
