@@ -137,7 +137,7 @@ def paste(page: Page, text: str, user: str) -> None:
     """Bring memories by hand."""
     view(page, "try")
     page.get_by_role("textbox", name="Paste memories").fill(text)
-    page.get_by_label("Remembered of").fill(user)
+    page.get_by_label("Kept under the name").fill(user)
     page.get_by_role("button", name="Find the themes").click()
 
 

@@ -163,7 +163,7 @@ def test_the_slider_clusters_again_with_the_chosen_granularity(signed_in: Page) 
     wait_for_map(page)
     with page.expect_request("**/cluster/submit") as sent:
         page.get_by_label("Fewer, broader").fill("0.9")
-    assert sent.value.post_data_json["options"] == {"granularity": 0.9}
+    assert sent.value.post_data_json["options"] == {"granularity": 0.9, "preview": True}
     expect(page.locator(".canvas .progress")).to_be_hidden()
     assert len(theme_buttons(page)) >= 2
 

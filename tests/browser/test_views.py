@@ -57,7 +57,7 @@ def test_a_dropped_file_becomes_a_map(signed_in: Page, name: str) -> None:
         "notes.jsonl": "\n".join(json.dumps({"text": line}) for line in lines),
         "notes.txt": "\n".join(lines),
     }[name]
-    signed_in.get_by_label("Remembered of").fill("dropper")
+    signed_in.get_by_label("Kept under the name").fill("dropper")
     signed_in.evaluate(DROP, [name, text])
     wait_for_map(signed_in)
     assert "36 memories" in (signed_in.get_by_role("application").get_attribute("aria-label") or "")

@@ -262,3 +262,24 @@ def test_vectors_that_are_used_stay(service: LiveService) -> None:
         client.post("/cluster/submit", json={**body, "options": {"seed": 7}})
     ages = service.rows("SELECT now() - used_at < interval '1 hour' AS fresh FROM vectors WHERE user_id = 'touch'")
     assert [row["fresh"] for row in ages] == [True] * 3
+
+
+def test_a_preview_carries_the_themes_ids_and_leaves_the_history_as_it_is(service: LiveService) -> None:
+    memories = [f"{text} {n}" for text in ("the cat eats fish", "green tea number", "red bike wheel") for n in range(6)]
+    body = {"user_id": "looks", "memories": memories}
+
+    def history() -> list[dict[str, object]]:
+        return service.rows("SELECT body, task_id FROM themes WHERE user_id = 'looks'")
+
+    with service.client(prefer="wait=60") as client:
+        first = client.post("/cluster/submit", json=body).json()["result"]
+        before = history()
+        seen = client.post("/cluster/submit", json={**body, "options": {"granularity": 0.9, "preview": True}}).json()[
+            "result"
+        ]
+        assert {theme["id"] for theme in seen["themes"]} & {theme["id"] for theme in first["themes"]}
+        assert history() == before
+        again = client.post("/cluster/submit", json={**body, "memories": [*memories, "green tea number 7"]}).json()[
+            "result"
+        ]
+        assert again["born"] == []

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reverie.analysis.moments import Sittings
+from reverie.contracts import PatternKind
 
 __all__ = ["FEWEST", "Finding", "between_ends", "counted", "date_text", "evidence", "excess", "listed"]
 
@@ -20,7 +21,7 @@ FEWEST = 20
 class Finding:
     """One test: what would be said if it holds."""
 
-    kind: str
+    kind: PatternKind
     p_value: float
     #: Share of the error budget, see ``patterns``.
     weight: float

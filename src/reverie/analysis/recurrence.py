@@ -82,7 +82,7 @@ def _recurrence(
         text = f"Returns each year {start} to {end}: {found} of {total} times, in {times} years."
     return [
         Finding(
-            kind=f"{period}_recurrence",
+            kind="monthly_recurrence" if period == "monthly" else "yearly_recurrence",
             p_value=p_value,
             weight=0.01,
             strength=excess(found, usual, total),

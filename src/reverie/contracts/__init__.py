@@ -2,6 +2,7 @@
 
 from reverie.contracts._base import EARLIEST, LATEST, MAX_ID_CHARS, AwareDatetime, Identifier, Request, Response
 from reverie.contracts.analyze import (
+    PATTERN_KINDS,
     AnalyzeOptions,
     AnalyzeRequest,
     AnalyzeResult,
@@ -14,6 +15,7 @@ from reverie.contracts.analyze import (
     GraphResult,
     Importance,
     Pattern,
+    PatternKind,
 )
 from reverie.contracts.cluster import (
     ClusterOptions,
@@ -100,6 +102,7 @@ __all__ = [
     "MAX_SPEAKER_CHARS",
     "MAX_TEXT_CHARS",
     "OPERATIONS",
+    "PATTERN_KINDS",
     "TERMINAL",
     "AddMemories",
     "Added",
@@ -144,6 +147,7 @@ __all__ = [
     "Operation",
     "OperationSpec",
     "Pattern",
+    "PatternKind",
     "PersonSettings",
     "Place",
     "Problem",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field
@@ -13,6 +13,7 @@ from reverie.contracts.common import CallbackUrl, CloudPolicy, ModelUsed
 from reverie.contracts.memory import Memories
 
 __all__ = [
+    "PATTERN_KINDS",
     "AnalyzeOptions",
     "AnalyzeRequest",
     "AnalyzeResult",
@@ -24,6 +25,7 @@ __all__ = [
     "GraphResult",
     "Importance",
     "Pattern",
+    "PatternKind",
     "Section",
 ]
 
@@ -140,6 +142,22 @@ class GraphResult(Response):
         description="Ties between memories, the strongest first; empty when they were not asked for."
     )
     metrics: dict[str, Any] = Field(description="Figures of the graph: nodes, edges, components, density, modularity.")
+
+
+PatternKind = Literal[
+    "weekly_rhythm",
+    "daily_rhythm",
+    "monthly_recurrence",
+    "yearly_recurrence",
+    "burst",
+    "rate_change",
+    "theme_trend",
+    "theme_stopped",
+    "theme_cooccurrence",
+]
+"""All kinds of patterns. A result's ``kind`` is a plain text, so that an older client reads a newer service."""
+
+PATTERN_KINDS: tuple[str, ...] = get_args(PatternKind)
 
 
 class Pattern(Response):

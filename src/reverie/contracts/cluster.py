@@ -44,6 +44,13 @@ class ClusterOptions(Request):
         default=0, description="Runs with the same seed and content give the same themes."
     )
     map: bool = Field(default=True, description="Whether to compute the 2-D map.")
+    preview: bool = Field(
+        default=False,
+        description=(
+            "Only look: themes get the ids they would have, and the user's history of themes stays as it is. The "
+            "result is kept like any other."
+        ),
+    )
     model: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(default=None, description=MODEL)
 
 

@@ -55,7 +55,8 @@ def run_cluster(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
         }
     )
     states = None
-    if person is None:
+    # Looking never writes: the next run goes on from the last one that was meant.
+    if person is None and not request.options.preview:
         states = (key, runtime.codec.encode(dump_states(outcome.states)), len(outcome.states))
     return Outcome(result.model_dump_json().encode(), done.cost(), states)
 

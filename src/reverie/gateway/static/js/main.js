@@ -103,8 +103,9 @@ function whose() {
   const pick = h("input", { id: "whose", list: "users", placeholder: "user id", "aria-label": "Whose memories", autocomplete: "off", value: model.user });
   const list = h("datalist", { id: "users" });
   const fill = async () => {
-    const page = await get("/tasks?limit=200&operation=cluster").catch(() => ({ tasks: [] }));
-    put(list, [...new Set(page.tasks.map((task) => task.user_id))].map((user) => h("option", { value: user })));
+    const [kept, page] = await Promise.all([get("/users?limit=200").catch(() => ({ users: [] })), get("/tasks?limit=200&operation=cluster").catch(() => ({ tasks: [] }))]);
+    const names = [...kept.users.map((user) => user.user_id), ...page.tasks.map((task) => task.user_id)];
+    put(list, [...new Set(names)].map((user) => h("option", { value: user })));
   };
   pick.addEventListener("focus", fill);
   pick.addEventListener("change", async () => {

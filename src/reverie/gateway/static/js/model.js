@@ -5,12 +5,14 @@ import { watch } from "./live.js";
 import { Places } from "./palette.js";
 
 const SAVED = "reverie.session";
+const FLOOR = 0.3; // how surely a memory must bear on a question to be shown
 const MOST_SAVED = 4_000_000; // characters of session storage
 
 /** Everything that is on the page. */
 export const model = {
   user: "",
   source: "",
+  stored: null, // {version, as_of, stale}: these memories live in the service, and what is shown is their view
   notes: [],
   memories: [],
   byId: new Map(),
@@ -39,7 +41,7 @@ export const themeName = (id) => themes().find((theme) => theme.id === id)?.labe
 
 function save() {
   const { user, source, memories, granularity, runs } = model;
-  const small = { user, source, granularity, cluster: runs.cluster?.taskId, analyze: runs.analyze?.taskId };
+  const small = { user, source, granularity, stored: model.stored !== null, cluster: runs.cluster?.taskId, analyze: runs.analyze?.taskId };
   try {
     const text = JSON.stringify({ ...small, memories });
     sessionStorage.setItem(SAVED, text.length <= MOST_SAVED ? text : JSON.stringify(small));
@@ -50,7 +52,7 @@ function save() {
 
 export function forget() {
   sessionStorage.removeItem(SAVED);
-  Object.assign(model, { user: "", source: "", notes: [], memories: [], byId: new Map(), recall: null, places: new Places() });
+  Object.assign(model, { user: "", source: "", stored: null, notes: [], memories: [], byId: new Map(), recall: null, places: new Places() });
   model.runs = { cluster: null, analyze: null };
 }
 
@@ -62,7 +64,7 @@ function setMemories(memories) {
 /** New memories: cluster them, and analyse them when that is done. */
 export async function begin({ memories, notes = [] }, user, source) {
   if (model.user !== user) model.places = new Places();
-  Object.assign(model, { user, source, notes, recall: null, granularity: 0.5 });
+  Object.assign(model, { user, source, stored: null, notes, recall: null, granularity: 0.5 });
   model.hidden.clear();
   model.runs = { cluster: null, analyze: null };
   setMemories(memories);
@@ -70,17 +72,20 @@ export async function begin({ memories, notes = [] }, user, source) {
   await cluster();
 }
 
-/** Clusters what is there, with the present granularity. */
-export async function cluster() {
-  const options = { granularity: model.granularity };
-  await submit("cluster", { user_id: model.user, memories: model.memories, options });
+/** Clusters what is there, with the present granularity. A preview changes nothing of what the service keeps. */
+export async function cluster({ preview = model.stored !== null } = {}) {
+  const options = { granularity: model.granularity, ...(preview && { preview }) };
+  await submit("cluster", { user_id: model.user, ...given(), options });
 }
+
+/** The memories of a submission: none where the service has them. */
+const given = () => (model.stored ? {} : { memories: model.memories });
 
 /** Analyses what is there, once. */
 export async function analyze() {
   if (model.runs.analyze && !["failed", "cancelled"].includes(model.runs.analyze.status)) return;
   const timezone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-  await submit("analyze", { user_id: model.user, memories: model.memories, options: { timezone } });
+  await submit("analyze", { user_id: model.user, ...given(), options: { timezone } });
 }
 
 async function submit(operation, body) {
@@ -150,7 +155,13 @@ export async function recall(query) {
   const mine = (model.recall = { query, status: "running", hits: [], error: null });
   emit("recall");
   try {
-    const body = { user_id: model.user, query, memories: model.memories, options: { top: 12 } };
+    const options = { top: 12, min_relevance: FLOOR };
+    if (model.stored) {
+      const found = await post(`/users/${encodeURIComponent(model.user)}/recall`, { query, options });
+      if (model.recall === mine) Object.assign(mine, { status: "succeeded", hits: found.memories ?? [] });
+      return emit("recall");
+    }
+    const body = { user_id: model.user, query, memories: model.memories, options };
     const task = await post("/recall/submit", body, { headers: { Prefer: "wait=10" } });
     const done = ["succeeded", "failed", "cancelled"].includes(task.status) ? task : await finished(task.id);
     if (model.recall !== mine) return;
@@ -174,6 +185,7 @@ export async function resume() {
   } catch {
     saved = null;
   }
+  if (saved?.stored) return openUser(saved.user).then(() => true, () => false);
   if (!saved?.cluster) return false;
   Object.assign(model, { user: saved.user, source: saved.source, granularity: saved.granularity });
   setMemories(saved.memories ?? []);
@@ -210,8 +222,10 @@ async function fetchTexts(user, taskId) {
   emit("memories");
 }
 
-/** Opens the newest themes and analysis of a user, whoever submitted them. */
+/** Opens what the service keeps of a user: the current view, or the newest themes and analysis that were submitted. */
 export async function openUser(user, taskId = null) {
+  if (taskId === null && (await openStored(user))) return;
+  model.stored = null;
   const find = async (operation) => (await get(`/tasks?user_id=${encodeURIComponent(user)}&operation=${operation}&limit=20`)).tasks.find((t) => t.status === "succeeded" || t.status === "running" || t.status === "queued");
   const [clustering, analysis] = await Promise.all([taskId ? { id: taskId } : find("cluster"), find("analyze")]);
   if (!clustering) throw new ApiError(404, { title: `There are no themes of ${user} yet.` });
@@ -223,6 +237,45 @@ export async function openUser(user, taskId = null) {
   await reopen("cluster", clustering.id);
   if (analysis) await reopen("analyze", analysis.id);
   save();
+}
+
+/** Opens the view of memories that live in the service; false when there is none. */
+async function openStored(user) {
+  const path = `/users/${encodeURIComponent(user)}`;
+  const missing = (error) => {
+    if (error.status !== 404) throw error;
+    return null;
+  };
+  const view = await get(`${path}/themes`).catch(missing);
+  if (!view) return false;
+  const insights = await get(`${path}/insights`).catch(missing);
+  const memories = [];
+  for (let cursor = null; ; ) {
+    const page = await get(`${path}/memories?limit=500${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+    memories.push(...page.memories);
+    cursor = page.next_cursor;
+    if (!cursor) break;
+  }
+  if (model.user !== user) model.places = new Places();
+  const { version, as_of, stale } = view;
+  Object.assign(model, { user, source: user, stored: { version, as_of, stale }, notes: currency(view), recall: null, granularity: 0.5 });
+  model.hidden.clear();
+  const run = (result) => ({ taskId: null, status: "succeeded", progress: null, result, error: null });
+  model.runs = { cluster: run(view), analyze: insights && run(insights) };
+  setMemories(memories);
+  model.places.assign(themes().map((theme) => theme.id));
+  emit("memories");
+  emit("cluster");
+  emit("analyze");
+  save();
+  return true;
+}
+
+/** How current a view is, in words. */
+function currency({ as_of, stale }) {
+  const when = new Date(as_of).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const behind = stale?.changes ? ` ${stale.changes} change${stale.changes === 1 ? "" : "s"} since then will be sorted in soon.` : "";
+  return [`As of ${when}.${behind}`];
 }
 
 /** Shows or hides a theme (or `null`, the memories in none). */

@@ -46,7 +46,7 @@ export function mount(root) {
     waiting = setTimeout(() => {
       if (Number(slider.value) === model.granularity && !["failed"].includes(model.runs.cluster?.status)) return;
       model.granularity = Number(slider.value);
-      cluster();
+      cluster({ preview: true }); // a slider that is tried must not change the person's history of themes
     }, 300);
   });
   slider.setAttribute("aria-valuetext", grain(model.granularity));
@@ -243,7 +243,7 @@ function recallList(found, pick, clear) {
   const body = [];
   if (found.status === "running") body.push(h("p", { class: "help", role: "status" }, "Looking…"));
   else if (found.status !== "succeeded") body.push(h("p", { class: "note bad", role: "alert" }, found.error?.title ?? "That did not work."));
-  else if (!found.hits.length) body.push(h("p", { class: "help" }, "Nothing comes to mind."));
+  else if (!found.hits.length) body.push(h("p", { class: "help" }, "Nothing here bears on that."));
   else
     body.push(
       h("ol", { class: "hits" }, found.hits.map((hit) =>

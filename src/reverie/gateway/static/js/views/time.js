@@ -11,7 +11,7 @@ const DAY = 86_400_000;
 const MOST = 11;
 const DATE = { day: "numeric", month: "short" };
 const WEEK = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-const KINDS = { burst: "Burst", rate_change: "Change", theme_trend: "Trend", theme_stopped: "Stopped", weekly_rhythm: "Weekly rhythm", daily_rhythm: "Daily rhythm", recurrence: "Recurring", theme_cooccurrence: "Together" };
+const KINDS = { burst: "Burst", rate_change: "Change", theme_trend: "Trend", theme_stopped: "Stopped", weekly_rhythm: "Weekly rhythm", daily_rhythm: "Daily rhythm", monthly_recurrence: "Every month", yearly_recurrence: "Every year", theme_cooccurrence: "Together" };
 
 export function mount(root) {
   if (!model.memories.length) return needMemories(root);

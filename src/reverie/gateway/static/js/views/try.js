@@ -8,7 +8,7 @@ const EXAMPLE = "I moved to Lisbon in March\nMy sister Lena gets married in June
 
 export function mount(root) {
   const words = h("textarea", { id: "paste", rows: "9", spellcheck: "false", dir: "auto", placeholder: EXAMPLE, "aria-describedby": "paste-help" });
-  const user = h("input", { id: "who", value: model.user && model.user !== "demo-mira" ? model.user : "me", autocomplete: "off", maxlength: "256" });
+  const user = h("input", { id: "who", value: somebody(), autocomplete: "off", maxlength: "256" });
   const problem = h("div", { role: "alert" });
 
   const go = async (load, source, who, author) => {
@@ -17,7 +17,7 @@ export function mount(root) {
       const loaded = await load(author);
       announce(`${howMany(loaded.memories.length)} sent.`);
       // The map is where to watch it happen.
-      const sent = begin(loaded, who ?? (user.value.trim() || "me"), source);
+      const sent = begin(loaded, who ?? (user.value.trim() || somebody()), source);
       location.hash = "#/themes";
       await sent;
     } catch (error) {
@@ -61,7 +61,7 @@ export function mount(root) {
           h("h2", { id: "paste-title" }, h("label", { for: "paste" }, "Paste memories")),
           words,
           h("p", { id: "paste-help", class: "help" }, "One a line, or JSON lines with text and created_at, or CSV."),
-          h("div", { class: "row" }, h("label", { for: "who" }, "Remembered of"), user, h("button", { class: "main", id: "go", onclick: () => go((author) => parseText(words.value, "", author), "pasted text") }, "Find the themes")),
+          h("div", { class: "row" }, h("label", { for: "who" }, "Kept under the name"), user, h("button", { class: "main", id: "go", onclick: () => go((author) => parseText(words.value, "", author), "pasted text") }, "Find the themes")),
         ),
         h(
           "div",
@@ -80,6 +80,9 @@ export function mount(root) {
     ),
   );
 }
+
+/** A name of its own for each paste: what was pasted before belongs to somebody else. */
+const somebody = () => `pasted-${[...crypto.getRandomValues(new Uint8Array(3))].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 
 /** Whose memories of a chat are taken. */
 function choice(error, chosen) {
