@@ -116,7 +116,7 @@ async def _wanted(
         found.append(there | (await changing.there_are(split) if split else set()))
     if theme is not None:
         members = await theme_members(state, changing.person, theme)
-        found.append(set(await changing.ids_of_theme(members)) if members else set())
+        found.append(set(await changing.ids_of_theme(members)))
     if before is not None:
         found.append(set(await changing.ids_before(before)))
     if not found:

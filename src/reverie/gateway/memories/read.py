@@ -70,14 +70,14 @@ def _place(row: MemoryRow) -> tuple[datetime, str]:
     return row.created_at or row.added_at, row.id
 
 
-async def theme_members(state: State, person: Person, theme: str) -> ThemeMembers | None:
-    """The theme of this id in the current view; None where there is none."""
+async def theme_members(state: State, person: Person, theme: str) -> ThemeMembers:
+    """The theme of this id in the current view; without members where there is none."""
     view = await state.memories.store.view(person.id, "themes")
     if view is None:
-        return None
+        return ThemeMembers(theme, [], 0)
     document = orjson.loads(await asyncio.to_thread(state.codec.decode, bytes(view["body"])))
-    members = next((t["memory_ids"] for t in document["themes"] if t["id"] == theme), None)
-    return ThemeMembers(theme, members, view["version"]) if members is not None else None
+    members: list[str] = next((t["memory_ids"] for t in document["themes"] if t["id"] == theme), [])
+    return ThemeMembers(theme, members, view["version"])
 
 
 def user_summary(person: Person) -> dict[str, Any]:
