@@ -23,7 +23,7 @@ from reverie.contracts import (
     RecallTerms,
     Theme,
 )
-from reverie.contracts.context import ContextQuery, ContextResult
+from reverie.contracts.context import Context, ContextQuery
 from reverie.tokens import tokenizer_named
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
@@ -80,7 +80,7 @@ def themes(memories: list[Memory], label: str = "cooking") -> ClusterResult:
 
 def block(
     memories: list[Memory], query: str | None = "dinner", *, hits: list[Memory] | None = None, **wish: object
-) -> ContextResult:
+) -> Context:
     known = Known(
         memories=memories,
         hits=[hit(m) for m in (memories if hits is None else hits)] if query else (),
@@ -91,7 +91,7 @@ def block(
     return _built(known, query=query, **wish)
 
 
-def _built(known: Known, **wish: object) -> ContextResult:
+def _built(known: Known, **wish: object) -> Context:
     query = ContextQuery.model_validate({"max_tokens": 600, **wish})
     return build_context(query, known, tokenizer=tokenizer_named(query.tokenizer), now=NOW)
 

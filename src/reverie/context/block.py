@@ -7,7 +7,7 @@ asked: providers' prompt caches hit. With a question it may take a quarter of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -18,9 +18,9 @@ from reverie.context.fence import FENCE, memory_line, plain_line
 from reverie.context.words import notes_said
 from reverie.contracts import AnalyzeResult, ClusterResult, Memory, RecalledMemory
 from reverie.contracts.context import (
+    Context,
     ContextMessage,
     ContextQuery,
-    ContextResult,
     ContextSection,
     ContextUse,
     Section,
@@ -54,6 +54,8 @@ class Known:
 
     #: The user's memories, those that were taken the place of among them.
     memories: Sequence[Memory]
+    #: Ids of all that are there, where ``memories`` are only those that may be told.
+    present: Container[str] | None = None
     #: What ``recall`` found above the floor, the best first.
     hits: Sequence[RecalledMemory] = ()
     below_floor: int = 0
@@ -79,7 +81,7 @@ class _Entry:
     tokens: int = 0
 
 
-def build_context(query: ContextQuery, known: Known, *, tokenizer: Tokenizer, now: datetime) -> ContextResult:
+def build_context(query: ContextQuery, known: Known, *, tokenizer: Tokenizer, now: datetime) -> Context:
     """The block for ``query``: never more than ``max_tokens``, and the same for the same input.
 
     ``now`` is the moment that dates are told by. What does not fit is counted in ``left_out``. A budget that is too
@@ -96,13 +98,14 @@ class _Block:
         self._tokenizer = tokenizer.name
         self._now = now
         self._by_id = {memory.id: memory for memory in known.memories}
+        self._present: Container[str] = self._by_id if known.present is None else known.present
         self._wanted = set(query.sections or ("lasting", "current", "regular", "bearing"))
         self._told: set[str] = set()
         self._left_out = {"below_floor": known.below_floor, "repeats": 0, "superseded": 0, "over_budget": 0}
         self._texts: set[str] = set()
         self._repeats = _repeats(known.insights)
 
-    def result(self) -> ContextResult:
+    def result(self) -> Context:
         asked = self._query.query is not None and "bearing" in self._wanted
         messages = self._query.format == "messages"
         frame = self._count(self._text([], frame=True)) + (_MESSAGE_TOKENS if messages else 0)
@@ -114,7 +117,7 @@ class _Block:
         bearing = self._bearing(budget - sum(e.tokens for e in stable)) if asked else []
         return self._fitted(stable, bearing)
 
-    def _fitted(self, stable: list[_Entry], bearing: list[_Entry]) -> ContextResult:
+    def _fitted(self, stable: list[_Entry], bearing: list[_Entry]) -> Context:
         """Tokens of a whole may be more than those of its parts: what is last goes until it fits."""
         while True:
             texts = self._texts_of(stable, bearing)
@@ -126,7 +129,7 @@ class _Block:
             self._left_out["over_budget"] += gone.use is not None
         entries = [*stable, *bearing]
         head = self._text(stable) if stable else ""
-        return ContextResult(
+        return Context(
             text=(texts[0] if texts else "") if self._query.format == "text" else None,
             messages=[ContextMessage(content=text) for text in texts] if self._query.format == "messages" else None,
             sections=_sections(entries) if self._query.format == "json" else None,
@@ -199,7 +202,10 @@ class _Block:
         themes = self._known.themes.themes if self._known.themes is not None else []
         since = (self._known.viewed_at or self._now) - _RECENT
         # Those of the last weeks first, each by its size. Members that were deleted since are no longer counted.
-        sized = [(theme, sum(id_ in self._by_id for id_ in theme.memory_ids)) for theme in themes]
+        sized = [
+            (theme, sum(id_ in self._present for id_ in theme.memory_ids) if theme.memory_ids else theme.size)
+            for theme in themes
+        ]
         recent = [(t, n, t.last_at is not None and t.last_at >= since) for t, n in sized if n]
         for theme, size, _ in sorted(recent, key=lambda x: (not x[2], -x[1], x[0].id))[:_MOST_THEMES]:
             last = month_said(theme.last_at, self._known.zone, self._known.language) if theme.last_at else None
@@ -210,7 +216,7 @@ class _Block:
     def _regular(self) -> Iterator[_Entry]:
         patterns = self._known.insights.patterns if self._known.insights is not None else []
         for pattern in patterns[:_MOST_PATTERNS]:
-            if any(id_ in self._by_id for id_ in pattern.memory_ids):
+            if any(id_ in self._present for id_ in pattern.memory_ids):
                 shown = {"kind": pattern.kind, "text": pattern.description}
                 yield self._counted(_Entry("regular", plain_line(pattern.description, ""), shown))
 

@@ -29,6 +29,14 @@ from reverie.contracts.cluster import (
     ThemeChanges,
 )
 from reverie.contracts.common import CLOUD_PROVIDERS, CloudPolicy, ModelUsed
+from reverie.contracts.context import (
+    Context,
+    ContextMessage,
+    ContextQuery,
+    ContextRequest,
+    ContextSection,
+    ContextUse,
+)
 from reverie.contracts.memory import (
     MAX_ACCESSES,
     MAX_KIND_CHARS,
@@ -53,8 +61,6 @@ from reverie.contracts.recall import (
 from reverie.contracts.stored import (
     Added,
     AddMemories,
-    Context,
-    ContextUse,
     Deleted,
     DigestSettings,
     InsightsView,
@@ -116,6 +122,10 @@ __all__ = [
     "ClusterResult",
     "Community",
     "Context",
+    "ContextMessage",
+    "ContextQuery",
+    "ContextRequest",
+    "ContextSection",
     "ContextUse",
     "Cost",
     "Deleted",

@@ -7,12 +7,22 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from reverie.contracts._base import AwareDatetime, Request, Response
+from reverie.contracts._base import AwareDatetime, Identifier, Request, Response
 from reverie.contracts._descriptions import MODEL_USED
-from reverie.contracts.common import ModelUsed
+from reverie.contracts.common import CallbackUrl, CloudPolicy, ModelUsed
+from reverie.contracts.memory import Memories
+from reverie.contracts.recall import RecallOptions
 from reverie.contracts.stored import Stale
 
-__all__ = ["ContextMessage", "ContextQuery", "ContextResult", "ContextSection", "ContextUse", "Section"]
+__all__ = [
+    "Context",
+    "ContextMessage",
+    "ContextQuery",
+    "ContextRequest",
+    "ContextSection",
+    "ContextUse",
+    "Section",
+]
 
 Section = Literal["lasting", "current", "regular", "bearing"]
 """The parts of a context, in the order in which they stand in it."""
@@ -51,6 +61,18 @@ class ContextQuery(Request):
     )
 
 
+class ContextRequest(Request):
+    """What the gateway orders of a worker: the query, and what the current view says. Nobody else can send it."""
+
+    user_id: Identifier = Field(description="Whose context it is.")
+    ask: ContextQuery = Field(description="What was asked for.")
+    view: dict[str, Any] = Field(default_factory=dict, description="The parts of the current view that are told.")
+    memories: Memories | None = Field(default=None, description="Always null: the stored ones are meant.")
+    options: RecallOptions = Field(default_factory=RecallOptions, description="How to rank.")
+    cloud: CloudPolicy | None = Field(default=None, description="Who may embed the question.")
+    callback_url: CallbackUrl | None = Field(default=None, description="Always null.")
+
+
 class ContextUse(Response):
     """One line of the block that tells a memory."""
 
@@ -77,7 +99,7 @@ class ContextSection(Response):
     )
 
 
-class ContextResult(Response):
+class Context(Response):
     """What a language model should know of a user before it answers."""
 
     text: str | None = Field(default=None, description="The block, where text was asked for; may be empty.")

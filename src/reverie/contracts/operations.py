@@ -12,6 +12,7 @@ from typing import Any, Literal
 from reverie.contracts._base import Request, Response
 from reverie.contracts.analyze import AnalyzeRequest, AnalyzeResult
 from reverie.contracts.cluster import ClusterRequest, ClusterResult
+from reverie.contracts.context import Context, ContextRequest
 from reverie.contracts.recall import EmbedRequest, EmbedResult, RecallRequest, RecallResult
 from reverie.contracts.stored import UpkeepResult
 from reverie.contracts.tasks import Operation
@@ -158,6 +159,19 @@ _ROWS = (
         stages=(("embedding", 1.0),),
         first_cost=(0.01, 0.0, 0.3),
         fast_seconds=_CONVERSATION_SECONDS,
+        public=False,
+    ),
+    OperationSpec(
+        name="context",
+        summary="What a language model should know of a user.",
+        request=ContextRequest,
+        result=Context,
+        items="memories",
+        queue="clustering",
+        stages=(("embedding", 0.9), ("ranking", 0.1)),
+        first_cost=(0.02, 0.00003, 0.3),
+        fast_seconds=_CONVERSATION_SECONDS,
+        depends_on_day=True,
         public=False,
     ),
     OperationSpec(

@@ -25,8 +25,6 @@ from reverie.contracts.recall import RecallOptions
 __all__ = [
     "AddMemories",
     "Added",
-    "Context",
-    "ContextUse",
     "Deleted",
     "DigestSettings",
     "InsightsView",
@@ -302,24 +300,3 @@ class RecallQuery(Request):
         description="The question, 1 to 8,192 characters."
     )
     options: RecallOptions = Field(default_factory=RecallOptions, description="How to rank.")
-
-
-class ContextUse(Response):
-    """A memory that a context holds."""
-
-    memory_id: str = Field(description="Id of the memory.")
-    section: str = Field(description="The part of the context that it stands in.")
-    score: float | None = Field(default=None, description="How much it weighed there.")
-
-
-class Context(Response):
-    """What a language model should know of a user, within a budget of tokens."""
-
-    text: str | None = Field(default=None, description="The context as one text.")
-    messages: list[dict[str, Any]] | None = Field(default=None, description="The context as chat messages.")
-    tokens: int = Field(description="Its tokens, by the tokenizer that was asked for.")
-    used: list[ContextUse] = Field(default=[], description="The memories that it holds.")
-    left_out: Any = Field(default=None, description="What did not fit.")
-    version: int | None = Field(default=None, description="The user's version that it was made from.")
-    as_of: datetime | None = Field(default=None, description="When the view behind it was made.")
-    stale: Stale | None = Field(default=None, description="What that view does not know yet.")

@@ -47,6 +47,7 @@ from reverie.gateway.submissions.protocol import STATE
 from reverie.gateway.submissions.result_cache import ResultCache
 from reverie.gateway.views.current import CurrentViews
 from reverie.gateway.views.digest import DigestRound
+from reverie.gateway.views.for_context import ContextViews
 from reverie.gateway.views.placer import Placer
 from reverie.gateway.views.plan import UpkeepPlanner
 from reverie.queue import make_celery, make_dispatcher
@@ -133,6 +134,7 @@ def create_app(settings: Settings, *, mcp: Endpoint | None = None) -> FastAPI:
         result_cache = ResultCache(redis_url)
         durations = DurationEstimator(store)
         view_store = ViewStore(store)
+        current = CurrentViews(view_store, codec, redis_url, settings.upkeep)
         placer = Placer(view_store, dispatcher, codec)
         planner = UpkeepPlanner(view_store, hub, dispatcher, durations, codec, settings.upkeep)
         rounds = (planner.round, DigestRound(hub, codec).round)
@@ -160,7 +162,8 @@ def create_app(settings: Settings, *, mcp: Endpoint | None = None) -> FastAPI:
             loop_watch=LoopWatch(),
             parser=BodyParser(ParseLimits(settings.limits.memories, settings.limits.text_chars)),
             view_store=view_store,
-            views=CurrentViews(view_store, codec, redis_url, settings.upkeep),
+            views=current,
+            context_views=ContextViews(current),
             planner=planner,
         )
         app.state.reverie = state

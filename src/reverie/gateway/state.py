@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from reverie.gateway.push.webhooks import WebhookSender
     from reverie.gateway.submissions.admission import Admission
     from reverie.gateway.views.current import CurrentViews
+    from reverie.gateway.views.for_context import ContextViews
     from reverie.gateway.views.plan import UpkeepPlanner
 
 __all__ = ["State", "state_of"]
@@ -63,6 +64,8 @@ class State:
     view_store: ViewStore
     #: Users' current themes and insights.
     views: CurrentViews
+    #: The parts of views that contexts tell.
+    context_views: ContextViews
     planner: UpkeepPlanner
     #: Whether spans are sent somewhere.
     tracing: bool = False

@@ -30,6 +30,7 @@ __all__ = [
     "put_places",
     "put_views",
     "read_delta",
+    "read_history",
     "read_person",
     "read_stored",
     "read_unplaced",
@@ -166,6 +167,13 @@ def read_delta(store: WorkerStore, tenant: str, user_id: str, codec: Codec, sinc
             return Delta(person, changed, gone)
 
     return store.run(work)
+
+
+def read_history(store: WorkerStore, tenant: str, user_id: str, codec: Codec, moment: datetime) -> list[Memory]:
+    """Memories that were there at ``moment`` and held: what took their place came later, or nothing did."""
+    asked = {"tenant": tenant, "user_id": user_id, "moment": moment}
+    rows = store.run(lambda connection: connection.execute(sql("read_history"), asked).fetchall())
+    return [memory_of(row, codec) for row in rows]
 
 
 def still_valid(store: WorkerStore, versions: dict[int, int]) -> set[int]:

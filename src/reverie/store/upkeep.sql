@@ -9,6 +9,15 @@ WHERE tenant = %(tenant)s AND user_id = %(user_id)s;
 SELECT id, body, created_at, last_accessed_at, access_count, pinned, version FROM memories
 WHERE person = %(person)s AND superseded_by IS NULL ORDER BY moment, id;
 
+-- name: read_history
+-- What was there at a moment and held then.
+SELECT m.id, m.body, m.created_at, m.last_accessed_at, m.access_count, m.pinned, m.version FROM memories m
+JOIN people p ON p.id = m.person
+LEFT JOIN memories s ON s.person = m.person AND s.id = m.superseded_by
+WHERE p.tenant = %(tenant)s AND p.user_id = %(user_id)s AND m.moment <= %(moment)s
+  AND (m.superseded_by IS NULL OR s.moment > %(moment)s)
+ORDER BY m.moment, m.id;
+
 -- name: read_changed
 -- Memories that a reader of an earlier version does not know as they are now.
 SELECT id, body, created_at, last_accessed_at, access_count, pinned, version, superseded_by IS NOT NULL AS past

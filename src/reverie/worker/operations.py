@@ -24,6 +24,7 @@ from reverie.embedding.shorten import shorten
 from reverie.errors import InvalidInput
 from reverie.store import TaskRow
 from reverie.worker.cloud import vectorize
+from reverie.worker.context import run_context
 from reverie.worker.language import insight_for
 from reverie.worker.outcome import Outcome, embedding_stats, themes_of, themes_seen
 from reverie.worker.place import run_place
@@ -180,5 +181,6 @@ RUNNERS: dict[str, Callable[[Runtime, TaskRow, bytes, OnProgress], Outcome]] = {
     Operation.EMBED: run_embed,
     Operation.UPKEEP: run_upkeep,
     "place": run_place,
+    "context": run_context,
     "chart": run_chart,
 }

@@ -58,7 +58,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 _EXAMPLES: dict[str, Any] = {
-    **{row.request.__name__: row.example for row in OPERATIONS.values() if row.request and row.example},
+    **{row.request.__name__: row.example for row in OPERATIONS.values() if row.request and row.example and row.public},
     "EmbeddingRequest": {"model": "all-MiniLM-L6-v2", "input": ["I adopted a cat called Miso"]},
     "AddMemories": {
         "memories": [{"id": "cat", "text": "I adopted a cat called Miso"}, "The rock gym opened a new wall"]

@@ -8,22 +8,27 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from pydantic import ValidationError
 
-from reverie.contracts import InsightsView, Operation, RecallResult, Task, ThemesView
+from reverie.contracts import Context, ContextQuery, InsightsView, Operation, RecallResult, Task, ThemesView
 from reverie.errors import InvalidInput, NotFound, TaskCancelled
 from reverie.gateway.http.headers import joined_headers
+from reverie.gateway.http.problems import invalid
 from reverie.gateway.http.raw_paths import UserId
 from reverie.gateway.http.responses import RawResponse, task_json, task_response
 from reverie.gateway.routes.deps import ForDocumentation, GatewayState, Reader, Submitter
 from reverie.gateway.state import State
 from reverie.gateway.submissions.endpoint import answer_submission
 from reverie.gateway.submissions.read_body import read_json_body
+from reverie.gateway.views.answer_context import answer_context
 from reverie.gateway.views.current import Kind
 from reverie.store import Key
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["views"])
+
+_CONTEXT_BYTES = 64 * 1024
 
 
 async def _view(state: State, key: Key, user_id: str, kind: Kind, request: Request) -> Response:
@@ -71,6 +76,29 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {"model": Task, "description": "It takes longer; the result is pushed to /results/{id}"},
 }
 _QUERY = {"schema": {"$ref": "#/components/schemas/RecallQuery"}}
+
+
+_CONTEXT_QUERY = {"schema": {"$ref": "#/components/schemas/ContextQuery"}}
+_CONTEXT_WAIT = 10.0
+"""Seconds until a context that is not ready is answered with 503; a retry joins the same work."""
+
+
+@router.post(
+    "/users/{user_id}/context",
+    operation_id="getContext",
+    response_model=Context,
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": _CONTEXT_QUERY}}},
+)
+async def get_context(user_id: UserId, request: Request, state: GatewayState, key: Submitter) -> Response:
+    """What a language model should know of the user before it answers: chosen, dated, fenced, within a token budget."""
+    raw = await read_json_body(request, _CONTEXT_BYTES)
+    try:
+        ask = ContextQuery.model_validate_json(raw)
+    except ValidationError as error:
+        raise invalid(error) from None
+    state.admission.spend(key)
+    body = await answer_context(state, key, user_id, ask, wait=_CONTEXT_WAIT)
+    return Response(body, media_type="application/json", headers={"Cache-Control": "private, no-store"})
 
 
 @router.post(

@@ -29,7 +29,12 @@ log = logging.getLogger(__name__)
 ReadBody = Callable[[], Awaitable[bytes | SpooledBody]]
 """Reads a request's body, once its sender is known."""
 
-PATHS = {f"{prefix}/{name}/submit": name for name, row in OPERATIONS.items() if row.request for prefix in ("", "/v1")}
+PATHS = {
+    f"{prefix}/{name}/submit": name
+    for name, row in OPERATIONS.items()
+    if row.request and row.public
+    for prefix in ("", "/v1")
+}
 """The paths that are answered here, with their operation."""
 
 _BRIEF = 0.25
