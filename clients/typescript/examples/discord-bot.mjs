@@ -1,35 +1,37 @@
-// A bot that groups what people told it into themes, and never blocks. Needs: npm install discord.js reverie, a running
-// `reverie up`, DISCORD_TOKEN, REVERIE_API_KEY.
+// A bot that remembers what people tell it, finds their themes and recalls, and never blocks. Needs: npm install discord.js
+// reverie, a running `reverie up`, DISCORD_TOKEN, REVERIE_API_KEY.
 import { Client, Events, GatewayIntentBits, MessageFlags, SlashCommandBuilder } from "discord.js";
 import { Reverie } from "reverie";
 
 const ai = new Reverie();
 const bot = new Client({ intents: [GatewayIntentBits.Guilds], rest: { api: process.env.DISCORD_API } });
-const memories = new Map(); // a real bot keeps these in a database, with consent
 
 const commands = {
-  async remember(interaction) {
-    const told = [...(memories.get(interaction.user.id) ?? []), interaction.options.getString("text")];
-    memories.set(interaction.user.id, told);
-    await interaction.reply({ content: "Remembered.", flags: MessageFlags.Ephemeral });
+  async remember(interaction, user) {
+    await user.remember(interaction.options.getString("text"), { source: `/remember in ${interaction.channelId}` });
+    return "Remembered.";
   },
-  async themes(interaction) {
-    await interaction.deferReply(); // Discord waits three seconds for this, and fifteen minutes for the rest
-    const task = await ai.submitClusteringTask(interaction.user.id, memories.get(interaction.user.id) ?? []);
-    const { themes } = await task.result({ timeoutMs: 10 * 60_000 });
-    await interaction.editReply(themes.map((theme) => `**${theme.label}** (${theme.size})`).join("\n") || "None yet.");
+  async recall(interaction, user) {
+    const { memories } = await user.recall(interaction.options.getString("text"), { top: 3 });
+    return memories.map((memory) => `- ${memory.text}`).join("\n") || "Nothing yet.";
   },
+  async themes(interaction, user) {
+    await (await user.upkeep()).result(); // the themes follow by themselves as well, half a minute later
+    const { themes } = await user.themes();
+    return themes.map((theme) => `**${theme.label}** (${theme.size})`).join("\n") || "None yet.";
+  },
+  forget: async (interaction, user) => `Erased: ${(await user.erase()).memories ?? "all"} memories.`,
 };
+const command = (name, what) => new SlashCommandBuilder().setName(name).setDescription(what);
+const withText = (made) => made.addStringOption((o) => o.setName("text").setDescription("Your words").setRequired(true));
+const menu = [withText(command("remember", "Remember a text")), withText(command("recall", "What bears on a question")),
+  command("themes", "Your themes"), command("forget", "Erase all that is kept on you")];
 
-bot.once(Events.ClientReady, () =>
-  bot.application.commands.set([
-    new SlashCommandBuilder().setName("themes").setDescription("Your memories, by theme"),
-    new SlashCommandBuilder().setName("remember").setDescription("Remember a text of yours")
-      .addStringOption((option) => option.setName("text").setDescription("What to remember").setRequired(true)),
-  ]),
-);
-bot.on(Events.InteractionCreate, (interaction) => {
-  if (interaction.isChatInputCommand())
-    commands[interaction.commandName](interaction).catch(() => interaction.followUp("That did not work."));
+bot.once(Events.ClientReady, () => bot.application.commands.set(menu));
+bot.on(Events.InteractionCreate, async (interaction) => {
+  // Discord waits three seconds for this, and fifteen minutes for the answer.
+  await interaction.deferReply({ flags: MessageFlags.Ephemeral });
+  const answer = commands[interaction.commandName](interaction, ai.user(interaction.user.id));
+  await interaction.editReply(await answer.catch((error) => `That did not work: ${error.message}`));
 });
 await bot.login(process.env.DISCORD_TOKEN);

@@ -1,6 +1,6 @@
 /** Shapes of the routes under /users/{user_id}: memories that live in the service. */
 import type { components } from "./generated.js";
-import type { AnalyzeResult, ClusterResult, MemoryInput } from "./types.js";
+import type { MemoryInput } from "./types.js";
 
 type Schemas = components["schemas"];
 
@@ -38,16 +38,9 @@ export interface Forgotten {
   before?: Moment;
 }
 
-interface View {
-  /** The user's version that the view was made from. */
-  version: number;
-  as_of: string;
-  /** What the view does not know yet; null when it is current. */
-  stale?: Stale | null;
-  next_upkeep_at?: string | null;
-}
-export type Themes = ClusterResult & View;
-export type Insights = AnalyzeResult & View;
+export type Themes = Schemas["ThemesView"];
+export type Insights = Schemas["InsightsView"];
+export type UpkeepResult = Schemas["UpkeepResult"];
 
 export interface ContextOptions {
   /** The budget, counted by `tokenizer`. */

@@ -80,6 +80,19 @@ test("memories live in the service, whatever their ids hold", async () => {
   assert.equal((await user.erase()).user_id, user.id);
 });
 
+test("stored memories are themed, analysed and recalled", async () => {
+  const user = ai.user("views");
+  await user.rememberMany(TEXTS);
+  const brought = await (await user.upkeep()).result({ timeoutMs: 60_000 });
+  assert.equal(brought.memories, 24);
+  const themes = await user.themes();
+  assert.equal(themes.themes.reduce((sum, theme) => sum + theme.size, 0) + themes.unclustered.length, 24);
+  assert.equal(ai.lastKnown("views", "cluster"), themes);
+  assert.equal((await user.insights()).importance.length, 24);
+  const found = await user.recall("climbing hall", { top: 2 });
+  assert.deepEqual(found.memories.map((memory) => memory.text.startsWith("climbing")), [true, true]);
+});
+
 test("a signal ends a call, an iteration and a wait; a time limit leaves the task alone", async () => {
   const gone = AbortSignal.abort(new Error("not needed"));
   await assert.rejects(ai.submitClusteringTask("ts5", TEXTS, {}, { signal: gone }), /not needed/);
