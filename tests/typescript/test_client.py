@@ -137,13 +137,19 @@ async def test_the_bot_of_the_page_answers_on_discord(service: LiveService) -> N
         )  # fmt: skip
         try:
             await discord.until(lambda: discord.commands[None])
+
+            async def said(command: str, text: str | None = None) -> str:
+                options = {"text": text} if text else None
+                asked = await discord.slash(command, options, user=alice, guild=guild)
+                return str((await discord.reply(asked))["content"])
+
             for number in range(12):
                 text = f"{'my cat ate the fish' if number % 2 else 'green tea in the evening'} {number}"
-                told = await discord.slash("remember", {"text": text}, user=alice, guild=guild)
-                assert (await discord.reply(told))["content"] == "Remembered."
-            asked = await discord.slash("themes", user=alice, guild=guild)
-            answer = await discord.reply_with(asked, "** (6)")
-            assert "green tea" in answer["content"]
+                assert await said("remember", text) == "Remembered."
+            assert "**green tea** (6)" in await said("themes")
+            assert (await said("recall", "green tea")).count("- green tea in the evening") == 3
+            assert await said("forget") == "Erased: 12 memories."
+            assert "nothing is stored" in await said("recall", "green tea")
         except TimeoutError as late:
             bot.kill()
             _, error = await bot.communicate()

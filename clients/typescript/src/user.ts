@@ -21,10 +21,6 @@ const MOST_IDS = 100;
 /** Milliseconds that a change of many memories may take on top of the client's limit. */
 const BULK_MS = 120_000;
 
-/** Milliseconds that a recall may take, and that the service is asked to wait with its answer. */
-const RECALL_MS = 60_000;
-const RECALL_WAIT_MS = 10_000;
-
 /** The memories of one person, kept by the service. Made by `ai.user("42")`; making it asks nothing. */
 export class User {
   readonly id: string;
@@ -136,11 +132,11 @@ export class User {
 
   /** The stored memories that bear on a question, the best first. */
   async recall(query: string, options: RecallOptions = {}, call: CallOptions = {}): Promise<RecallResult> {
-    const { timeoutMs = RECALL_MS, signal } = call;
-    const headers = { "Idempotency-Key": crypto.randomUUID(), Prefer: `wait=${Math.min(timeoutMs, RECALL_WAIT_MS) / 1000}` };
-    const request = { signal, timeoutMs, body: { query, options }, headers };
-    const state = await this.#http.json<TaskState>("POST", `${this.#path}/recall`, request);
-    return new Task<RecallResult>(this.#home, state).result({ timeoutMs, signal });
+    const headers = { "Idempotency-Key": crypto.randomUUID() };
+    const request = { ...call, body: { query, options }, headers };
+    const answer = await this.#http.json<RecallResult | TaskState>("POST", `${this.#path}/recall`, request);
+    if (!("task_id" in answer)) return answer;
+    return new Task<RecallResult>(this.#home, answer).result(call); // it takes longer than the service would wait
   }
 
   /** What a language model should know of the person, and of `question` in particular, within a budget of tokens. */
