@@ -58,7 +58,7 @@ async def test_a_refused_intent_is_told_with_its_setting(stage: Stage) -> None:
         await serve(settings, stage.discord.token, stage.service.url)
 
 
-async def test_every_command_is_registered_with_both_languages(stage: Stage) -> None:
+async def test_every_command_is_registered_with_all_languages(stage: Stage) -> None:
     await stage.begin()
     registered = {command["name"]: command for command in stage.discord.commands[None]}
     assert set(registered) == {
@@ -67,11 +67,12 @@ async def test_every_command_is_registered_with_both_languages(stage: Stage) -> 
     }  # fmt: skip
     assert registered["themes"]["description_localizations"]["de"].startswith("Deine Erinnerungen")
     assert registered["Remember this"]["name_localizations"]["de"] == "Das merken"
+    assert registered["themes"]["description_localizations"].keys() == {"de", "es-ES", "es-419", "fr"}
     assert registered["memory-channel"]["default_member_permissions"] == 1 << 5
     assert [option["name"] for option in registered["forget"]["options"]] == ["one", "theme", "everything"]
 
 
-def test_both_languages_have_the_same_texts_with_the_same_places() -> None:
+def test_all_languages_have_the_same_texts_with_the_same_places() -> None:
     english, *others = (read(language) for language in LANGUAGES)
 
     def places(text: str) -> set[str | None]:
@@ -99,10 +100,19 @@ def test_every_text_that_the_code_names_exists_and_none_is_left_over() -> None:
 
 
 def test_a_language_that_is_missing_falls_back_to_english() -> None:
-    assert texts_for("fr").language == "en"
+    assert texts_for("pt-BR").language == "en"
+    assert texts_for("es-419").language == "es"
     assert texts_for("de").language == "de"
     assert texts_for("en-GB")("memories.back") == "Back"
     assert texts_for("de").count("themes.memories", 1) == "1 Erinnerung"
+
+
+def test_numbers_are_written_as_in_the_language() -> None:
+    assert texts_for("en-US").count("themes.memories", 1234) == "1,234 memories"
+    assert texts_for("de").count("themes.memories", 1234) == "1.234 Erinnerungen"
+    assert texts_for("es-ES").count("themes.memories", 1234) == "1.234 recuerdos"
+    assert texts_for("fr").count("themes.memories", 1234) == "1\u202f234 souvenirs"
+    assert texts_for("fr").count("themes.memories", 0) == "0 souvenir"
 
 
 def test_command_texts_keep_within_discords_limits() -> None:

@@ -199,7 +199,7 @@ class MemoryBot(discord.AutoShardedClient):
         if isinstance(error, NoConsent):
             text = texts("consent.needed")
         elif isinstance(error, StoreFull):
-            text = texts("remember.full", most=f"{self.settings.max_memories:,}")
+            text = texts("remember.full", most=texts.number(self.settings.max_memories))
         elif isinstance(error, app_commands.CheckFailure):
             text = texts("denied")
         else:

@@ -9,8 +9,12 @@ from typing import Any
 
 __all__ = ["LANGUAGES", "Texts", "texts_for"]
 
-LANGUAGES = ("en", "de")
+LANGUAGES = ("en", "de", "es", "fr")
 """The first is the one that others fall back to."""
+
+
+_THOUSANDS = {"de": ".", "es": ".", "fr": "\u202f"}
+"""What stands between thousands, where it is no comma."""
 
 
 class Texts:
@@ -26,7 +30,12 @@ class Texts:
 
     def count(self, key: str, number: int, **values: Any) -> str:
         """The text for a number: ``key.one`` or ``key.other``, with ``{n}`` filled in."""
-        return self(f"{key}.{'one' if number == 1 else 'other'}", n=f"{number:,}", **values)
+        single = number in (0, 1) if self.language == "fr" else number == 1
+        return self(f"{key}.{'one' if single else 'other'}", n=self.number(number), **values)
+
+    def number(self, number: int) -> str:
+        """A number as the language writes it."""
+        return f"{number:,}".replace(",", _THOUSANDS.get(self.language, ","))
 
     def get(self, key: str, default: str) -> str:
         """The text as it is, or ``default``."""
