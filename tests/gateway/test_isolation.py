@@ -23,7 +23,7 @@ WITHOUT_TENANT = {
     # how much upkeep is under way in all; and what a worker keeps in memory of persons whose numbers it got by tenant
     "upkeeps_in_flight", "still_valid",
     # by the number of an event that this tenant's listeners got; and the sweeper's own rounds
-    "get_happening_body", "retire_happenings",
+    "get_happening_body", "retire_happenings", "reencrypt_happenings", "reseal_happenings",
     # by the id of a task whose tenant the caller has checked
     "get_result", "get_states",
     # a worker's, by the task it has claimed, fenced by its token

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from reverie.demo import Person
 
 __all__ = ["add_parser", "run"]
+
+_BY_ITSELF = 15.0
+"""Seconds that the demo waits for a view to become current by itself."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,6 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.json:
         for person in PEOPLE:
             say(f"  {person.name:<6} {person.about}")
+    # A service that is started for this command alone need not wait for half a minute of quiet.
+    os.environ.setdefault("REVERIE_UPKEEP_QUIET", "1")
     started = time.perf_counter()
     with reach(arguments, quiet=True) as reached:
         if reached.embedded is not None and not arguments.quiet:
@@ -97,6 +103,8 @@ async def _demo(reached: Reached, arguments: argparse.Namespace) -> None:
         show_analysis(out, f"{first.name}, analysed:", memories[first.id], insight, task.task, seconds, top=3)
         out.print()
         await _changed(client, memories, out, PEOPLE[0])
+        out.print()
+        await _kept(client, memories[first.id], out, first)
         _next(out, reached)
 
 
@@ -115,6 +123,40 @@ async def _changed(client: Any, memories: dict[str, list[Memory]], out: Any, per
     started = time.perf_counter()
     await (await client.submit_clustering_task(f"demo-{person.id}", [*memories[person.id], more])).result(timeout=120)
     out.print(f"The same again: {(time.perf_counter() - started) * 1000:.0f} ms, from the cache.")
+
+
+async def _kept(client: Any, memories: list[Memory], out: Any, person: Person) -> None:
+    """Memories that live in the service: sent once, grouped by themselves, a further one placed at once."""
+    from reverie.errors import NotFound
+
+    user = client.user(f"demo-{person.id}-kept")
+    started = time.perf_counter()
+    added = await user.remember_many(memories)
+    out.print(f"{person.name}'s {len(added.ids)} memories, kept in Reverie: {time.perf_counter() - started:.2f} s.")
+    started = time.perf_counter()
+    view = None
+    while view is None or view.version < added.version:
+        if time.perf_counter() - started > _BY_ITSELF:  # this service waits longer than a demo may
+            await (await user.upkeep()).result(timeout=60)
+        await asyncio.sleep(0.1)
+        try:
+            view = await user.themes()
+        except NotFound:
+            continue
+    themes = ", ".join(f"“{theme.label}”" for theme in view.themes[:3])
+    out.print(
+        f"Nothing was asked for, and {time.perf_counter() - started:.1f} s later the view was current: "
+        f"{len(view.themes)} themes, {themes} ..."
+    )
+    started = time.perf_counter()
+    kept = await user.remember("Climbed the blue route at the hall with Jule.", id=f"{person.id}-blue")
+    theme_id = None
+    while theme_id is None and time.perf_counter() - started < 5:
+        await asyncio.sleep(0.02)
+        shown = await user.themes()
+        theme_id = shown.assignments.get(kept.memory.id)
+    label = next((theme.label for theme in shown.themes if theme.id == theme_id), "no theme")
+    out.print(f"One memory more, and {(time.perf_counter() - started) * 1000:.0f} ms later it is in “{label}”.")
 
 
 def _as_json(answers: list[tuple[ClusterResult, Task, float]], insight: AnalyzeResult) -> None:

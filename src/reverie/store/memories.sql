@@ -213,10 +213,10 @@ WHERE id > (%(after)s::jsonb ->> 0)::bigint AND settings IS NOT NULL ORDER BY id
 UPDATE people SET settings = %(new)s WHERE id = (%(place)s::jsonb ->> 0)::bigint AND settings = %(old)s;
 
 -- name: reencrypt_views
-SELECT jsonb_build_array(person, kind)::text AS place, body FROM views
+SELECT jsonb_build_array(person, kind)::text AS place, body, side FROM views
 WHERE (person, kind) > ((%(after)s::jsonb ->> 0)::bigint, %(after)s::jsonb ->> 1)
 ORDER BY person, kind LIMIT %(limit)s;
 
 -- name: reseal_views
-UPDATE views SET body = %(new)s
+UPDATE views SET body = %(new)s, side = %(previous)s
 WHERE person = (%(place)s::jsonb ->> 0)::bigint AND kind = %(place)s::jsonb ->> 1 AND body = %(old)s;

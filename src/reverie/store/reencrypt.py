@@ -21,6 +21,7 @@ _TABLES = {
     "memories": '[0, ""]',
     "people": "[0]",
     "views": '[0, ""]',
+    "happenings": "[0]",
 }
 """What holds bodies, and the place before the first one: a key, or the parts of one as JSON."""
 

@@ -249,3 +249,13 @@ ORDER BY h.id LIMIT 1000;
 -- What was told long ago; one that a digest has yet to tell of is not that old.
 DELETE FROM happenings WHERE id IN (
     SELECT id FROM happenings WHERE at < statement_timestamp() - greatest(15, %(days)s) * interval '1 day' LIMIT 500);
+
+-- name: export_happenings
+SELECT id, kind, key, body, at FROM happenings WHERE person = %(person)s ORDER BY id;
+
+-- name: reencrypt_happenings
+SELECT jsonb_build_array(id)::text AS place, body FROM happenings
+WHERE id > (%(after)s::jsonb ->> 0)::bigint ORDER BY id LIMIT %(limit)s;
+
+-- name: reseal_happenings
+UPDATE happenings SET body = %(new)s WHERE id = (%(place)s::jsonb ->> 0)::bigint AND body = %(old)s;

@@ -62,6 +62,7 @@ async def export_user(user_id: UserId, state: GatewayState, key: Reader) -> Stre
     person = await state.memories.store.person(key.tenant, user_id)
     views = await state.memories.store.views(person.id) if person else []
     deleted = await state.memories.store.forgotten(person.id) if person else []
+    happened = await state.store.rows("export_happenings", person=person.id) if person else []
 
     def build() -> bytes:
         items: list[dict[str, Any]] = []
@@ -86,6 +87,10 @@ async def export_user(user_id: UserId, state: GatewayState, key: Reader) -> Stre
             }
             for view in views
         }
+        document["events"] = [
+            {"type": one["kind"], "at": one["at"], "data": orjson.Fragment(state.codec.decode(bytes(one["body"])))}
+            for one in happened
+        ]
         document["carried_themes"] = [
             {
                 "model": row["model"],
