@@ -151,8 +151,8 @@ def test_a_new_memory_is_placed_at_once_and_marked(kept: LiveService) -> None:
         version = answer.json()["version"]
         client.post("/users/placed/upkeep")
         view = current(client, "placed", version)
-        garden = next(theme for theme in view["themes"] if "garden" in theme["label"])
-        text = {"text": "tomato soil seed garden"}
+        garden = next(theme for theme in view["themes"] if theme["id"] == view["assignments"]["m0"])
+        text = {"text": "tomato soil seed garden"}  # as m0
         put = client.put("/users/placed/memories/new", json=text, headers={"Prefer": "wait=10"})
         assert put.status_code == 201
         assert put.json()["place"] == {"theme_id": garden["id"], "label": garden["label"], "provisional": True}

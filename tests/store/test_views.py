@@ -108,3 +108,49 @@ def test_views_of_an_erased_person_are_not_written(database_url: str, store: Wor
     with pytest.raises(LeaseLost):
         write(store, before.person, "erased")
     assert state(database_url, "erased")["view"] is None
+
+
+async def planned(url: str, **asked: object) -> list[TaskRow]:
+    """Upkeep tasks made for who is due."""
+    from reverie.store import GatewayStore
+    from reverie.store.view_store import ViewStore
+
+    gateway = GatewayStore(url)
+    await gateway.open()
+    views = ViewStore(gateway)
+    try:
+        async with gateway.connection() as connection:
+            due = await views.due(connection, **{"auto": True, "quiet": 0.0, "max_wait": 600.0, "most": 100, **asked})  # type: ignore[arg-type]
+            ids = [f"tsk_{user.person}" for user in due]
+            estimates = [100.0 if user.memories > 20 else 0.1 for user in due]
+            return await views.plan(connection, [user.person for user in due], ids, estimates, b"{}")
+    finally:
+        await gateway.close()
+
+
+def test_tenants_take_turns_and_a_large_user_does_not_hold_up_small_ones(database_url: str, store: WorkerStore) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("TRUNCATE people, tasks CASCADE")
+    keep(database_url, "large", some(40), tenant="loud")
+    for number in range(5):
+        keep(database_url, f"small{number}", some(3), tenant="loud")
+    keep(database_url, "only", some(3), tenant="quiet")
+    assert asyncio.run(planned(database_url, quiet=3600.0)) == []
+    assert asyncio.run(planned(database_url, auto=False)) == []
+    first = asyncio.run(planned(database_url, most=2))
+    assert {(row.tenant, row.user_id) for row in first} == {("loud", "large"), ("quiet", "only")}
+    assert asyncio.run(planned(database_url, most=2)) == []  # no more are under way at the same time
+    rest = asyncio.run(planned(database_url))
+    assert {row.user_id for row in rest} == {f"small{number}" for number in range(5)}
+    assert asyncio.run(planned(database_url)) == []  # one a user
+    small = [store.claim("upkeep", "first", 60.0, most=10.0) for _ in range(7)]
+    assert [row.user_id for row in small if row is not None].count("large") == 0
+    assert sum(row is not None for row in small) == 6
+    last = store.claim("upkeep", "second", 60.0)
+    assert last is not None
+    assert last.user_id == "large"
+    for row in (*small, last):
+        if row is not None:
+            store.fail(row, {"title": "stopped by the test"})
+    # A pause after what went wrong.
+    assert asyncio.run(planned(database_url)) == []

@@ -76,7 +76,11 @@ async def placed_now(
     facts = await state.view_store.facts(tenant, user_id, "themes")
     if facts is None or facts.view_version is None:
         return None
-    row = await state.view_store.find_place(tenant, user_id)
+    row = await state.view_store.plan_place(tenant, user_id, new_task_id(), state.codec.encode(b"{}"))
+    if row is not None:
+        state.dispatcher.put(row.id, row.queue)
+    else:  # one that was made before sees this memory too, unless it has ended: then it is placed
+        row = await state.view_store.find_place(tenant, user_id)
     if row is not None:
         await wait_for_end(state, row, min(seconds, _LONGEST_WAIT))
     try:
