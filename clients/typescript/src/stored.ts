@@ -42,25 +42,11 @@ export type Themes = Schemas["ThemesView"];
 export type Insights = Schemas["InsightsView"];
 export type UpkeepResult = Schemas["UpkeepResult"];
 
-export interface ContextOptions {
-  /** The budget, counted by `tokenizer`. */
+/** How to make a context; `max_tokens` is its budget, counted by `tokenizer`. */
+export type ContextOptions = Partial<Omit<Schemas["ContextQuery"], "query" | "max_tokens" | "now">> & {
   max_tokens: number;
-  format?: "text" | "messages" | "json";
-  tokenizer?: string;
-  sections?: string[];
-  min_relevance?: number;
-  now?: Moment;
-}
+  now?: Moment | null;
+};
 
 /** What a language model should know of a person. */
-export interface Context {
-  text?: string | null;
-  messages?: { role: string; content: string }[] | null;
-  tokens: number;
-  used: { memory_id: string; section: string; score?: number | null }[];
-  left_out: unknown;
-  version: number;
-  as_of?: string | null;
-  stale?: Stale | null;
-  [member: string]: unknown;
-}
+export type Context = Schemas["Context"];

@@ -25,6 +25,8 @@ export function eventOf(task: TaskState, last: number): TaskEvent {
     progress: task.progress ?? null,
     result: task.result ?? null,
     error: task.error ?? null,
+    data: null,
+    event_id: null,
   };
 }
 
@@ -175,6 +177,10 @@ export async function* followAll(
         if (!first) for (const event of await endings(http, seen, signal)) yield event;
         for await (const event of socket.events()) {
           waits = pauses();
+          if (event.event_id) {
+            yield event; // not a task's: told once
+            continue;
+          }
           if (event.seq <= (seen.get(event.task_id) ?? -1)) continue;
           seen.delete(event.task_id);
           if (!TERMINAL.has(event.type)) seen.set(event.task_id, event.seq);

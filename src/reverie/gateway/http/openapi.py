@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from reverie.contracts import (
     OPERATIONS,
     AddMemories,
+    ContextQuery,
     Event,
     MemoryPatch,
     PersonSettings,
@@ -68,6 +69,7 @@ _EXAMPLES: dict[str, Any] = {
     "MemoryPatch": {"accessed": True},
     "PersonSettings": {"timezone": "Europe/Berlin", "language": "de", "digest": {"every": "week", "hour": 8}},
     "RecallQuery": {"query": "pets", "options": {"top": 3}},
+    "ContextQuery": {"query": "Shall I get a second cat?", "max_tokens": 600},
     "EnableRequest": {"url": "https://bot.example.org/hook"},
     "Task": {
         "id": "tsk_01jtz5m3x8q7v2n4c6b8d0f1g2",
@@ -195,7 +197,7 @@ _PUBLIC = [row for row in OPERATIONS.values() if row.public and row.request]
 _RESULTS = [row.result for row in OPERATIONS.values() if row.public and row.result]
 """What ``result`` of a task holds, by operation."""
 
-_STORED = (AddMemories, PutMemory, MemoryPatch, PersonSettings, RecallQuery)
+_STORED = (AddMemories, PutMemory, MemoryPatch, PersonSettings, RecallQuery, ContextQuery)
 """Bodies about stored memories."""
 
 _TASK_HEADERS = {
