@@ -114,3 +114,15 @@ def test_a_small_vocabulary_makes_a_working_model(tmp_path: Path) -> None:
     path = tmp_path / "tiny.model"
     path.write_bytes(piece_model(pieces, [0, 0, 0, 0, -2.0, -2.0, -2.0, -1.0], control=(0, 1, 2), unk=3))
     assert PieceTokens(path).encode(["ab ba", "c", ""]) == [[7, 4, 6, 5], [4, 3], []]
+
+
+def test_every_precision_that_a_service_may_have_serves_the_model(data_dir: Path) -> None:
+    for precision in ("float32", "int8", "bfloat16"):
+        embedder = create_embedder("auto", "multilingual", precision, threads=1, data_dir=data_dir)
+        assert (embedder.model.provider, embedder.model.precision) == ("ctranslate2", "int8")
+        embedder.close()
+
+
+def test_another_engine_says_that_it_cannot_read_the_package(data_dir: Path) -> None:
+    with pytest.raises(UnsupportedModel, match="REVERIE_EMBEDDER=auto"):
+        create_embedder("openvino", "multilingual", data_dir=data_dir)

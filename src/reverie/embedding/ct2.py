@@ -56,11 +56,11 @@ class CTranslate2Embedder(LocalEmbedder):
 
         Raises ``UnsupportedModel`` when it is not here, not of the BERT family, or ``precision`` is not the engine's.
         """
-        if reason := refusal(precision):
-            raise UnsupportedModel(reason)
         folder = find_model(model, data_dir)
         if folder.packed:
             precision = "int8"  # its weights have four bits: float32 would take four times the memory for nothing
+        if reason := refusal(precision):
+            raise UnsupportedModel(reason)
         converted, revision = prepare(folder, precision, data_dir, lambda target: write(folder, precision, target))
         return cls(folder, converted, revision, precision=precision, threads=threads)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reverie._models import ENGLISH, full_name
+from reverie._models import ENGLISH, NICKNAMES, full_name
 from reverie.embedding.base import Embedder
 from reverie.embedding.hashed import HashEmbedder
 from reverie.errors import MissingExtra, ReverieError, UnsupportedModel, WrongSetting
@@ -128,20 +128,20 @@ def wants_host(name: str, model: str, precision: str = "float32", *, data_dir: P
 
 
 def _choose(model: str, precision: str, data_dir: Path) -> _Choice:
-    from reverie.embedding.models import PACKED, find_model
+    from reverie.embedding.models import find_model, is_packed
 
-    if precision == "bfloat16":
+    packed = is_packed(model, data_dir)
+    if precision == "bfloat16" and not packed:
         return _for_bfloat16(model, data_dir)
     if not _installed("ctranslate2", "tokenizers", "safetensors") and not _installed("sentence_transformers"):
         raise MissingExtra("worker", what="Embedding")
     has_torch = _installed("sentence_transformers", "torch")
-    packed = full_name(model).rsplit("/", 1)[-1] in PACKED
     if has_torch and _cuda_device() and not packed:
         return _Choice("sentence-transformers", "an NVIDIA GPU is present and sentence-transformers is installed")
     try:
         folder = find_model(model, data_dir)
-    except UnsupportedModel:
-        if has_torch and not packed:
+    except (UnsupportedModel, MissingExtra):
+        if has_torch and model not in NICKNAMES:
             return _Choice("sentence-transformers", f"{model!r} is not on this machine and may be downloaded")
         raise
     refusal = folder.refusal()

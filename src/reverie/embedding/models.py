@@ -23,6 +23,7 @@ __all__ = [
     "PACKED",
     "ModelFolder",
     "find_model",
+    "is_packed",
     "packed_folder",
     "prompts_for",
     "shortens",
@@ -218,6 +219,14 @@ def find_model(model: str, data_dir: Path) -> ModelFolder:
         else f"put its files into {data_dir / 'models' / short}, or give the folder's path"
     )
     raise UnsupportedModel(f"the model {model!r} is not on this machine; {cure}")
+
+
+def is_packed(model: str, data_dir: Path) -> bool:
+    """Whether ``model`` is here in one file of a package, which CTranslate2 alone reads."""
+    try:
+        return bool(find_model(model, data_dir).packed)
+    except (UnsupportedModel, MissingExtra):
+        return False
 
 
 def packed_folder(model: str) -> Path | None:

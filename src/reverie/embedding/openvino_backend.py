@@ -66,6 +66,8 @@ class OpenVinoEmbedder(LocalEmbedder):
         if reason := refusal(precision):
             raise UnsupportedModel(reason)
         folder = find_model(model, data_dir)
+        if folder.packed:
+            raise UnsupportedModel(f"{folder.name} out of its package runs on ctranslate2: REVERIE_EMBEDDER=auto")
         converted, revision = prepare(folder, FORM, data_dir, lambda target: write(folder, target))
         return cls(folder, converted, revision, precision=precision, threads=threads)
 

@@ -55,8 +55,10 @@ class SentenceTransformersEmbedder:
             )
         try:
             folder = find_model(model, data_dir)
+            if folder.packed:
+                raise UnsupportedModel(f"{folder.name} out of its package is no model of sentence-transformers")
             name, path, revision, short = folder.name, str(folder.path), source_hash(folder), folder.shortens
-        except (UnsupportedModel, FileNotFoundError):
+        except (UnsupportedModel, MissingExtra, FileNotFoundError):
             name, path, revision = model.rsplit("/", 1)[-1], model, "hub"
             short = shortens(name)
         device = "cuda" if torch.cuda.is_available() else "cpu"
