@@ -87,9 +87,7 @@ class Attempt:
 
     def __enter__(self) -> Attempt:
         self._events.publish(self.row, self._event(Status.RUNNING))
-        if self._board is not None:
-            until = min(self._started + self._settings.task_time_limit, self._late_at)
-            self._board.begin(self.row.id, self.row.token, until)
+        self._tell_keeper()
         self._thread.start()
         return self
 
@@ -178,7 +176,13 @@ class Attempt:
         except psycopg.Error:
             return False
         self._late_at = float("inf") if left is None else time.monotonic() + left
+        self._tell_keeper()
         return left is None or left > 0
+
+    def _tell_keeper(self) -> None:
+        if self._board is not None:
+            until = min(self._started + self._settings.task_time_limit, self._late_at)
+            self._board.begin(self.row.id, self.row.token, until)
 
     def _due(self) -> str | None:
         now = time.monotonic()
