@@ -19,16 +19,18 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from reverie.clustering import Steps, cluster
+from reverie.clustering import cluster, labels
+from reverie.clustering.words import Phrasebook
 from reverie.contracts import ClusterOptions, Memory
 from reverie.demo import PEOPLE, load
-from reverie.embedding import create_embedder
+from reverie.embedding import Embedder, create_embedder
+from reverie.embedding.base import silent
 
 _MODEL = Path(".bench") / "model"
 _SIZES = (60, 100, 100, 250)
@@ -39,6 +41,7 @@ _MEMBERS = 12
 def groups(folder: Path, seed: int) -> list[dict[str, Any]]:
     """Samples of a person's size from labelled sets and the demo's people, grouped by this version."""
     samples = [(person.id, [m.text for m in load(person.id)], None) for person in PEOPLE]
+    seen: set[str] = set()
     for path in sorted(folder.glob("*/*.jsonl.gz")):
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             rows = [json.loads(line) for line in lines]
@@ -53,7 +56,10 @@ def groups(folder: Path, seed: int) -> list[dict[str, Any]]:
             # Copies would be one row to the grouping, and the given groups would not fit.
             chosen = list({" ".join(re.findall(r"\w+", str(rows[i]["text"]).lower())): i for i in chosen}.values())
             texts = [str(rows[i]["text"]) for i in chosen]
-            samples.append((f"{path.parent.name} {size}", texts, [str(names[i]) for i in chosen]))
+            name = f"{path.parent.name} {size}"
+            name += " again" if name in seen else ""
+            seen.add(name)
+            samples.append((name, texts, [str(names[i]) for i in chosen]))
     embedder = create_embedder("ctranslate2", data_dir=_MODEL)
     out = []
     for name, texts, classes in samples:
@@ -67,40 +73,45 @@ def groups(folder: Path, seed: int) -> list[dict[str, Any]]:
 def named(samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The same samples with this version's names."""
     embedder = create_embedder("ctranslate2", data_dir=_MODEL)
-    options: dict[str, Any] = {}
-    try:
-        from reverie.clustering import Topics, topic_wordings
-        from reverie.embedding.anchors import anchor_vectors
-
-        options["topics"] = Topics(anchor_vectors(embedder, topic_wordings()))
-    except ImportError:
-        print("this version has no topics")
+    name = _namer(embedder)
     out, hits, seconds = [], [], 0.0
     for sample in samples:
-        texts = sample["texts"]
-        labels = np.full(len(texts), -1, dtype=np.int64)
-        for number, members in enumerate(sample["groups"]):
-            labels[members] = number
-        # Each text its own copy of nothing: groups are given, so only the names are this version's.
-        steps = Steps(group=lambda *_, given=labels: given, settle=lambda *_, given=labels: given)
-        memories = [Memory(id=str(i), text=f"{text}") for i, text in enumerate(texts)]
-        vectors = embedder.embed(texts).vectors
+        texts, x = sample["texts"], embedder.embed(sample["texts"]).vectors
+        members = [np.array(group, dtype=np.int64) for group in sample["groups"]]
+        centres = np.stack([x[m].mean(axis=0) / np.linalg.norm(x[m].mean(axis=0)) for m in members])
         began = time.process_time()
-        try:
-            result = cluster(memories, vectors, ClusterOptions(map=False), steps=steps, **options).result
-        except (IndexError, ValueError):
-            continue  # copies: the given groups have another shape than the distinct texts
+        names = name(texts, x, members, centres)
         seconds += time.process_time() - began
-        by_first = {theme.memory_ids[0]: theme.label for theme in result.themes}
-        names = [by_first.get(str(members[0])) for members in sample["groups"]]
         out.append({**sample, "names": names})
-        for members, name in zip(sample["groups"], names, strict=True):
-            if sample["classes"] and name:
-                usual = Counter(sample["classes"][i] for i in members).most_common(1)[0][0]
-                hits.append(bool(_stems(name) & _stems(usual)))
+        for group, label in zip(sample["groups"], names, strict=True):
+            if sample["classes"]:
+                usual = Counter(sample["classes"][i] for i in group).most_common(1)[0][0]
+                hits.append(bool(_stems(label) & _stems(usual)))
     print(f"{sum(len(s['names']) for s in out)} groups of {len(out)} samples, {seconds:.2f} s of CPU for all")
     print(f"a word of the class's name: {np.mean(hits):.1%} of {len(hits)}")
     return out
+
+
+def _namer(embedder: Embedder) -> Callable[..., list[str]]:
+    """This version's way to name given groups; before topics it had another shape."""
+    if not hasattr(labels, "Naming"):
+        from reverie.clustering.words import stopwords_for  # type: ignore[attr-defined,unused-ignore]
+
+        def old(texts: list[str], x: Any, members: Any, centres: Any) -> list[str]:
+            book = Phrasebook(texts, stopwords_for(None, texts))
+            return [label.text for label in labels.label_groups(texts, x, members, centres, book)]
+
+        return old
+    from reverie.clustering import Topics, topic_wordings
+    from reverie.embedding.anchors import anchor_vectors
+
+    naming = labels.Naming(Topics(anchor_vectors(embedder, topic_wordings())))
+
+    def new(texts: list[str], x: Any, members: Any, centres: Any) -> list[str]:
+        found = labels.label_groups(texts, x, members, centres, Phrasebook(texts), silent, naming)
+        return [label.text for label in found]
+
+    return new
 
 
 def sheet(old: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]], count: int, seed: int) -> list[dict[str, Any]]:
@@ -136,7 +147,7 @@ def tally(lines: Sequence[dict[str, Any]]) -> None:
 
 
 def _stems(text: str) -> set[str]:
-    return {word[:5] for word in re.findall(r"[^\W\d_]{3,}", text.lower().replace("_", " "))}
+    return {word.rstrip("s")[:5] for word in re.findall(r"[^\W\d_]{3,}", text.lower().replace("_", " "))}
 
 
 def main() -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+import numpy as np
 import pytest
 
-from reverie.clustering import cluster
+from reverie.clustering import Topics, cluster, topic_wordings
+from reverie.clustering.labels import label_groups
 from reverie.clustering.words import Phrasebook, detect_language, phrases, stopwords_for
 from reverie.contracts import ClusterOptions, Memory
 from reverie.embedding import HashEmbedder
+from reverie.embedding.anchors import anchor_vectors
 
 PETS = [
     "My cat Miso sleeps all day",
@@ -112,3 +117,62 @@ def test_only_the_beginning_of_a_novel_is_read() -> None:
     book = Phrasebook(["word " * 1000 + "needle"], frozenset())
     assert "word" in book[0]
     assert "needle" not in book[0]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["วันนี้ฝนตกหนักมากที่กรุงเทพ", "ฝนตกหนักมากเมื่อวานนี้", "เมื่อวานฝนตกหนักทั้งวัน", "น้ำท่วมเพราะฝนตกหนัก"],  # Thai
+        ["ကျွန်တော် မြန်မာစာ သင်နေပါတယ်", "မြန်မာစာ သင်ရတာ ပျော်တယ်", "မြန်မာစာကို ကြိုက်တယ်", "မြန်မာစာ စာအုပ်"],  # Burmese
+        ["ខ្ញុំចូលចិត្តញ៉ាំបាយនៅភ្នំពេញ", "ញ៉ាំបាយនៅភ្នំពេញម្ដងទៀត", "ភ្នំពេញស្អាតណាស់", "យើងទៅភ្នំពេញ"],  # Khmer
+        ["ຂ້ອຍມັກກິນເຂົ້າໜຽວ", "ກິນເຂົ້າໜຽວທຸກມື້", "ເຂົ້າໜຽວແຊບຫຼາຍ", "ແມ່ເຮັດເຂົ້າໜຽວ"],  # Lao
+        ["எனக்கு காபி மிகவும் பிடிக்கும்", "காலையில் காபி குடிப்பேன்", "சூடான காபி நல்லது", "காபி கடை"],  # Tamil
+        ["मुझे सुबह की चाय पसंद है", "चाय गरम है", "माँ की चाय सबसे अच्छी", "चाय की दुकान"],  # Hindi
+    ],
+)
+def test_no_sign_is_cut_from_its_letter(texts: list[str]) -> None:
+    x = HashEmbedder(dimensions=64).embed(["one subject"] * 4 + ["another thing"] * 4).vectors
+    every = [*texts, *PETS]
+    theme, _ = label_groups(every, x, [np.arange(4), np.arange(4, 8)], x[[0, 4]], Phrasebook(every))
+    joined = unicodedata.normalize("NFC", "\n".join(texts))
+    for phrase in [*theme.keywords, *theme.text.split(" · ")]:
+        assert phrase in joined
+        assert not unicodedata.category(phrase[0]).startswith("M")
+        after = joined[joined.index(phrase) + len(phrase) :][:1]
+        assert not unicodedata.category(after or " ").startswith("M")
+        assert phrase[-1] not in "เแโใไເແໂໃໄ"  # these belong to the letter that follows
+
+
+def test_a_name_stays_while_its_theme_stays() -> None:
+    topics = Topics(anchor_vectors(HashEmbedder(dimensions=256), topic_wordings()))
+
+    def grouped(texts: list[str], before: object = ()) -> object:
+        x = HashEmbedder(dimensions=256).embed(texts).vectors
+        told = [Memory(id=t, text=t) for t in texts]
+        return cluster(told, x, ClusterOptions(map=False), previous=before, topics=topics)  # type: ignore[arg-type]
+
+    first = grouped([*PETS, *HILLS])
+    more = ["Miso the cat wants the vet", "The vet likes my cat Miso", "A hiking trip with the vet in the Alps"]
+    second = grouped([*PETS, *HILLS, *more], first.states)  # type: ignore[attr-defined]
+    old = {t.id: t.label for t in first.result.themes}  # type: ignore[attr-defined]
+    new = {t.id: t.label for t in second.result.themes}  # type: ignore[attr-defined]
+    assert {i: new[i] for i in old if i in new} == {i: old[i] for i in old if i in new}
+    assert set(old) & set(new)
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "never"),
+    [
+        ("Climbing on Tuesday, mostly sat in the car", "climbing", "mostly sat"),
+        ("the pace so far", "", "pace so far"),
+        ("cinema and loved it", "cinema", "cinema and loved"),
+        ("We climbed the red routes", "red route", "climbed"),
+        ("I'm allergic to hazelnuts", "hazelnut", "allergic"),
+        ("I walk to work every Monday with the chef", "chef", "walk"),
+        ("a cup of coffee", "cup of coffee", "a cup"),
+    ],
+)
+def test_english_names_are_made_of_noun_phrases(text: str, found: str, never: str) -> None:
+    keys = dict(phrases(text, stopwords_for("en", []), "en"))
+    assert not found or found in keys
+    assert never not in keys

@@ -27,7 +27,7 @@ class Scored:
 
     def often(self, key: str, size: int) -> bool:
         """Whether enough members use it to speak for all: two at least, and a tenth of a larger group."""
-        return self.used.get(key, 0) >= (1 if size < 4 else max(2, round(0.1 * size)))
+        return self.used.get(key, 0) >= (1 if size < 2 else max(2, round(0.1 * size)))
 
 
 def scored(

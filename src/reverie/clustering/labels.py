@@ -229,17 +229,25 @@ def _wishes(topic: str | None, written: Sequence[str], shown: Sequence[str]) -> 
     """Possible names, the best first."""
     if topic is None:
         best = list(shown) or list(written)
-        options = [best[0]] if " " in best[0] or len(best) == 1 else []
+        # What one member alone says is no more than half a name.
+        options = [best[0]] if " " in best[0] or len(best) == 1 or not shown else []
         options += [f"{best[0]}{_JOIN}{other}" for other in best[1:]]
         options += [*best, *(f"{best[0]}{_JOIN}{other}" for other in written if other != best[0])]
         options.append(_JOIN.join(best[:3]))
         return list(dict.fromkeys(map(_opened, options)))
     said = {stem(word) for word in _WORD.findall(topic.lower())}
-    specific = [p for p in shown if said.isdisjoint(map(stem, _WORD.findall(p.lower())))]
-    # A phrase that holds the topic's own words says both at once: "tenants association", not "Associations · tenants".
-    both = [p for p in shown[:2] if " " in p and said <= set(map(stem, _WORD.findall(p.lower())))]
+    specific = [rest for p in shown if (rest := _beyond(p, said))]
+    # A phrase that holds the topic's own words and more says both at once: "tenants association".
+    both = [p for p in shown[:2] if len(own := set(map(stem, _WORD.findall(p.lower())))) > len(said) and said <= own]
     options = [*both, *(f"{topic}{_JOIN}{p}" for p in specific), topic, *(f"{topic}{_JOIN}{p}" for p in written)]
     return list(dict.fromkeys(map(_opened, options)))
+
+
+def _beyond(phrase: str, said: set[str]) -> str:
+    """What a phrase adds to the topic's words: the whole, or its end (to a bank account "account balance" adds one)."""
+    words = phrase.split(" ")
+    known = [at for at, word in enumerate(words) if any(stem(part) in said for part in _WORD.findall(word.lower()))]
+    return " ".join(words[known[-1] + 1 :] if known else words)
 
 
 def _still(name: str, topic: str | None, own: Scored, surfaces: dict[str, Counter[str]]) -> bool:

@@ -118,7 +118,9 @@ def _role(part: Sequence[Token], at: int) -> str:
         return "n"  # a name, wherever it stands
     kind = _known[word]
     if kind == "n":
-        return "-" if before in _BEFORE_VERBS else "n"
+        # "allergic to hazelnuts": no verb after "to" ends in s.
+        plural = before == "to" and _singular(word) != word
+        return "-" if before in _BEFORE_VERBS and not plural else "n"
     if kind == "g":
         return "-" if before in _BE or before in _BEFORE_VERBS else "n"
     if kind == "a":
