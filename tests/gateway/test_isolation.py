@@ -168,7 +168,8 @@ async def test_a_stranger_sees_and_changes_nothing(
                     assert all(other not in text for other in ids)
                     if not path.endswith("/submit"):
                         assert SECRET not in text
-                if method == "DELETE" and "{user_id}" in path:
+                # The stranger may have kept a memory of the same name by now, and that one goes.
+                if method == "DELETE" and "{user_id}" in path and "{memory_id}" not in path:
                     assert set((await answer.json()).values()) >= {0}
     assert belongings(service) == before
 
