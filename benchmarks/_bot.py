@@ -1,6 +1,6 @@
 """The bot of ``benchmarks/bot.py`` in a process of its own: the real one, and one whose clustering stays at home.
 
-Both are ``MemoryBot`` to the last line; what differs is who answers ``submit_clustering_task``.
+Both are ``MemoryBot`` to the last line; what differs is who answers ``user(...).themes``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from reverie import AsyncReverie
 from reverie.bot import BotSettings, MemoryBot
-from reverie.contracts import ClusterOptions, ClusterResult, Event, EventType, Memory
+from reverie.contracts import ClusterOptions, ClusterResult, Memory, StoredMemory, ThemesView
 from reverie.errors import ServiceUnavailable
 from reverie.testing.discord import redirected
 
@@ -41,25 +41,51 @@ def own_engine(data_dir: Path) -> Engine:
     return run
 
 
+class _Person:
+    """The part of ``AsyncUser`` that the bot needs for the commands of the experiment."""
+
+    def __init__(self, engine: Engine, *, thread: bool) -> None:
+        self._engine = engine
+        self._thread = thread
+        self._memories: dict[str, StoredMemory] = {}
+
+    async def remember_many(self, memories: list[dict[str, Any]], *, idempotency_key: str) -> None:
+        """Keep them."""
+        now = datetime.now(UTC)
+        for memory in memories:
+            self._memories[memory["id"]] = StoredMemory(added_at=now, version=1, **memory)
+
+    async def memories(self, **wanted: Any) -> AsyncIterator[StoredMemory]:
+        """All of them, newest first."""
+        for memory in reversed(self._memories.values()):
+            yield memory
+
+    async def memory(self, memory_id: str) -> StoredMemory:
+        """One of them."""
+        return self._memories[memory_id]
+
+    async def themes(self) -> ThemesView:
+        """Cluster now."""
+        told = [Memory(id=m.id, text=m.text, created_at=m.created_at) for m in self._memories.values()]
+        result = await asyncio.to_thread(self._engine, told) if self._thread else self._engine(told)
+        return ThemesView(**result.model_dump(), version=1, as_of=datetime.now(UTC))
+
+
 class AtHome:
     """Answers as the service does, from this very process: on its event loop, or in one of its threads."""
 
     def __init__(self, engine: Engine, *, thread: bool) -> None:
         self._engine = engine
         self._thread = thread
+        self._people: dict[str, _Person] = {}
 
-    async def submit_clustering_task(self, user_id: str, memories: list[dict[str, Any]]) -> Any:
-        """Cluster now; the task that comes back has ended."""
-        told = [Memory.model_validate(memory) for memory in memories]
-        result = await asyncio.to_thread(self._engine, told) if self._thread else self._engine(told)
+    def user(self, user_id: str) -> _Person:
+        """What is kept of a person, in this process."""
+        return self._people.setdefault(user_id, _Person(self._engine, thread=self._thread))
 
-        async def events() -> AsyncIterator[Event]:
-            yield Event(seq=1, type=EventType.SUCCEEDED, task_id="here", at=datetime.now(UTC))
-
-        async def answer(timeout: float | None = None) -> ClusterResult:
-            return result
-
-        return SimpleNamespace(id="here", events=events, result=answer)
+    async def submit_clustering_task(self, user_id: str) -> Any:
+        """No picture: drawing it here would block for another second."""
+        raise ServiceUnavailable
 
     async def chart(self, task_id: str, kind: str, **look: Any) -> bytes:
         """No picture: drawing it here would block for another second."""

@@ -18,6 +18,8 @@ from reverie.testing.gateway import FakeGateway
 
 Json = dict[str, Any]
 
+_DEFERRED_UPDATE = 6
+
 
 class Stage:
     """Everything a test of the bot needs, and short words for what people do."""
@@ -86,6 +88,8 @@ class Stage:
         """Press a button and wait for the message it changes."""
         pressed = await self.discord.press(message, label, user=user or self.alice, guild=self.guild, **more)
         await self.discord.acknowledged(pressed)
+        if pressed.ack_type == _DEFERRED_UPDATE:
+            await self.discord.until(lambda: pressed.edits)
         return await self.discord.reply(pressed)
 
     async def agree(self, user: Json | None = None) -> None:
@@ -98,6 +102,19 @@ class Stage:
         for text in texts:
             message = await self.ask("remember", {"text": text}, user=user)
             assert "Remembered" in message["content"]
+
+    def kept(self, user: Json | None = None) -> list[Json]:
+        """What the service keeps of a person, in the order in which it came."""
+        return self.service.stored((user or self.alice)["id"])
+
+    def texts(self, user: Json | None = None) -> list[str]:
+        """The texts of those."""
+        return [memory["text"] for memory in self.kept(user)]
+
+    async def pictured(self, used: Interaction) -> Json:
+        """Wait for the picture that follows a reply."""
+        await self.discord.until(lambda: self.discord.messages[used.original_id or ""]["attachments"])
+        return self.discord.messages[used.original_id or ""]
 
     async def bot_owes(self, count: int) -> None:
         """Wait until that many replies are owed."""

@@ -11,6 +11,7 @@ async def test_nothing_is_kept_before_the_person_agrees(stage: Stage) -> None:
     message = await stage.ask("remember", {"text": "a secret"})
     assert "/memory start" in message["content"]
     assert await stage.bot.store.count(stage.alice["id"]) == 0
+    assert stage.kept() == []
 
 
 async def test_consent_says_what_is_kept_and_where_and_can_be_declined(stage: Stage) -> None:
@@ -28,7 +29,7 @@ async def test_after_stop_nothing_more_is_kept_and_what_was_kept_stays(live: Sta
     message = await live.ask("memory stop")
     assert "1 memory stays" in message["content"]
     assert "/memory start" in (await live.ask("remember", {"text": "second"}))["content"]
-    assert await live.bot.store.count(live.alice["id"]) == 1
+    assert live.texts() == ["first"]
 
 
 async def test_a_message_is_remembered_from_its_menu_with_a_note_and_only_once(live: Stage) -> None:
@@ -39,15 +40,17 @@ async def test_a_message_is_remembered_from_its_menu_with_a_note_and_only_once(l
         assert opened.ack_type == 9
         sent = await live.discord.submit(opened, ["for the vet"], user=live.alice, guild=live.guild)
         assert expected in (await live.discord.reply(sent))["content"]
-    (memory,) = await live.bot.store.memories(live.alice["id"])
-    assert (memory.text, memory.note, memory.source) == ("the cat is called Mia", "for the vet", "message")
+    (memory,) = live.kept()
+    assert (memory["text"], memory["kind"]) == ("the cat is called Mia\n(for the vet)", "message")
+    message = await live.ask("memories")
+    assert "the cat is called Mia *(for the vet)*" in message["embeds"][0]["description"]
 
 
 async def test_other_peoples_messages_are_not_remembered(live: Stage) -> None:
     said = await live.discord.say("my own business", user=live.bob, guild=live.guild)
     used = await live.discord.use_on_message("Remember this", said, user=live.alice, guild=live.guild)
     assert "somebody else" in (await live.discord.reply(used))["content"]
-    assert await live.bot.store.count(live.alice["id"]) == 0
+    assert live.kept() == []
 
 
 async def test_the_limit_of_memories_is_kept(stage: Stage) -> None:
@@ -55,13 +58,13 @@ async def test_the_limit_of_memories_is_kept(stage: Stage) -> None:
     await stage.agree()
     await stage.remember("first")
     assert "full (1)" in (await stage.ask("remember", {"text": "second"}))["content"]
+    assert stage.texts() == ["first"]
 
 
 async def test_a_channel_is_collected_only_when_opened_and_only_from_those_who_opted_in(stage: Stage) -> None:
     await stage.begin(collect=True)
     await stage.agree()
     await stage.agree(stage.bob)
-    kept = stage.bot.store.memories
     await stage.discord.say("before it was opened", user=stage.alice, guild=stage.guild)
     await stage.discord.reply_with(await stage.slash("memory-channel", {"enabled": True}, admin=True), "allowed")
     (notice,) = stage.discord.channel_messages(stage.guild["channels"][0]["id"])
@@ -72,13 +75,14 @@ async def test_a_channel_is_collected_only_when_opened_and_only_from_those_who_o
     said = await stage.discord.say("alice did", user=stage.alice, guild=stage.guild)
     # Events are handled in order, and so an answer to a later command shows that the message was seen.
     await stage.ask("privacy")
-    assert [memory.text for memory in await kept(stage.alice["id"])] == ["alice did"]
-    assert await kept(stage.bob["id"]) == []
+    await stage.service.until(lambda: bool(stage.kept()))
+    assert stage.texts() == ["alice did"]
+    assert stage.kept(stage.bob) == []
 
     deleted = {"id": said["id"], "channel_id": said["channel_id"], "guild_id": stage.guild["id"]}
     await stage.discord.gateway.dispatch("MESSAGE_DELETE", deleted, guild_id=stage.guild["id"])
-    await stage.service.until_erased(stage.alice["id"])
-    assert await kept(stage.alice["id"]) == []
+    await stage.service.until(lambda: not stage.kept())
+    assert await stage.bot.store.count(stage.alice["id"]) == 0
 
 
 async def test_opening_a_channel_takes_the_permission_to_manage_the_server(stage: Stage) -> None:

@@ -52,26 +52,28 @@ async def test_two_people_never_see_each_others_memories(live: Stage) -> None:
 async def test_another_persons_memory_cannot_be_reached_by_its_id(live: Stage) -> None:
     await live.agree(live.bob)
     await live.remember("alice's secret")
-    (secret,) = await live.bot.store.memories(live.alice["id"])
-    message = await live.ask("forget one", {"memory": secret.id}, user=live.bob)
+    secret = live.kept()[0]["id"]
+    message = await live.ask("forget one", {"memory": secret}, user=live.bob)
     assert "no such memory" in message["content"]
     await live.remember("bob's own", user=live.bob)
     page = await live.ask("memories", user=live.bob)
-    edit = {"type": 2, "style": 2, "label": "Forged edit", "custom_id": f"rv:edit:{secret.id}"}
-    drop = {"type": 2, "style": 2, "label": "Forged drop", "custom_id": f"rv:drop:{secret.id}"}
+    edit = {"type": 2, "style": 2, "label": "Forged edit", "custom_id": f"rv:edit:{secret}"}
+    drop = {"type": 2, "style": 2, "label": "Forged drop", "custom_id": f"rv:drop:{secret}"}
     pick = {"type": 3, "placeholder": "Forged pick", "custom_id": "rvm:pick", "options": []}
     forged = {**page, "components": [{"type": 1, "components": [item]} for item in (edit, drop, pick)]}
     for label in ("Forged edit", "Forged drop", "Forged pick"):
-        pressed = await live.discord.press(forged, label, user=live.bob, guild=live.guild, values=[secret.id])
+        pressed = await live.discord.press(forged, label, user=live.bob, guild=live.guild, values=[secret])
         answer = await live.discord.reply_with(pressed, "no longer there")
         assert "secret" not in json.dumps(answer)
-    assert await live.bot.store.count(live.alice["id"]) == 1
+    assert live.texts() == ["alice's secret"]
 
 
 async def test_texts_are_escaped_and_mention_nobody(live: Stage) -> None:
     await live.remember(_NASTY, "another bold thought", "a bold thought")
+    await live.discord.reply_with(await live.slash("themes"), "bold")
     for command in ("themes", "important", "memories"):
         message = await live.ask(command)
+        assert message["embeds"], command
         shown = json.dumps(message["embeds"], ensure_ascii=False)
         assert "@everyone" not in shown
         assert "**bold**" not in shown
@@ -121,7 +123,8 @@ def test_what_discord_would_format_is_literal(text: str, shown: str) -> None:
 async def test_the_longest_memories_fit_into_every_card(live: Stage) -> None:
     for n in range(12):
         await live.remember(f"topic{n % 3} " + "*_`" * 1300)
-    for command in ("themes", "important", "memories", "insights"):
+    await live.discord.reply_with(await live.slash("themes"), "topic0")
+    for command in ("important", "memories", "insights"):
         message = await live.ask(command)
         assert message["embeds"], command
     await live.discord.reply_with(await live.slash("recall", {"query": "topic1"}), "topic1")

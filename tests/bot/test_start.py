@@ -138,17 +138,17 @@ async def test_two_shards_in_two_processes_share_the_store_and_the_service(stage
     stage.guild = first
     await stage.agree()
     await stage.remember("guitar lesson", "guitar strings")
-    used = await stage.discord.slash("themes", user=stage.alice, guild=second)
-    await stage.discord.reply_with(used, "guitar")
+    used = await stage.discord.slash("recall", {"query": "lesson"}, user=stage.alice, guild=second)
+    await stage.discord.reply_with(used, "guitar lesson")
     # The first process stops while it owes a reply; the second leaves that reply to it.
     stage.service.hold()
-    owed = await stage.discord.slash("recall", {"query": "strings"}, user=stage.alice, guild=first)
-    await stage.service.submitted(2)
+    owed = await stage.discord.slash("themes", user=stage.alice, guild=first)
+    await stage.service.submitted()
     await stage.bot_owes(1)
     await stage.stop_bot()
     assert await other.replies.resume(other.serves) == 0
     stage.service.release()
     await stage.start_bot(shard_count=2, shard_ids=[0])
-    await stage.discord.reply_with(owed, "guitar strings")
+    await stage.discord.reply_with(owed, "guitar")
     await other.close()
     await asyncio.wait({running})

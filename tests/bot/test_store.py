@@ -6,6 +6,7 @@ import asyncio
 import base64
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,10 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     await store.close()
 
 
+async def _texts(store: MemoryStore, user: str) -> list[str]:
+    return [one.memory.text for one in await store.waiting(user)]
+
+
 async def test_consent_and_the_limit_are_part_of_every_write(store: MemoryStore) -> None:
     with pytest.raises(NoConsent):
         await store.add("alice", "too early")
@@ -45,7 +50,7 @@ async def test_consent_and_the_limit_are_part_of_every_write(store: MemoryStore)
         await store.add("alice", "too late")
     with pytest.raises(NoConsent):
         await store.set_collecting("alice", True)
-    assert [memory.text for memory in await store.memories("alice")] == ["one", "two", "three"]
+    assert await _texts(store, "alice") == ["one", "two", "three"]
 
 
 async def test_memories_survive_a_round_trip_whole(store: MemoryStore) -> None:
@@ -54,7 +59,7 @@ async def test_memories_survive_a_round_trip_whole(store: MemoryStore) -> None:
         "alice", "日本語 👩‍👩‍👧 \u202e", note="a note", source="message", guild_id="7", message_id="9"
     )
     assert kept is not None
-    (read,) = await store.memories("alice")
+    read = (await store.waiting("alice"))[0].memory
     assert (read.id, read.text, read.note, read.source, read.guild_id) == (
         kept.id, "日本語 👩‍👩‍👧 \u202e", "a note", "message", "7",
     )  # fmt: skip
@@ -67,31 +72,56 @@ async def test_nobody_reads_edits_or_forgets_for_somebody_else(store: MemoryStor
     await store.consent("bob", "en")
     kept = await store.add("alice", "mine")
     assert kept is not None
-    assert await store.memory("bob", kept.id) is None
-    assert not await store.edit("bob", kept.id, "stolen")
+    assert await store.waiting("bob") == []
+    assert not await store.edit_waiting("bob", replace(kept, text="stolen"))
     assert await store.forget("bob", [kept.id]) == 0
-    assert [memory.text for memory in await store.memories("alice")] == ["mine"]
+    assert await _texts(store, "alice") == ["mine"]
 
 
-async def test_forgetting_removes_answers_and_lists_an_erasure(store: MemoryStore) -> None:
+async def test_forgetting_removes_answers_and_is_listed_until_it_is_done(store: MemoryStore) -> None:
     await store.consent("alice", "en")
     kept = await store.add("alice", "mine")
     assert kept is not None
-    await store.put_answer("alice", "cluster", {"result": "a label that quotes it"})
+    await store.put_answer("alice", "themes", {"embed": "a label that quotes it"})
     assert await store.forget("alice", [kept.id]) == 1
-    assert await store.answer("alice", "cluster") is None
-    ((user, requested_at),) = await store.erasures()
-    assert user == "alice"
-    await store.erased("alice", requested_at - 1)
+    assert await store.answer("alice", "themes") is None
+    assert (await store.deletions("alice"), await store.deletion_people()) == ([kept.id], ["alice"])
+    await store.deleted("alice", [kept.id])
+    assert await store.deletion_people() == []
+
+
+async def test_an_erasure_is_listed_until_the_one_that_was_asked_for_is_done(store: MemoryStore) -> None:
+    await store.forget_everything("alice")
+    ((user, requested_at),) = [one for one in await store.erasures() if one[0] == "alice"]
+    await store.erased(user, requested_at - 1)
     assert await store.erasure("alice") == requested_at
     await store.erased("alice", requested_at)
-    assert await store.erasures() == []
+    assert await store.erasure("alice") is None
+
+
+async def test_a_text_leaves_the_store_once_it_was_moved_and_its_place_stays(store: MemoryStore) -> None:
+    await store.consent("alice", "en")
+    told = await store.add("alice", "told", message_id="1")
+    await store.add("alice", "collected", source="channel", message_id="2", guild_id="7")
+    waiting = await store.waiting("alice")
+    assert told is not None
+    # What is changed between the reading and the mark is not taken for moved.
+    assert await store.edit_waiting("alice", replace(told, text="told better"))
+    await store.moved("alice", waiting)
+    assert await _texts(store, "alice") == ["told better"]
+    await store.moved("alice", await store.waiting("alice"))
+    assert await store.waiting_people() == []
+    assert await store.count("alice") == 2
+    assert await store.add("alice", "told", message_id="1") is None
+    assert await store.collected("1") == []
+    assert len(await store.collected("2")) == 1
+    assert [origin["guild_id"] for origin in await store.origins("alice")] == [None, "7"]
 
 
 async def test_forgetting_everything_counts_what_went(store: MemoryStore) -> None:
     await store.consent("alice", "en")
     await store.add("alice", "mine")
-    await store.put_answer("alice", "cluster", {})
+    await store.put_answer("alice", "themes", {})
     await store.put_pending(Pending("1", "alice", "themes", "tsk", "token", "en", 1e10, 100))
     gone = await store.forget_everything("alice")
     assert (gone.memories, gone.answers, gone.waiting) == (1, 1, 1)
@@ -117,7 +147,7 @@ async def test_a_server_is_forgotten_with_its_channels(store: MemoryStore) -> No
     assert await store.guilds() == {"7", "8"}
     assert await store.forget_guild("7") == {"alice"}
     assert await store.channels() == {"80"}
-    assert [memory.text for memory in await store.memories("alice")] == ["from eight"]
+    assert await _texts(store, "alice") == ["from eight"]
 
 
 async def test_writers_at_the_same_time_keep_the_limit(store: MemoryStore) -> None:
@@ -131,7 +161,7 @@ async def test_with_a_key_nothing_readable_reaches_the_disk(tmp_path: Path) -> N
     store = MemoryStore(await open_database(f"sqlite:///{tmp_path / 'bot.sqlite3'}"), make_sealer(_KEY))
     await store.consent("alice", "en")
     await store.add("alice", "dear diary", note="secret note")
-    await store.put_answer("alice", "cluster", {"label": "diary"})
+    await store.put_answer("alice", "themes", {"label": "diary"})
     await store.put_pending(
         Pending("1", "alice", "recall", "tsk", "tokentoken", "en", 1e10, 100, None, {"query": "diary"})
     )

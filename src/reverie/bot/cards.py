@@ -15,20 +15,21 @@ from reverie.bot.patterns import factor_name, told
 from reverie.bot.safe import clip, one_line, when
 from reverie.bot.store import Remembered
 from reverie.bot.texts import Texts
-from reverie.contracts import AnalyzeResult, ClusterResult, Pattern, RecallResult, Theme
+from reverie.contracts import InsightsView, Pattern, RecallResult, Stale, Theme, ThemesView
 
 __all__ = [
     "Card",
     "important_card",
+    "important_examples",
     "insights_card",
     "memory_card",
     "note_card",
     "page_card",
     "progress_line",
     "recall_card",
+    "theme_examples",
     "theme_label",
     "themes_card",
-    "words_card",
 ]
 
 _COLOUR = 0x5865F2
@@ -87,26 +88,45 @@ def _quote(memory: Remembered, limit: int) -> str:
     return clip(one_line(memory.text), limit) or "…"
 
 
-def themes_card(result: ClusterResult, memories: Memories, texts: Texts) -> Card:
-    """Themes with their counts and examples; memories forgotten since the run are left out."""
-    alive = [(theme, [i for i in theme.memory_ids if i in memories]) for theme in result.themes]
-    themes = sorted(((t, ids) for t, ids in alive if ids), key=lambda pair: -len(pair[1]))
+def _shown_themes(view: ThemesView) -> list[Theme]:
+    return sorted((theme for theme in view.themes if theme.memory_ids), key=lambda theme: -len(theme.memory_ids))
+
+
+def _examples(theme: Theme) -> list[str]:
+    # One more than is shown: one may be forgotten between the view and its card.
+    return (theme.representative_ids or theme.memory_ids)[: _EXAMPLES + 1]
+
+
+def theme_examples(view: ThemesView) -> list[str]:
+    """Ids of the memories that the card of themes quotes."""
+    return [memory_id for theme in _shown_themes(view)[:_SHOWN_THEMES] for memory_id in _examples(theme)]
+
+
+def _currency(stale: Stale | None, texts: Texts) -> str:
+    """How current a view is."""
+    return texts.count("view.stale", stale.changes) if stale is not None and stale.changes else texts("view.current")
+
+
+def themes_card(view: ThemesView, memories: Memories, texts: Texts) -> Card:
+    """Themes with their counts and examples, and how current they are."""
+    themes = _shown_themes(view)
+    current = _currency(view.stale, texts)
     if not themes:
-        return note_card(texts("themes.title"), texts("themes.none"))
-    total = texts.count("themes.memories", len(memories))
+        return note_card(texts("themes.title"), f"{texts('themes.none')}\n-# {current}")
+    loose = len(view.unclustered)
+    total = texts.count("themes.memories", sum(len(theme.memory_ids) for theme in themes) + loose)
     lines = [texts.count("themes.summary", len(themes), memories=total)]
-    loose = sum(i in memories for i in result.unclustered)
     if loose:
         lines.append(texts.count("themes.loose", loose))
-    embed = _embed(texts("themes.title"), " ".join(lines))
+    embed = _embed(texts("themes.title"), f"{' '.join(lines)}\n-# {current}")
     # On a first run every theme is new, which says nothing.
-    born = set(result.born) if len(result.born) < len(result.themes) else set()
+    born = set(view.born) if len(view.born) < len(view.themes) else set()
     shown = 0
-    for theme, ids in themes[:_SHOWN_THEMES]:
-        tail = f" · {len(ids)}" + (f" · {texts('themes.new')}" if theme.id in born else "")
+    for theme in themes[:_SHOWN_THEMES]:
+        tail = f" · {len(theme.memory_ids)}" + (f" · {texts('themes.new')}" if theme.id in born else "")
         name = clip(theme_label(theme, texts), 120) + tail
-        chosen = [i for i in theme.representative_ids if i in memories] or ids
-        examples = "\n".join(f"• {_quote(memories[i], 150)}" for i in chosen[:_EXAMPLES])
+        chosen = [memories[i] for i in _examples(theme) if i in memories]
+        examples = "\n".join(f"• {_quote(memory, 150)}" for memory in chosen[:_EXAMPLES]) or "…"
         if not _add(embed, name, examples):
             break
         shown += 1
@@ -115,7 +135,7 @@ def themes_card(result: ClusterResult, memories: Memories, texts: Texts) -> Card
     return Card(embed)
 
 
-def insights_card(result: AnalyzeResult, texts: Texts) -> Card:
+def insights_card(result: InsightsView, texts: Texts) -> Card:
     """Patterns, each with how likely chance would be the cause, and what could not be looked at."""
     embed = _embed(texts("insights.title"))
     for pattern in sorted(result.patterns, key=lambda p: p.p_value)[:_SHOWN_PATTERNS]:
@@ -131,6 +151,7 @@ def insights_card(result: AnalyzeResult, texts: Texts) -> Card:
     notes = [note for note in result.notes if not note.startswith("sentiment")]
     if notes:
         _add(embed, texts("insights.notes"), "\n".join(f"• {clip(one_line(note), 200)}" for note in notes[:4]))
+    embed.description = f"{embed.description or ''}\n-# {_currency(result.stale, texts)}".strip()
     return Card(embed)
 
 
@@ -139,7 +160,13 @@ def _chance(pattern: Pattern) -> str:
     return "< 0.1 %" if p < 0.001 else f"{p * 100:.1f} %"
 
 
-def important_card(result: AnalyzeResult, memories: Memories, texts: Texts) -> Card:
+def important_examples(view: InsightsView) -> list[str]:
+    """Ids of the memories that the ranking quotes."""
+    ranked = [entry.memory_id for entry in view.importance[:_SHOWN_MEMORIES]]
+    return [*ranked, *(view.graph.central[:2] if view.graph else [])]
+
+
+def important_card(result: InsightsView, memories: Memories, texts: Texts) -> Card:
     """The ranking with its reasons, and apart from it what is typical: the two are not the same."""
     ranked = [entry for entry in result.importance if entry.memory_id in memories][:_SHOWN_MEMORIES]
     if not ranked:
@@ -166,15 +193,6 @@ def _bar(score: float, width: int = 8) -> str:
 def recall_card(query: str, result: RecallResult, memories: Memories, texts: Texts) -> Card:
     """The hits for a question, best first."""
     found = [memories[hit.memory_id] for hit in result.memories if hit.memory_id in memories]
-    return _list_card(query, found, texts)
-
-
-def words_card(query: str, found: Sequence[Remembered], texts: Texts) -> Card:
-    """Memories that share words with a question: what can be said without the service."""
-    return _list_card(query, found, texts)
-
-
-def _list_card(query: str, found: Sequence[Remembered], texts: Texts) -> Card:
     embed = _embed(texts("recall.title", query=clip(one_line(query), 200, literal=True)))
     lines: list[str] = []
     for memory in found[:_SHOWN_MEMORIES]:

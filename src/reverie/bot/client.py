@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import discord
@@ -13,13 +14,14 @@ from reverie import AsyncReverie
 from reverie._paths import data_dir
 from reverie.bot.commands import MODULES
 from reverie.bot.commands._shared import say, texts_of
-from reverie.bot.erasure import Eraser
+from reverie.bot.courier import Brought, Courier
 from reverie.bot.presses import Handler, PressButton, PressMenu
 from reverie.bot.replies import Replies
 from reverie.bot.sealing import make_sealer
 from reverie.bot.settings import BotSettings
 from reverie.bot.store import MemoryStore, NoConsent, StoreFull, open_database
 from reverie.bot.texts import LANGUAGES, read
+from reverie.errors import ReverieError, ServiceUnavailable
 
 __all__ = ["MemoryBot"]
 
@@ -58,7 +60,7 @@ class MemoryBot(discord.AutoShardedClient):
         self.handlers: dict[str, Handler] = {}
         self.ai = ai or AsyncReverie()
         self.store: MemoryStore
-        self.eraser: Eraser
+        self.courier: Courier
         self.replies: Replies
         self._channels: set[str] = set()
         self._caught_up = False
@@ -71,9 +73,9 @@ class MemoryBot(discord.AutoShardedClient):
         sealer = make_sealer(settings.key.get_secret_value() if settings.key else None)
         self.store = MemoryStore(await open_database(url), sealer, most=settings.max_memories)
         self._channels = await self.store.channels()
-        self.eraser = Eraser(self.ai, self.store)
-        self.eraser.start()
-        self.replies = Replies(self, self.ai, self.store, self.eraser, settings)
+        self.courier = Courier(self.ai, self.store, settings)
+        self.courier.start()
+        self.replies = Replies(self, self.ai, self.store, self.courier, settings)
         self.add_dynamic_items(PressButton, PressMenu)
         for module in MODULES:
             module.register(self)
@@ -87,7 +89,7 @@ class MemoryBot(discord.AutoShardedClient):
         """Stop; replies that are owed are given after the next start."""
         if hasattr(self, "store"):
             await self.replies.close()
-            await self.eraser.close()
+            await self.courier.close()
             await self.store.close()
             del self.store
         await self.ai.close()
@@ -113,19 +115,43 @@ class MemoryBot(discord.AutoShardedClient):
                     await self._purge_guild(guild_id)
 
     # -- forgetting -------------------------------------------------------------------------------------------------
-    async def forget(self, user_id: str, memory_ids: Sequence[str]) -> int:
-        """Forget memories here now, and in the service as soon as it answers. Returns how many there were."""
-        here = [memory_id for memory_id in memory_ids if await self.store.memory(user_id, memory_id)]
-        if not here:
-            return 0
-        number = await self.store.forget(user_id, here)
-        self.eraser.wake()
-        return number
+    async def forget(self, user_id: str, memory_ids: Sequence[str]) -> tuple[int, Brought | None]:
+        """Forget memories: in Reverie now, or as soon as it answers, and where they came from.
+
+        Returns how many there were, and what Reverie said; None while it is away.
+        """
+        here = await self.store.forget(user_id, memory_ids)
+        try:
+            brought = await self.courier.settle(user_id)
+        except ReverieError:
+            self.courier.wake()
+            return here, None
+        return max(here, brought.deleted.deleted if brought.deleted else 0), brought
+
+    async def keep(
+        self, user_id: str, text: str, *, note: str = "", source: str = "command", guild_id: str | None = None,
+        message_id: str | None = None, created_at: datetime | None = None,
+    ) -> bool | None:  # fmt: skip
+        """Keep a text: True once Reverie has it, False while it waits here for Reverie, None when it is kept already.
+
+        Raises ``NoConsent`` or ``StoreFull``.
+        """
+        memory = await self.store.add(
+            user_id, text, note=note, source=source, guild_id=guild_id, message_id=message_id, created_at=created_at
+        )
+        if memory is None:
+            return None
+        try:
+            await self.courier.settle(user_id)
+        except ReverieError:
+            self.courier.wake()
+            return False
+        return True
 
     async def _purge_guild(self, guild_id: str) -> None:
         people = await self.store.forget_guild(guild_id)
         _log.info("left a server: memories of %d people deleted", len(people))
-        self.eraser.wake()
+        self.courier.wake()
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """The bot was removed, or the server deleted. An outage is another event."""
@@ -136,7 +162,7 @@ class MemoryBot(discord.AutoShardedClient):
         """Somebody left a server; what they said there goes with them."""
         if self.settings.purge_on_leave:
             await self.store.forget_member(str(payload.guild_id), str(payload.user.id))
-            self.eraser.wake()
+            self.courier.wake()
 
     # -- collection -------------------------------------------------------------------------------------------------
     async def open_channel(self, guild_id: str, channel_id: str, is_open: bool) -> None:
@@ -153,7 +179,7 @@ class MemoryBot(discord.AutoShardedClient):
         if not text or person is None or person.consented_at is None or not person.collecting:
             return
         try:
-            await self.store.add(
+            await self.keep(
                 author, text, source="channel", guild_id=str(message.guild.id), message_id=str(message.id),
                 created_at=message.created_at,
             )  # fmt: skip
@@ -202,6 +228,8 @@ class MemoryBot(discord.AutoShardedClient):
             text = texts("remember.full", most=texts.number(self.settings.max_memories))
         elif isinstance(error, app_commands.CheckFailure):
             text = texts("denied")
+        elif isinstance(error, ServiceUnavailable):
+            text = texts("away")
         else:
             _log.error("a command failed", exc_info=error)
             text = texts("failed")

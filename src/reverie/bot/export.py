@@ -34,18 +34,12 @@ async def build_export(store: MemoryStore, user_id: str) -> dict[str, Any]:
         "consented_at": person.consented_at.isoformat() if person and person.consented_at else None,
         "collecting": person is not None and person.collecting,
         "language": person.locale if person else None,
-        "memories": [
-            {
-                "id": m.id,
-                "text": m.text,
-                "note": m.note,
-                "created_at": m.created_at.isoformat(),
-                "source": m.source,
-                "guild_id": m.guild_id,
-            }
-            for m in await store.memories(user_id)
+        # Where the memories came from; they themselves are in the service's part.
+        "origins": await store.origins(user_id),
+        "waiting": [
+            {"id": m.id, "text": m.text, "note": m.note, "created_at": m.created_at.isoformat(), "source": m.source}
+            for m in [one.memory for one in await store.waiting(user_id, 100_000)]
         ],
-        "answers": await store.answers(user_id),
     }
 
 

@@ -1,7 +1,8 @@
-"""The four questions people can ask: what is submitted for each, and how its result is shown."""
+"""The questions people can ask of what Reverie keeps: how each is read, and how its answer is shown."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,80 +13,75 @@ from reverie.bot.cards import Card
 from reverie.bot.settings import BotSettings
 from reverie.bot.store import Remembered
 from reverie.bot.texts import Texts
-from reverie.contracts import AnalyzeResult, ClusterResult, RecallResult
+from reverie.client.user import AsyncUser
+from reverie.contracts import StoredMemory
+from reverie.errors import NotFound
 
-__all__ = ["KINDS", "Kind", "cluster_result", "for_service"]
+__all__ = ["KINDS", "Kind", "memories_of", "remembered"]
 
 Details = Mapping[str, str]
 Memories = Mapping[str, Remembered]
-Submit = Callable[[AsyncReverie, str, Sequence[Remembered], Details, BotSettings], Awaitable[AsyncTask]]
-Render = Callable[[Any, Memories, Texts, Details], Card]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A question. ``keep`` names the stored answer, ``chart`` the picture that is asked for with it."""
+    """A question. ``read`` raises ``NotFound`` before the first view; ``names`` are the memories that its card quotes.
 
-    submit: Submit
-    parse: Callable[[Any], Any]
-    render: Render
-    keep: str | None = None
+    ``chart`` is the picture that follows the words, and ``draw`` the task that it is drawn from.
+    """
+
+    read: Callable[[AsyncUser, Details, BotSettings], Awaitable[Any]]
+    names: Callable[[Any], Sequence[str]]
+    render: Callable[[Any, Memories, Texts, Details], Card]
+    keep: bool = True
     chart: str | None = None
+    draw: Callable[[AsyncReverie, str, BotSettings], Awaitable[AsyncTask[Any]]] | None = None
 
 
-def for_service(memories: Sequence[Remembered]) -> list[dict[str, Any]]:
-    """What the service needs of memories, and nothing else: no names, no servers, no channels."""
-    return [{"id": m.id, "text": m.full_text, "created_at": m.created_at, "kind": m.source} for m in memories]
+def remembered(stored: StoredMemory) -> Remembered:
+    """A memory of Reverie as the bot shows it."""
+    note = str(stored.metadata.get("note") or "")
+    text = stored.text.removesuffix(f"\n({note})") if note else stored.text
+    return Remembered(stored.id, text, stored.created_at or stored.added_at, note, stored.kind or "command")
 
 
-async def _cluster(
-    ai: AsyncReverie, user: str, memories: Sequence[Remembered], details: Details, settings: BotSettings
-) -> AsyncTask:
-    return await ai.submit_clustering_task(user, for_service(memories))
+async def memories_of(user: AsyncUser, ids: Sequence[str]) -> dict[str, Remembered]:
+    """These memories by id; those that are gone are left out."""
 
+    async def one(memory_id: str) -> Remembered | None:
+        try:
+            return remembered(await user.memory(memory_id))
+        except NotFound:
+            return None
 
-async def _analyze(
-    ai: AsyncReverie, user: str, memories: Sequence[Remembered], details: Details, settings: BotSettings
-) -> AsyncTask:
-    # /insights and /important ask for the same, so that the second is answered from the service's cache.
-    return await ai.submit_analysis_task(user, for_service(memories), timezone=settings.timezone, edges=False)
-
-
-async def _recall(
-    ai: AsyncReverie, user: str, memories: Sequence[Remembered], details: Details, settings: BotSettings
-) -> AsyncTask:
-    return await ai.submit_recall_task(user, details["query"], for_service(memories), top=8)
-
-
-def cluster_result(value: Any) -> ClusterResult:
-    """A stored or fresh result as its type."""
-    return ClusterResult.model_validate(value)
+    found = await asyncio.gather(*(one(memory_id) for memory_id in dict.fromkeys(ids)))
+    return {memory.id: memory for memory in found if memory is not None}
 
 
 KINDS: Mapping[str, Kind] = {
     "themes": Kind(
-        submit=_cluster,
-        parse=cluster_result,
-        render=lambda result, memories, texts, details: cards.themes_card(result, memories, texts),
-        keep="cluster",
+        read=lambda user, details, settings: user.themes(),
+        names=cards.theme_examples,
+        render=lambda view, memories, texts, details: cards.themes_card(view, memories, texts),
         chart="map",
+        draw=lambda ai, user_id, settings: ai.submit_clustering_task(user_id),
     ),
     "insights": Kind(
-        submit=_analyze,
-        parse=AnalyzeResult.model_validate,
-        render=lambda result, memories, texts, details: cards.insights_card(result, texts),
-        keep="analyze",
+        read=lambda user, details, settings: user.insights(),
+        names=lambda view: (),
+        render=lambda view, memories, texts, details: cards.insights_card(view, texts),
         chart="timeline",
+        draw=lambda ai, user_id, settings: ai.submit_analysis_task(user_id, timezone=settings.timezone, edges=False),
     ),
     "important": Kind(
-        submit=_analyze,
-        parse=AnalyzeResult.model_validate,
-        render=lambda result, memories, texts, details: cards.important_card(result, memories, texts),
-        keep="analyze",
+        read=lambda user, details, settings: user.insights(),
+        names=cards.important_examples,
+        render=lambda view, memories, texts, details: cards.important_card(view, memories, texts),
     ),
     "recall": Kind(
-        submit=_recall,
-        parse=RecallResult.model_validate,
-        render=lambda result, memories, texts, details: cards.recall_card(details["query"], result, memories, texts),
+        read=lambda user, details, settings: user.recall(details["query"], top=8, min_relevance=settings.min_relevance),
+        names=lambda found: [hit.memory_id for hit in found.memories],
+        render=lambda found, memories, texts, details: cards.recall_card(details["query"], found, memories, texts),
+        keep=False,
     ),
 }

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
-import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,11 +16,11 @@ import discord
 from reverie import AsyncReverie, AsyncTask
 from reverie.bot import cards
 from reverie.bot.cards import Card
-from reverie.bot.erasure import Eraser
-from reverie.bot.kinds import KINDS
+from reverie.bot.courier import Courier
+from reverie.bot.kinds import KINDS, memories_of
 from reverie.bot.safe import when
 from reverie.bot.settings import BotSettings
-from reverie.bot.store import MemoryStore, Pending, Remembered
+from reverie.bot.store import MemoryStore, Pending
 from reverie.bot.texts import Texts, texts_for
 from reverie.errors import (
     Forbidden,
@@ -43,6 +41,8 @@ _log = logging.getLogger(__name__)
 _DIRECT_LIMIT = 10 * 2**20
 _CHART_WIDTH = 480
 """Discord shows a picture 300 to 400 pixels wide: few, large words, drawn with twice the pixels for sharp screens."""
+_PICTURE_SECONDS = 120.0
+"""Longest wait for what a picture is drawn from."""
 _UNKNOWN_INTERACTION, _ALREADY_ACKNOWLEDGED = 10062, 40060
 _EXPIRED = (401, 404)
 
@@ -63,26 +63,26 @@ class Replies:
     """Follows tasks for as long as they run and delivers their answers."""
 
     def __init__(
-        self, client: discord.Client, ai: AsyncReverie, store: MemoryStore, eraser: Eraser, settings: BotSettings
+        self, client: discord.Client, ai: AsyncReverie, store: MemoryStore, courier: Courier, settings: BotSettings
     ) -> None:
         self._client = client
         self._ai = ai
         self._store = store
-        self._eraser = eraser
+        self._courier = courier
         self._settings = settings
         self._following: dict[str, tuple[Pending, asyncio.Task[None]]] = {}
         self._late: set[str] = set()
 
     # -- asking -----------------------------------------------------------------------------------------------------
-    async def ask(self, interaction: discord.Interaction, kind: str, **details: str) -> None:
-        """Acknowledge, submit, and follow in the background."""
+    async def ask(self, interaction: discord.Interaction, kind_name: str, **details: str) -> None:
+        """Acknowledge and answer from the current view; before the first one, have it made and follow that."""
         if not await acknowledged(interaction):
             return
         user, texts = str(interaction.user.id), texts_for(interaction.locale)
         pending = Pending(
             id=str(interaction.id),
             user_id=user,
-            kind=kind,
+            kind=kind_name,
             task_id="",
             token=interaction.token,
             locale=str(interaction.locale),
@@ -92,16 +92,29 @@ class Replies:
             guild_id=str(interaction.guild_id) if interaction.guild_id else None,
             details=details,
         )
-        memories = await self._store.memories(user)
-        if not memories:
-            await self._show(pending, cards.note_card(texts("nothing.title"), texts("nothing.text")))
-            return
+        kind = KINDS[kind_name]
         try:
-            await self._eraser.settle(user)
-            task = await KINDS[kind].submit(self._ai, user, memories, details, self._settings)
+            await self._courier.settle(user)
+            try:
+                answer = await kind.read(self._ai.user(user), details, self._settings)
+            except NotFound:
+                await self._first_view(pending, texts)
+                return
+            card = await self._card(pending, answer, texts)
         except ReverieError as error:
             await self._deliver(pending, await self._excuse(pending, error))
             return
+        await self._deliver(pending, card)
+        self._spawn(pending, lambda: self._picture(pending, card))
+
+    async def _first_view(self, pending: Pending, texts: Texts) -> None:
+        """There is no view yet: have it made, and follow that."""
+        try:
+            task = await self._ai.user(pending.user_id).upkeep()
+        except NotFound:
+            await self._show(pending, cards.note_card(texts("nothing.title"), texts("nothing.text")))
+            return
+        await self._show(pending, Card(content=texts("view.making")))
         pending = replace(pending, task_id=task.id)
         await self._store.put_pending(pending)
         self._spawn(pending, lambda: self._follow(pending, task))
@@ -167,33 +180,49 @@ class Replies:
         )
         notice = asyncio.create_task(self._tell_when_late(pending, reply, texts))
         try:
-            result = await reply.follow(task)
-            card = await self._card(pending, task.id, result, texts)
+            await reply.follow(task)
+            answer = await KINDS[pending.kind].read(self._ai.user(pending.user_id), pending.details, self._settings)
+            card = await self._card(pending, answer, texts)
         except ReverieError as error:
             card = await self._excuse(pending, error)
         finally:
             notice.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await notice
+        if self._is_late(pending):
+            # A direct message is written once, and so the picture cannot follow it.
+            await self._draw(pending, card)
         await self._finish(pending, card)
+        await self._picture(pending, card)
 
-    async def _card(self, pending: Pending, task_id: str, result: Any, texts: Texts) -> Card:
+    async def _card(self, pending: Pending, answer: Any, texts: Texts) -> Card:
         kind = KINDS[pending.kind]
-        # Read now: what was forgotten while the task ran is not shown.
-        memories = {memory.id: memory for memory in await self._store.memories(pending.user_id)}
-        card = kind.render(result, memories, texts, pending.details)
-        if kind.keep is not None:
-            kept = await asyncio.to_thread(_lean, result)
-            await self._store.put_answer(pending.user_id, kind.keep, {"task_id": task_id, "result": kept})
-        if kind.chart is not None:
-            try:
-                png = await self._ai.chart(task_id, kind.chart, dark=True, width=_CHART_WIDTH, scale=2.0)
-            except ReverieError as error:
-                _log.warning("the %s chart is missing: %s", kind.chart, error)
-            else:
-                limit = _DIRECT_LIMIT if self._is_late(pending) else pending.upload_limit
-                card.attach(f"{kind.chart}.png", png, limit)
+        memories = await memories_of(self._ai.user(pending.user_id), kind.names(answer))
+        card = kind.render(answer, memories, texts, pending.details)
+        if kind.keep and card.embed is not None:
+            await self._store.put_answer(pending.user_id, pending.kind, {"embed": card.embed.to_dict()})
         return card
+
+    async def _picture(self, pending: Pending, card: Card) -> None:
+        """The words are there; the picture follows as soon as it is drawn."""
+        if not card.images and not self._is_late(pending) and await self._draw(pending, card):
+            with contextlib.suppress(discord.HTTPException):
+                await self._show(pending, card)
+
+    async def _draw(self, pending: Pending, card: Card) -> bool:
+        kind = KINDS[pending.kind]
+        if kind.draw is None or kind.chart is None or card.embed is None or not card.embed.fields:
+            return False
+        try:
+            task = await kind.draw(self._ai, pending.user_id, self._settings)
+            await task.result(timeout=_PICTURE_SECONDS)
+            png = await self._ai.chart(task.id, kind.chart, dark=True, width=_CHART_WIDTH, scale=2.0)
+        except ReverieError as error:
+            _log.warning("the %s chart is missing: %s", kind.chart, type(error).__name__)
+            return False
+        limit = _DIRECT_LIMIT if self._is_late(pending) else pending.upload_limit
+        card.attach(f"{kind.chart}.png", png, limit)
+        return bool(card.images)
 
     async def _excuse(self, pending: Pending, error: ReverieError) -> Card:
         """A kind sentence, and the last known answer where there is one."""
@@ -211,20 +240,15 @@ class Replies:
         return await self._last_known(pending, texts, away=isinstance(error, ServiceUnavailable))
 
     async def _last_known(self, pending: Pending, texts: Texts, *, away: bool) -> Card:
-        kind = KINDS[pending.kind]
-        memories = await self._store.memories(pending.user_id)
-        if pending.kind == "recall":
-            card = cards.words_card(pending.details["query"], _sharing_words(pending.details["query"], memories), texts)
-            card.content = f"{texts('away') if away else texts('failed')}\n{texts('away.words')}"
-            return card
-        known = await self._store.answer(pending.user_id, kind.keep or "")
-        if known is None:
-            return Card(content=f"{texts('away')}\n{texts('away.nothing')}" if away else texts("failed"))
-        answer, at = known
-        card = kind.render(kind.parse(answer["result"]), {m.id: m for m in memories}, texts, pending.details)
+        known = await self._store.answer(pending.user_id, pending.kind)
         reason = texts("away") if away else texts("failed")
-        card.content = f"{reason}\n{texts('away.last', when=when(at))}"
-        return card
+        # A store from before holds answers of another form.
+        if known is None or "embed" not in known[0]:
+            nothing = away and KINDS[pending.kind].keep
+            return Card(content=f"{reason}\n{texts('away.nothing')}" if nothing else reason)
+        answer, at = known
+        embed = discord.Embed.from_dict(answer["embed"])
+        return Card(embed, content=f"{reason}\n{texts('away.last', when=when(at))}")
 
     # -- delivering -------------------------------------------------------------------------------------------------
     def _is_late(self, pending: Pending) -> bool:
@@ -276,18 +300,3 @@ class Replies:
     async def _show(self, pending: Pending, card: Card) -> None:
         embeds = [card.embed] if card.embed is not None else []
         await self._edit(pending, content=card.content, embeds=embeds, attachments=card.files())
-
-
-def _lean(result: Any) -> Any:
-    """The result as JSON values, without what only charts need."""
-    value = json.loads(result.model_dump_json())
-    if "assignments" in value:
-        value |= {"assignments": {}, "map": None}
-    return value
-
-
-def _sharing_words(query: str, memories: list[Remembered]) -> list[Remembered]:
-    """Memories with words of the query, most shared words first, then newest."""
-    wanted = {word for word in re.findall(r"\w+", query.casefold()) if len(word) > 2} or {query.casefold()}
-    scored = [(sum(word in m.full_text.casefold() for word in wanted), m.created_at, m) for m in memories]
-    return [m for n, _, m in sorted(scored, key=lambda item: item[:2], reverse=True) if n]

@@ -23,15 +23,19 @@ class BotSettings(Group):
     model_config = SettingsConfigDict(env_prefix="REVERIE_BOT_", extra="ignore", env_ignore_empty=True)
 
     store: SecretStr | None = Field(
-        None, description="Where memories are kept: sqlite:///path or postgresql://...; default: in the data folder"
+        None, description="Where consent is kept: sqlite:///path or postgresql://...; default: in the data folder"
     )
     key: SecretStr | None = Field(
-        None, description="Encrypts memories at rest: 32 bytes as base64; several, separated by commas, for rotation"
+        None,
+        description="Encrypts what waits to be sent: 32 bytes as base64; several, separated by commas, for rotation",
     )
     max_memories: int = Field(5_000, ge=1, le=100_000, description="Most memories of one person")
     collect: bool = Field(False, description="Per-channel collection; needs the message content intent")
     watch_members: bool = Field(False, description="Notice people who leave; needs the server members intent")
     purge_on_leave: bool = Field(True, description="Delete a server's memories when the bot or the person leaves it")
+    min_relevance: float = Field(
+        0.3, ge=0, le=1, description="How sure /recall must be that a memory has to do with the question, 0 to 1"
+    )
     timezone: str = Field("UTC", description="Time zone of rhythms in /insights, IANA name")
     shard_count: int | None = Field(None, ge=1, description="Number of shards; Discord's recommendation when not set")
     shard_ids: list[int] | None = Field(None, description="The shards of this process, as [0,1]; all when not set")

@@ -91,7 +91,7 @@ class AsyncReverie:
     async def submit_clustering_task(
         self,
         user_id: str | int,
-        memories: Iterable[MemoryLike],
+        memories: Iterable[MemoryLike] | None = None,
         *,
         granularity: str | float | None = None,
         min_cluster_size: int | None = None,
@@ -106,7 +106,7 @@ class AsyncReverie:
         wait: float | None = None,
         deadline: float | None = None,
     ) -> AsyncTask[ClusterResult]:
-        """Group a user's memories into themes; returns as soon as the service has accepted the task.
+        """Group a user's memories into themes (without any: the stored ones); returns once the service has accepted it.
 
         ``wait`` asks the service to answer within so many seconds with the result if it can; after ``deadline``
         seconds nobody needs the answer any more, and work that has not begun is dropped. A call is sent again after
@@ -127,7 +127,7 @@ class AsyncReverie:
     async def submit_analysis_task(
         self,
         user_id: str | int,
-        memories: Iterable[MemoryLike],
+        memories: Iterable[MemoryLike] | None = None,
         *,
         now: datetime | str | None = None,
         timezone: str | None = None,
@@ -145,7 +145,7 @@ class AsyncReverie:
         wait: float | None = None,
         deadline: float | None = None,
     ) -> AsyncTask[AnalyzeResult]:
-        """Find what matters in a user's memories, how it hangs together and what changes."""
+        """Find what matters in a user's memories (without any: the stored ones) and what changes."""
         options = {
             "now": now,
             "timezone": timezone,

@@ -101,13 +101,13 @@ class Reverie:
             self._run(events.aclose())
 
     def submit_clustering_task(
-        self, user_id: str | int, memories: Iterable[MemoryLike], **options: Unpack[ClusterArguments]
+        self, user_id: str | int, memories: Iterable[MemoryLike] | None = None, **options: Unpack[ClusterArguments]
     ) -> SyncTask[ClusterResult]:
         """See ``AsyncReverie.submit_clustering_task``."""
         return SyncTask(self, self._run(self._client.submit_clustering_task(user_id, memories, **options)))
 
     def submit_analysis_task(
-        self, user_id: str | int, memories: Iterable[MemoryLike], **options: Unpack[AnalyzeArguments]
+        self, user_id: str | int, memories: Iterable[MemoryLike] | None = None, **options: Unpack[AnalyzeArguments]
     ) -> SyncTask[AnalyzeResult]:
         """See ``AsyncReverie.submit_analysis_task``."""
         return SyncTask(self, self._run(self._client.submit_analysis_task(user_id, memories, **options)))

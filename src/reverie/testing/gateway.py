@@ -24,6 +24,7 @@ from typing import Any, Self
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from reverie.testing.answers import ANSWERS, Answer, Json
+from reverie.testing.stored import StoredRoutes
 
 __all__ = ["FakeGateway", "FakeTask"]
 
@@ -54,7 +55,7 @@ class FakeTask:
         }  # fmt: skip
 
 
-class FakeGateway:
+class FakeGateway(StoredRoutes):
     """See the module. ``answers`` may be given by operation; each takes the request's body and returns the result."""
 
     key = "fake-key"
@@ -74,6 +75,7 @@ class FakeGateway:
         self.cancels_pass = True
         #: How the results were asked for, in order: "socket", "stream" or "poll".
         self.asked: list[str] = []
+        self.people = {}
         self._held = False
         self._known: dict[str, FakeTask] = {}
         self._change = asyncio.Event()
@@ -100,6 +102,7 @@ class FakeGateway:
         app.router.add_get("/results/{id}", self._results)
         app.router.add_delete("/users/{user}", self._erase)
         app.router.add_get("/users/{user}/export", self._export)
+        self.add_stored(app.router)
         self._runner = web.AppRunner(app, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
@@ -158,6 +161,12 @@ class FakeGateway:
             while user_id not in self.erased:
                 await self._change.wait()
 
+    async def until(self, holds: Callable[[], bool], timeout: float = 10.0) -> None:
+        """Wait until something holds of what the fake was told."""
+        async with asyncio.timeout(timeout):
+            while not holds():
+                await self._change.wait()
+
     async def followed(self, timeout: float = 10.0) -> None:
         """Wait until somebody follows a task by socket or stream."""
         async with asyncio.timeout(timeout):
@@ -183,7 +192,8 @@ class FakeGateway:
         self._changed()
 
     def _succeed(self, task: FakeTask) -> None:
-        task.status, task.result = "succeeded", self.answers[task.operation](task.body)
+        answer = self._upkept if task.operation == "upkeep" else self.answers[task.operation]
+        task.status, task.result = "succeeded", answer(task.body)
         self._event(task, "succeeded", result=task.result)
 
     def _allowed(self, request: web.Request) -> None:
@@ -200,9 +210,10 @@ class FakeGateway:
     async def _submit(self, request: web.Request) -> web.Response:
         self._allowed(request)
         if self.refuse_next:
-            status, problem = self.refuse_next.pop(0)
-            return web.json_response(problem, status=status, headers={"Retry-After": "30"})
+            return self._refusal()
         body, operation = await request.json(), request.match_info["operation"]
+        if "memories" not in body and operation != "embed":
+            body["memories"] = self.stored(body["user_id"])
         if "memories" in body:
             memories = [{"text": m} if isinstance(m, str) else m for m in body["memories"]]
             body["memories"] = [{"id": str(index), **memory} for index, memory in enumerate(memories)]
@@ -211,6 +222,13 @@ class FakeGateway:
             {"id": str(index), "text": item} if isinstance(item, str) else item
             for index, item in enumerate(body["memories"])
         ]
+        return self._accepted(operation, body)
+
+    def _refusal(self) -> web.Response:
+        status, problem = self.refuse_next.pop(0)
+        return web.json_response(problem, status=status, headers={"Retry-After": "30"})
+
+    def _accepted(self, operation: str, body: Json) -> web.Response:
         content = hashlib.sha256(json.dumps([operation, body], sort_keys=True).encode()).hexdigest()
         known = self._known.get(content)
         if known is not None:
@@ -331,6 +349,7 @@ class FakeGateway:
             del self.tasks[task.id]
         self._known = {content: task for content, task in self._known.items() if task not in gone}
         self.erased.append(user)
+        self.people.pop(user, None)
         self._changed()
         return web.json_response({
             "user_id": user, "erased_at": datetime.now(UTC).isoformat(), "tasks": len(gone), "stopped": len(stopped),
@@ -344,7 +363,7 @@ class FakeGateway:
         tasks = [
             task.as_json() | {"request": task.body} for task in self.tasks.values() if task.body["user_id"] == user
         ]
-        return web.json_response({"user_id": user, "tasks": tasks, "vectors": []})
+        return web.json_response({"user_id": user, "tasks": tasks, "vectors": [], "memories": self.stored(user)})
 
 
 async def _drain(socket: web.WebSocketResponse) -> None:

@@ -9,6 +9,7 @@ from discord import app_commands
 
 from reverie.bot.commands._shared import agreed, described, person_of, say, storage, texts_of
 from reverie.bot.presses import Button, view_of
+from reverie.bot.replies import acknowledged
 from reverie.bot.safe import when
 from reverie.bot.texts import Texts
 
@@ -122,6 +123,7 @@ class _Consent:
         texts = texts_of(interaction)
         if answer == "yes":
             await self._bot.store.consent(person_of(interaction), str(interaction.locale))
+            self._bot.courier.wake()
         text = texts("consent.agreed" if answer == "yes" else "consent.declined")
         await interaction.response.edit_message(content=text, embed=None, view=None)
 
@@ -138,12 +140,17 @@ class _Remember:
             await say(interaction, texts("remember.empty"))
             return
         guild_id = str(interaction.guild_id) if interaction.guild_id else None
-        kept = await self._bot.store.add(user, text.strip(), guild_id=guild_id, **about)
+        # Sending may take longer than Discord waits; without consent there is nothing to send.
+        await agreed(self._bot, interaction)
+        if not await acknowledged(interaction):
+            return
+        kept = await self._bot.keep(user, text.strip(), guild_id=guild_id, **about)
         if kept is None:
             await say(interaction, texts("remember.twice"))
             return
-        count = await self._bot.store.count(user)
-        await say(interaction, f"{texts('remember.done')} {texts.count('remember.count', count)}")
+        count = texts.count("remember.count", await self._bot.store.count(user))
+        later = "" if kept else f"\n{texts('remember.waits')}"
+        await say(interaction, f"{texts('remember.done')} {count}{later}")
 
     async def message(self, interaction: discord.Interaction, message: discord.Message) -> None:
         texts = texts_of(interaction)

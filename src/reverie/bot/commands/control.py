@@ -1,4 +1,4 @@
-"""Control: /forget, /export and /privacy. They work without the service; it is told as soon as it answers."""
+"""Control: /forget, /export and /privacy. While the service is away they note what it is told as soon as it answers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from discord import app_commands
 from reverie.bot.cards import theme_label
 from reverie.bot.commands._shared import described, person_of, say, storage, texts_of
 from reverie.bot.commands.insight import known_themes
+from reverie.bot.commands.pages import listed
+from reverie.bot.courier import Brought
 from reverie.bot.export import TooLargeToSend, build_export, pack
 from reverie.bot.presses import Button, view_of
 from reverie.bot.replies import acknowledged
 from reverie.bot.safe import clip, one_line, when
 from reverie.bot.store import Forgotten
 from reverie.bot.texts import Texts
-from reverie.contracts import Receipt
 from reverie.errors import ReverieError
 
 if TYPE_CHECKING:
@@ -59,12 +60,14 @@ def _forget_group(bot: MemoryBot, forget: _Forget) -> app_commands.Group:
 
     @one.autocomplete("memory")
     async def memories(interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
-        found = [
+        try:
+            found, _ = await listed(bot, person_of(interaction), _LISTED, typed.strip() or None)
+        except ReverieError:
+            return []
+        return [
             app_commands.Choice(name=clip(one_line(m.text), 100, literal=True) or "…", value=m.id)
-            for m in reversed(await bot.store.memories(person_of(interaction)))
-            if typed.casefold() in m.full_text.casefold()
+            for m in found[:_LISTED]
         ]
-        return found[:_LISTED]
 
     @group.command(name="theme", description=described("forget.theme"))
     @app_commands.describe(theme=described("forget.theme.theme"))
@@ -93,8 +96,11 @@ class _Forget:
 
     async def one(self, interaction: discord.Interaction, memory_id: str) -> None:
         texts = texts_of(interaction)
-        found = await self._bot.forget(person_of(interaction), [memory_id])
-        await say(interaction, texts("forget.one" if found else "forget.unknown"))
+        if not await acknowledged(interaction):
+            return
+        found, brought = await self._bot.forget(person_of(interaction), [memory_id])
+        unknown = "forget.unknown" if brought is not None else "forget.later"
+        await say(interaction, texts("forget.one" if found else unknown))
 
     async def theme(self, interaction: discord.Interaction, wanted: str) -> None:
         texts, user = texts_of(interaction), person_of(interaction)
@@ -113,8 +119,8 @@ class _Forget:
             await interaction.response.edit_message(content=texts("forget.changed"), view=None)
             return
         await interaction.response.defer()
-        number = await self._bot.forget(user, chosen[0].memory_ids)
-        await self._receipt(interaction, Forgotten(number, 1, 0))
+        number, brought = await self._bot.forget(user, chosen[0].memory_ids)
+        await self._receipt(interaction, Forgotten(number, 1, 0), brought)
 
     async def everything(self, interaction: discord.Interaction) -> None:
         texts = texts_of(interaction)
@@ -126,7 +132,13 @@ class _Forget:
         await interaction.response.defer()
         user = person_of(interaction)
         await self._bot.replies.drop(user)
-        await self._receipt(interaction, await self._bot.store.forget_everything(user))
+        gone = await self._bot.store.forget_everything(user)
+        try:
+            brought = await self._bot.courier.settle(user)
+        except ReverieError:
+            brought = None
+            self._bot.courier.wake()
+        await self._receipt(interaction, gone, brought)
 
     async def kept(self, interaction: discord.Interaction, _: str) -> None:
         await interaction.response.edit_message(content=texts_of(interaction)("forget.kept"), view=None)
@@ -136,22 +148,19 @@ class _Forget:
             Button(texts(label), verb, argument, discord.ButtonStyle.danger), Button(texts("forget.no"), "keep")
         )
 
-    async def _receipt(self, interaction: discord.Interaction, here: Forgotten) -> None:
+    async def _receipt(self, interaction: discord.Interaction, here: Forgotten, brought: Brought | None) -> None:
         texts = texts_of(interaction)
-        receipt: Receipt | None
-        try:
-            receipt = await self._bot.eraser.settle(person_of(interaction))
-        except ReverieError:
-            receipt = None
-            self._bot.eraser.wake()
         embed = discord.Embed(title=texts("receipt.title"), description=when(discord.utils.utcnow(), "f"))
         counts = {"memories": here.memories, "answers": here.answers, "waiting": here.waiting}
         embed.add_field(name=texts("receipt.here"), value=texts("receipt.here_counts", **counts), inline=False)
-        if receipt is None:
+        if brought is None:
             service = texts("receipt.later")
-        else:
+        elif brought.receipt is not None:
             names = ("tasks", "stopped", "results", "vectors", "themes", "cache_keys")
-            service = texts("receipt.service_counts", **{name: getattr(receipt, name) for name in names})
+            service = texts("receipt.service_counts", **{name: getattr(brought.receipt, name) for name in names})
+        else:
+            deleted, vectors = (brought.deleted.deleted, brought.deleted.vectors) if brought.deleted else (0, 0)
+            service = texts("receipt.deleted_counts", memories=deleted, vectors=vectors)
         embed.add_field(name=texts("receipt.service"), value=service, inline=False)
         await interaction.edit_original_response(content=None, embed=embed, view=None)
 
@@ -161,6 +170,7 @@ async def _export(bot: MemoryBot, interaction: discord.Interaction) -> None:
     notes = [texts("export.done")]
     service = None
     try:
+        await bot.courier.settle(user)
         service = await bot.ai.export_user(user)
     except ReverieError:
         notes.append(texts("export.service_away"))

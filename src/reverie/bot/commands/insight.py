@@ -9,9 +9,9 @@ from discord import app_commands
 
 from reverie.bot.cards import theme_label
 from reverie.bot.commands._shared import described, person_of, texts_of
-from reverie.bot.kinds import cluster_result
 from reverie.bot.safe import clip
 from reverie.contracts import Theme
+from reverie.errors import ReverieError
 
 if TYPE_CHECKING:
     from reverie.bot.client import MemoryBot
@@ -20,9 +20,11 @@ __all__ = ["known_themes", "register"]
 
 
 async def known_themes(bot: MemoryBot, user_id: str) -> list[Theme]:
-    """The themes of the person's last answer."""
-    known = await bot.store.answer(user_id, "cluster")
-    return cluster_result(known[0]["result"]).themes if known else []
+    """The person's current themes; none before there are any, or while the service is away."""
+    try:
+        return (await bot.ai.user(user_id).themes()).themes
+    except ReverieError:
+        return []
 
 
 def register(bot: MemoryBot) -> None:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import discord
 
 from reverie.bot import cards
 from reverie.bot.commands._shared import described, person_of, say, say_card, texts_of
+from reverie.bot.kinds import memories_of, remembered
 from reverie.bot.presses import Button, Choice, view_of
+from reverie.bot.replies import acknowledged
 from reverie.bot.safe import one_line
 from reverie.bot.store import Remembered
 from reverie.bot.texts import Texts
+from reverie.errors import NotFound, ReverieError
 
 if TYPE_CHECKING:
     from reverie.bot.client import MemoryBot
 
-__all__ = ["register"]
+__all__ = ["listed", "register"]
 
 _SIZE = 6
+_MARGIN = 400
+"""Memories read beyond a page: with them the first answer of the service, 500 memories, is used to its end."""
 
 
 def register(bot: MemoryBot) -> None:
@@ -28,7 +34,28 @@ def register(bot: MemoryBot) -> None:
 
     @bot.tree.command(name="memories", description=described("memories"))
     async def memories(interaction: discord.Interaction) -> None:
-        await pages.turn(interaction, "0")
+        if await acknowledged(interaction):
+            await pages.turn(interaction, "0")
+
+
+async def listed(bot: MemoryBot, user_id: str, most: int, words: str | None = None) -> tuple[list[Remembered], bool]:
+    """The person's memories, what waits for the service first, then the newest; and whether that is all of them.
+
+    Reading ends soon after ``most``. ``words`` must stand in the text. Raises what the service raises.
+    """
+    await bot.courier.settle(user_id)
+    waiting = [one.memory for one in await bot.store.waiting(user_id)]
+    found = [m for m in reversed(waiting) if words is None or words.casefold() in m.full_text.casefold()]
+    async for stored in bot.ai.user(user_id).memories(q=words):
+        found.append(remembered(stored))
+        if len(found) >= most + _MARGIN:
+            return found, False
+    return found, True
+
+
+async def _found(bot: MemoryBot, user_id: str, memory_id: str) -> Remembered | None:
+    waiting = [one.memory for one in await bot.store.waiting(user_id) if one.memory.id == memory_id]
+    return waiting[0] if waiting else (await memories_of(bot.ai.user(user_id), [memory_id])).get(memory_id)
 
 
 class _Pages:
@@ -38,11 +65,18 @@ class _Pages:
         self._bot = bot
 
     async def turn(self, interaction: discord.Interaction, argument: str) -> None:
+        await _acknowledge_press(interaction)
         await self._show(interaction, int(argument))
 
     async def _show(self, interaction: discord.Interaction, wanted: int, note: str | None = None) -> None:
         texts, user, store = texts_of(interaction), person_of(interaction), self._bot.store
-        total = await store.count(user)
+        try:
+            memories, whole = await listed(self._bot, user, (wanted + 1) * _SIZE)
+        except ReverieError:
+            await say_card(interaction, cards.Card(content="\n".join(filter(None, (note, texts("away"))))))
+            return
+        # Those beyond what was read are counted by where they came from.
+        total = len(memories) if whole else max(len(memories), await store.count(user))
         if not total:
             card = cards.note_card(texts("nothing.title"), texts("nothing.text"))
             card.content = note
@@ -50,7 +84,7 @@ class _Pages:
             return
         pages = -(-total // _SIZE)
         number = max(0, min(wanted, pages - 1))
-        page = await store.page(user, number, _SIZE)
+        page = memories[number * _SIZE : (number + 1) * _SIZE]
         first = number * _SIZE + 1
         card = cards.page_card(page, number, pages, total, first, texts)
         card.content = note
@@ -63,7 +97,8 @@ class _Pages:
         await say_card(interaction, card, view)
 
     async def pick(self, interaction: discord.Interaction, memory_id: str) -> None:
-        memory = await self._bot.store.memory(person_of(interaction), memory_id)
+        await _acknowledge_press(interaction)
+        memory = await _found(self._bot, person_of(interaction), memory_id)
         if memory is None:
             await self._show(interaction, 0, texts_of(interaction)("memories.gone"))
         else:
@@ -81,7 +116,8 @@ class _Pages:
         await say_card(interaction, card, view)
 
     async def edit(self, interaction: discord.Interaction, memory_id: str) -> None:
-        memory = await self._bot.store.memory(person_of(interaction), memory_id)
+        # A modal is itself the acknowledgement, and so this must be quick.
+        memory = await _found(self._bot, person_of(interaction), memory_id)
         if memory is None:
             await self._show(interaction, 0, texts_of(interaction)("memories.gone"))
         else:
@@ -92,17 +128,33 @@ class _Pages:
         if not text.strip():
             await say(interaction, texts("remember.empty"))
             return
-        changed = await self._bot.store.edit(user, memory_id, text.strip())
-        memory = await self._bot.store.memory(user, memory_id)
-        if memory is None or not changed:
+        await _acknowledge_press(interaction)
+        memory = await _found(self._bot, user, memory_id)
+        if memory is None:
             await self._show(interaction, 0, texts("memories.gone"))
-        else:
-            await self._one(interaction, memory, texts("memories.edited"))
+            return
+        changed = replace(memory, text=text.strip())
+        if not await self._bot.store.edit_waiting(user, changed):
+            try:
+                await self._bot.ai.user(user).update(memory_id, text=changed.full_text)
+            except NotFound:
+                await self._show(interaction, 0, texts("memories.gone"))
+                return
+            await self._bot.store.drop_answers(user)
+        await self._one(interaction, changed, texts("memories.edited"))
 
     async def drop(self, interaction: discord.Interaction, memory_id: str) -> None:
         texts = texts_of(interaction)
-        found = await self._bot.forget(person_of(interaction), [memory_id])
-        await self._show(interaction, 0, texts("forget.one") if found else texts("memories.gone"))
+        await _acknowledge_press(interaction)
+        found, brought = await self._bot.forget(person_of(interaction), [memory_id])
+        unknown = texts("memories.gone" if brought is not None else "forget.later")
+        await self._show(interaction, 0, texts("forget.one") if found else unknown)
+
+
+async def _acknowledge_press(interaction: discord.Interaction) -> None:
+    """Take the press now; its message changes when the service has answered."""
+    if not interaction.response.is_done():
+        await interaction.response.defer()
 
 
 class _Edit(discord.ui.Modal):

@@ -1,7 +1,16 @@
-"""The bot's own memories: a small store in SQLite or PostgreSQL, encrypted when a key is set."""
+"""What the bot itself keeps, consent above all: a small store in SQLite or PostgreSQL, encrypted when a key is set."""
 
 from reverie.bot.store.databases import Database, open_database
-from reverie.bot.store.memories import Forgotten, MemoryStore, NoConsent, Pending, Person, Remembered, StoreFull
+from reverie.bot.store.memories import (
+    Forgotten,
+    MemoryStore,
+    NoConsent,
+    Pending,
+    Person,
+    Remembered,
+    StoreFull,
+    Waiting,
+)
 
 __all__ = [
     "Database",
@@ -12,5 +21,6 @@ __all__ = [
     "Person",
     "Remembered",
     "StoreFull",
+    "Waiting",
     "open_database",
 ]

@@ -116,6 +116,24 @@ class SQLite:
         self._thread.shutdown()
 
 
+_HERE = """
+SELECT 1 FROM information_schema.columns
+WHERE table_schema = current_schema() AND table_name = 'memories' AND column_name = 'message_id'
+"""
+
+
+async def _into_schema(connection: AsyncConnection[Row]) -> None:
+    """Use the schema ``reverie_bot``: the service may share the database, and has a table of memories, too.
+
+    A bot's own tables from before there was that schema are used where they are.
+    """
+    if not await (await connection.execute(_HERE)).fetchall():
+        await connection.execute("SELECT pg_advisory_xact_lock(7208243)")
+        await connection.execute("CREATE SCHEMA IF NOT EXISTS reverie_bot")
+        await connection.execute("SET search_path TO reverie_bot")
+    await connection.commit()
+
+
 class Postgres:
     """A small pool of connections, shared by everything in this process."""
 
@@ -139,6 +157,7 @@ class Postgres:
             min_size=1,
             max_size=4,
             open=False,
+            configure=_into_schema,
         )
         try:
             await pool.open(wait=True, timeout=10.0)

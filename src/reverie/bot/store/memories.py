@@ -1,8 +1,11 @@
-"""What the bot keeps, and for whom. Every read names the person: there is no query over several people's texts."""
+"""What the bot keeps: who agreed, where each memory came from, and what Reverie must still be told.
+
+Memories live in Reverie. A text lies here only from its capture until Reverie has it. Every read of a text names the
+person: there is no query over several people's texts.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
 import time
@@ -15,10 +18,10 @@ from reverie.bot.sealing import Sealer
 from reverie.bot.store.databases import Database, Row
 from reverie.errors import ReverieError
 
-__all__ = ["Forgotten", "MemoryStore", "NoConsent", "Pending", "Person", "Remembered", "StoreFull"]
+__all__ = ["Forgotten", "MemoryStore", "NoConsent", "Pending", "Person", "Remembered", "StoreFull", "Waiting"]
 
-_OFF_LOOP = 200
-"""Reads of more memories than this are decoded in a thread."""
+_COLLECTED = b"c"
+"""What stands in place of a text that Reverie has, where it was collected in a channel; nothing, elsewhere."""
 
 
 class NoConsent(ReverieError):
@@ -53,6 +56,14 @@ class Remembered:
     def full_text(self) -> str:
         """Text and note, as the service reads it."""
         return f"{self.text}\n({self.note})" if self.note else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A memory that Reverie does not have yet. ``seal`` is the row as it was read: a change meanwhile is not lost."""
+
+    memory: Remembered
+    seal: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,73 +149,97 @@ class MemoryStore:
         """Number of memories."""
         return int((await self._rows("count", user_id=user_id))[0]["n"])
 
-    async def memories(self, user_id: str) -> list[Remembered]:
-        """All memories, oldest first."""
-        rows = await self._rows("memories", user_id=user_id)
+    async def waiting(self, user_id: str, limit: int = 1_000) -> list[Waiting]:
+        """The oldest memories that Reverie does not have yet."""
+        rows = await self._rows("waiting", user_id=user_id, limit=limit)
+        return [Waiting(self._memory(user_id, row), bytes(row["sealed"])) for row in rows]
 
-        def read() -> list[Remembered]:
-            return [self._memory(user_id, row) for row in rows]
+    async def waiting_people(self) -> list[str]:
+        """Who agreed and has memories that Reverie does not have yet."""
+        return [row["user_id"] for row in await self._rows("waiting_people")]
 
-        # Decrypting thousands of texts takes longer than the event loop has.
-        return read() if len(rows) <= _OFF_LOOP else await asyncio.to_thread(read)
+    async def moved(self, user_id: str, memories: Sequence[Waiting]) -> None:
+        """Reverie has these: their texts leave the store."""
+        rows = [
+            {"user_id": user_id, "id": one.memory.id, "sealed": one.seal, "mark": _mark(one.memory)} for one in memories
+        ]
+        await self._database.run(*(("moved", row) for row in rows))
 
-    async def page(self, user_id: str, number: int, size: int) -> list[Remembered]:
-        """A page, newest first; ``number`` counts from 0."""
-        rows = await self._rows("page", user_id=user_id, limit=size, offset=number * size)
-        return [self._memory(user_id, row) for row in rows]
+    async def origins(self, user_id: str) -> list[dict[str, Any]]:
+        """Where each memory came from, for an export."""
+        return [
+            {**row, "created_at": datetime.fromtimestamp(row["created_at"], UTC).isoformat()}
+            for row in await self._rows("origins", user_id=user_id)
+        ]
 
-    async def memory(self, user_id: str, memory_id: str) -> Remembered | None:
-        """One memory, None when the person has no such one."""
-        rows = await self._rows("memory", user_id=user_id, id=memory_id)
-        return self._memory(user_id, rows[0]) if rows else None
-
-    async def edit(self, user_id: str, memory_id: str, text: str) -> bool:
-        """Change a text. Answers go too: their labels may quote the old one."""
-        old = await self.memory(user_id, memory_id)
-        if old is None:
-            return False
-        new = Remembered(old.id, text, old.created_at, old.note, old.source, old.guild_id)
+    async def edit_waiting(self, user_id: str, memory: Remembered) -> bool:
+        """Change a text that Reverie does not have yet; False when it has it, or there is none."""
+        sealed = self._sealed_memory(user_id, memory)
         changed, _ = await self._database.run(
-            ("edit", {"user_id": user_id, "id": memory_id, "sealed": self._sealed_memory(user_id, new)}),
+            ("edit", {"user_id": user_id, "id": memory.id, "sealed": sealed}),
             ("delete_answers", {"user_id": user_id}),
         )
         return bool(changed)
 
+    async def drop_answers(self, user_id: str) -> None:
+        """A text changed: cards that quote the old one go."""
+        await self._rows("delete_answers", user_id=user_id)
+
     # -- forgetting -------------------------------------------------------------------------------------------------
     async def forget(self, user_id: str, memory_ids: Sequence[str]) -> int:
-        """Delete memories and what was derived from them; the service is to be told. Returns how many there were."""
-        deletions = [("delete", {"user_id": user_id, "id": memory_id}) for memory_id in memory_ids]
-        results = await self._database.run(*deletions, ("delete_answers", {"user_id": user_id}), _erasure(user_id))
-        return sum(len(rows) for rows in results[: len(deletions)])
+        """Note that memories are to be forgotten, and delete what is here of them. Returns how many were."""
+        named = [{"user_id": user_id, "id": memory_id} for memory_id in memory_ids]
+        results = await self._database.run(
+            *(("delete", row) for row in named), *(("put_deletion", row) for row in named),
+            ("delete_answers", {"user_id": user_id}),
+        )  # fmt: skip
+        return sum(len(rows) for rows in results[: len(named)])
 
     async def forget_everything(self, user_id: str) -> Forgotten:
         """Delete all there is on somebody, consent included; the service is to be told."""
         who = {"user_id": user_id}
         memories, answers, waiting, *_ = await self._database.run(
             ("delete_all_memories", who), ("delete_answers", who), ("delete_all_pending", who), ("delete_person", who),
-            _erasure(user_id),
+            ("delete_all_deletions", who), _erasure(user_id),
         )  # fmt: skip
         return Forgotten(len(memories), len(answers), len(waiting))
 
     async def collected(self, message_id: str) -> list[tuple[str, str]]:
         """``(user_id, memory_id)`` of what was collected from a message; what its author saved on purpose is not."""
         rows = await self._rows("of_message", message_id=message_id)
-        return [(r["user_id"], r["id"]) for r in rows if self._memory(r["user_id"], r).source == "channel"]
+        return [(row["user_id"], row["id"]) for row in rows if self._is_collected(row)]
 
     async def forget_guild(self, guild_id: str) -> set[str]:
         """Delete everything that came from a server; returns whose it was."""
-        await self._rows("close_guild", guild_id=guild_id)
-        return await self._purge(await self._rows("delete_of_guild", guild_id=guild_id))
+        where = {"guild_id": guild_id}
+        *_, deleted = await self._database.run(
+            ("close_guild", where), ("put_deletions_of_guild", where), ("delete_of_guild", where)
+        )
+        return await self._purge(deleted)
 
     async def forget_member(self, guild_id: str, user_id: str) -> set[str]:
         """Delete what somebody said on one server."""
-        return await self._purge(await self._rows("delete_of_member", guild_id=guild_id, user_id=user_id))
+        where = {"guild_id": guild_id, "user_id": user_id}
+        _, deleted = await self._database.run(("put_deletions_of_member", where), ("delete_of_member", where))
+        return await self._purge(deleted)
 
     async def _purge(self, deleted: Iterable[Row]) -> set[str]:
         owners = {row["user_id"] for row in deleted}
         for owner in owners:
-            await self._database.run(("delete_answers", {"user_id": owner}), _erasure(owner))
+            await self.drop_answers(owner)
         return owners
+
+    async def deletions(self, user_id: str) -> list[str]:
+        """Ids of the memories that Reverie must still forget."""
+        return [row["id"] for row in await self._rows("deletions", user_id=user_id)]
+
+    async def deletion_people(self) -> list[str]:
+        """Whose memories Reverie must still forget."""
+        return [row["user_id"] for row in await self._rows("deletion_people")]
+
+    async def deleted(self, user_id: str, memory_ids: Sequence[str]) -> None:
+        """Reverie has forgotten these."""
+        await self._database.run(*(("delete_deletion", {"user_id": user_id, "id": one}) for one in memory_ids))
 
     async def guilds(self) -> set[str]:
         """Servers that memories came from."""
@@ -235,10 +270,6 @@ class MemoryStore:
         if not rows:
             return None
         return self._json(user_id, rows[0]), datetime.fromtimestamp(rows[0]["at"], UTC)
-
-    async def answers(self, user_id: str) -> dict[str, Any]:
-        """All last answers by kind, for an export."""
-        return {row["kind"]: self._json(user_id, row) for row in await self._rows("answers", user_id=user_id)}
 
     # -- replies that are owed --------------------------------------------------------------------------------------
     async def put_pending(self, pending: Pending) -> None:
@@ -282,6 +313,10 @@ class MemoryStore:
     async def _rows(self, name: str, **parameters: Any) -> list[Row]:
         return (await self._database.run((name, parameters)))[0]
 
+    def _is_collected(self, row: Row) -> bool:
+        sealed = bytes(row["sealed"])
+        return sealed == _COLLECTED or (len(sealed) > 1 and self._json(row["user_id"], row)["source"] == "channel")
+
     def _json(self, owner: str, row: Row) -> dict[str, Any]:
         value: dict[str, Any] = json.loads(self._sealer.unseal(bytes(row["sealed"]), owner))
         return value
@@ -296,6 +331,10 @@ class MemoryStore:
             row["id"], content["text"], datetime.fromtimestamp(row["created_at"], UTC), content["note"],
             content["source"], row["guild_id"],
         )  # fmt: skip
+
+
+def _mark(memory: Remembered) -> bytes:
+    return _COLLECTED if memory.source == "channel" else b""
 
 
 def _erasure(user_id: str) -> tuple[str, dict[str, Any]]:

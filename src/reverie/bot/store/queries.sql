@@ -11,7 +11,8 @@ CREATE TABLE IF NOT EXISTS people (
 )
 
 -- name: create_memories
--- A person's own texts. message_id keeps a message from being stored twice.
+-- Where each memory came from; its text lives in Reverie. `sealed` holds a text only until Reverie has it, then a
+-- mark of at most one byte: c for what was collected in a channel. message_id keeps a message from being stored twice.
 CREATE TABLE IF NOT EXISTS memories (
   id TEXT PRIMARY KEY,
   user_id TEXT NOT NULL REFERENCES people (user_id) ON DELETE CASCADE,
@@ -28,8 +29,16 @@ CREATE INDEX IF NOT EXISTS memories_of_person ON memories (user_id, created_at, 
 -- name: create_memories_guild_index
 CREATE INDEX IF NOT EXISTS memories_of_guild ON memories (guild_id)
 
+-- name: create_deletions
+-- Memories that Reverie must still be told to forget.
+CREATE TABLE IF NOT EXISTS deletions (
+  user_id TEXT NOT NULL,
+  id TEXT NOT NULL,
+  PRIMARY KEY (user_id, id)
+)
+
 -- name: create_answers
--- The last answer of each kind, shown when the service is away.
+-- The card shown last of each kind, for when the service is away.
 CREATE TABLE IF NOT EXISTS answers (
   user_id TEXT NOT NULL REFERENCES people (user_id) ON DELETE CASCADE,
   kind TEXT NOT NULL,
@@ -95,25 +104,54 @@ SELECT id FROM memories WHERE user_id = :user_id AND message_id = :message_id
 -- name: count
 SELECT count(*) AS n FROM memories WHERE user_id = :user_id
 
--- name: memories
-SELECT id, sealed, created_at, guild_id FROM memories WHERE user_id = :user_id ORDER BY created_at, id
+-- name: waiting
+-- Texts that Reverie does not have yet, the oldest first.
+SELECT id, sealed, created_at, guild_id FROM memories WHERE user_id = :user_id AND length(sealed) > 1
+ORDER BY created_at, id LIMIT :limit
 
--- name: page
--- Newest first, as people expect to find what they just said.
-SELECT id, sealed, created_at, guild_id FROM memories WHERE user_id = :user_id
-ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset
+-- name: waiting_people
+-- Who agreed and has texts that Reverie does not have yet.
+SELECT DISTINCT memories.user_id FROM memories JOIN people ON people.user_id = memories.user_id
+WHERE length(sealed) > 1 AND consented_at IS NOT NULL ORDER BY memories.user_id
 
--- name: memory
-SELECT id, sealed, created_at, guild_id FROM memories WHERE user_id = :user_id AND id = :id
+-- name: moved
+UPDATE memories SET sealed = :mark WHERE user_id = :user_id AND id = :id AND sealed = :sealed
+
+-- name: origins
+SELECT id, guild_id, message_id, created_at FROM memories WHERE user_id = :user_id ORDER BY created_at, id
 
 -- name: edit
-UPDATE memories SET sealed = :sealed WHERE user_id = :user_id AND id = :id RETURNING id
+-- Only a text that is still here: the others are changed where they live.
+UPDATE memories SET sealed = :sealed WHERE user_id = :user_id AND id = :id AND length(sealed) > 1 RETURNING id
 
 -- name: delete
 DELETE FROM memories WHERE user_id = :user_id AND id = :id RETURNING id
 
 -- name: of_message
-SELECT id, user_id, sealed, created_at, guild_id FROM memories WHERE message_id = :message_id
+SELECT id, user_id, sealed FROM memories WHERE message_id = :message_id
+
+-- name: put_deletion
+INSERT INTO deletions (user_id, id) VALUES (:user_id, :id) ON CONFLICT (user_id, id) DO NOTHING
+
+-- name: put_deletions_of_guild
+INSERT INTO deletions (user_id, id) SELECT user_id, id FROM memories WHERE guild_id = :guild_id
+ON CONFLICT (user_id, id) DO NOTHING
+
+-- name: put_deletions_of_member
+INSERT INTO deletions (user_id, id) SELECT user_id, id FROM memories WHERE guild_id = :guild_id AND user_id = :user_id
+ON CONFLICT (user_id, id) DO NOTHING
+
+-- name: deletions
+SELECT id FROM deletions WHERE user_id = :user_id ORDER BY id
+
+-- name: deletion_people
+SELECT DISTINCT user_id FROM deletions ORDER BY user_id
+
+-- name: delete_deletion
+DELETE FROM deletions WHERE user_id = :user_id AND id = :id
+
+-- name: delete_all_deletions
+DELETE FROM deletions WHERE user_id = :user_id
 
 -- name: delete_of_guild
 DELETE FROM memories WHERE guild_id = :guild_id RETURNING user_id
@@ -143,9 +181,6 @@ ON CONFLICT (user_id, kind) DO UPDATE SET sealed = excluded.sealed, at = exclude
 
 -- name: answer
 SELECT sealed, at FROM answers WHERE user_id = :user_id AND kind = :kind
-
--- name: answers
-SELECT kind, sealed, at FROM answers WHERE user_id = :user_id ORDER BY kind
 
 -- name: put_pending
 INSERT INTO pending (id, user_id, guild_id, sealed, expires_at)
