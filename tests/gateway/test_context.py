@@ -95,3 +95,26 @@ def test_the_past_is_told_as_it_was_known_then(kept: LiveService) -> None:
         assert [use["memory_id"] for use in ask(client, "past", **wish)["used"]] == ["new"]
         then = (NOW - timedelta(days=100)).isoformat()
         assert [use["memory_id"] for use in ask(client, "past", **wish, as_of=then)["used"]] == ["old"]
+
+
+def test_what_is_said_later_holds_and_a_person_may_say_otherwise(kept: LiveService) -> None:
+    told = [
+        {"id": "bern", "text": "I live in Bern", "created_at": NOW - timedelta(days=300)},
+        {"id": "zurich", "text": "I moved to Zurich", "created_at": NOW - timedelta(days=30)},
+        *some(6),
+    ]
+    keep(kept.database_url, "moves", told)
+    with kept.client() as client:
+        version = current(client, "moves", 2, "insights")["version"]
+        before = client.get("/users/moves/memories/bern").json()
+        assert before["superseded_by"] == "zurich"
+        assert "one value (home)" in before["superseded_because"]
+        assert "i moved to zurich" in before["superseded_because"]
+        wish: dict[str, Any] = {"query": "live in Bern or Zurich", "sections": ["bearing"]}
+        assert "bern" not in {use["memory_id"] for use in ask(client, "moves", **wish)["used"]}
+        undone = client.patch("/users/moves/memories/bern", json={"superseded_by": None})
+        assert undone.json()["memory"]["superseded_by"] is None
+        keep(kept.database_url, "moves", [{"id": "more", "text": "tomato soil garden", "created_at": NOW}])
+        current(client, "moves", version + 2, "insights")
+        assert client.get("/users/moves/memories/bern").json()["superseded_by"] is None
+        assert "bern" in {use["memory_id"] for use in ask(client, "moves", **wish)["used"]}

@@ -159,6 +159,9 @@ class StoredMemory(Response):
     metadata: dict[str, Any] = Field(default={}, description="What the client keeps with it.")
     pinned: bool = Field(default=False, description="Whether it is always worth keeping.")
     superseded_by: str | None = Field(default=None, description="Id of the memory that took its place.")
+    superseded_because: str | None = Field(
+        default=None, description="By which rule and which words; null where a person said so."
+    )
     version: int = Field(description="The user's version with which it was last added or changed.")
 
 

@@ -111,6 +111,8 @@ LIMIT %(limit)s;
 UPDATE memories SET body = %(body)s, text_key = %(text_key)s, content = %(content)s, chars = %(chars)s,
        created_at = %(created_at)s, last_accessed_at = %(last_accessed_at)s, access_count = %(access_count)s,
        pinned = %(pinned)s, superseded_by = %(superseded_by)s, version = %(version)s,
+       superseded_decided = superseded_decided OR %(decided)s,
+       supersession = CASE WHEN NOT %(decided)s THEN supersession END,
        theme_id = CASE WHEN version = %(version)s OR text_key = %(text_key)s THEN theme_id END,
        placed_version = CASE WHEN version = %(version)s OR text_key = %(text_key)s THEN placed_version END
 WHERE person = %(person)s AND id = %(id)s
@@ -144,7 +146,7 @@ SELECT id FROM memories WHERE person = %(person)s
 
 -- name: release_superseded
 -- What a deleted memory had taken the place of.
-UPDATE memories SET superseded_by = NULL WHERE person = %(person)s AND superseded_by = ANY(%(ids)s::text[]);
+UPDATE memories SET superseded_by = NULL, supersession = NULL WHERE person = %(person)s AND superseded_by = ANY(%(ids)s::text[]);
 
 -- name: delete_unused_vectors
 -- Vectors of texts that no memory of the person has any more, of all models (found by a loose index scan).

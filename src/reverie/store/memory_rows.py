@@ -59,6 +59,8 @@ class MemoryRow:
     access_count: int
     pinned: bool
     superseded_by: str | None
+    supersession: bytes | None
+    superseded_decided: bool
     version: int
     theme_id: str | None
     placed_version: int | None
@@ -84,8 +86,16 @@ class MemoryRow:
             "metadata": words.get("metadata", {}),
             "pinned": self.pinned,
             "superseded_by": self.superseded_by,
+            "superseded_because": self._because(codec),
             "version": self.version,
         }
+
+    def _because(self, codec: Codec) -> str | None:
+        if self.superseded_by is None or self.supersession is None:
+            return None
+        told = orjson.loads(codec.decode(self.supersession))
+        before, after = told["evidence"]
+        return f"{told['rule']} ({told['about']}): “{before}”, later “{after}”"
 
     def words(self, codec: Codec) -> dict[str, Any]:
         """``{text, kind?, source?, speaker?, metadata?}``."""

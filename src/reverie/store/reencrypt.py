@@ -19,6 +19,7 @@ _TABLES = {
     "themes": "",
     "webhook_secrets": "",
     "memories": '[0, ""]',
+    "supersessions": '[0, ""]',
     "people": "[0]",
     "views": '[0, ""]',
     "happenings": "[0]",

@@ -25,6 +25,7 @@ from reverie.worker.language import insight_for
 from reverie.worker.outcome import Outcome, embedding_stats, themes_of
 from reverie.worker.runtime import Runtime
 from reverie.worker.stored_inputs import DOCUMENT, view_key
+from reverie.worker.supersede import with_what_holds
 from reverie.worker.view_side import insights_side, themes_side
 
 __all__ = ["run_upkeep"]
@@ -40,6 +41,7 @@ def run_upkeep(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnP
     stored = read_stored(runtime.store, task.tenant, task.user_id, runtime.codec)
     if stored is None:
         raise LeaseLost("the user was erased")
+    stored = with_what_holds(runtime, task, stored)
     memories, person = stored.memories, stored.person
     on_progress("reading", len(memories), len(memories))
     started = time.perf_counter()

@@ -74,10 +74,16 @@ def _values(state: State, row: MemoryRow, patch: MemoryPatch) -> tuple[dict[str,
     if patch.accessed:
         values["access_count"] = min(row.access_count + 1, MAX_ACCESSES)
         values["last_accessed_at"] = datetime.now(UTC)
-    if body == memory_body(words) and all(values[name] == getattr(row, name) for name in _COLUMNS):
+    decided = "superseded_by" in patch.model_fields_set
+    if (
+        (row.superseded_decided or not decided)
+        and body == memory_body(words)
+        and all(values[name] == getattr(row, name) for name in _COLUMNS)
+    ):
         return None, 0
     text = new_words["text"]
     values |= {
+        "decided": decided,
         "body": state.memories.codec.encode(body),
         "text_key": text_key(text),
         "content": content_hash(body, values["created_at"]),

@@ -1,0 +1,48 @@
+"""Marks memories that others took the place of. Synchronous, for upkeep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from reverie.store.people import PersonAt
+from reverie.store.rows import TaskRow
+from reverie.store.sql import sql
+from reverie.store.worker_store import WorkerStore
+
+__all__ = ["read_moments", "supersede"]
+
+
+def read_moments(store: WorkerStore, person: int) -> dict[str, tuple[datetime, bool]]:
+    """Of each memory that counts: since when it holds, and whether a person decided on it."""
+    rows = store.run(lambda connection: connection.execute(sql("read_moments"), {"person": person}).fetchall())
+    return {row["id"]: (row["moment"], row["superseded_decided"]) for row in rows}
+
+
+def supersede(
+    store: WorkerStore, task: TaskRow, person: PersonAt, links: Sequence[tuple[str, str, bytes]]
+) -> int | None:
+    """Mark ``(earlier, later, sealed reason)`` links, found in the person's version: how many were.
+
+    None when the attempt no longer owns its task.
+    """
+
+    def work(connection: psycopg.Connection[dict[str, Any]]) -> int | None:
+        with connection.transaction():
+            if connection.execute(sql("hold_task"), {"id": task.id, "token": task.token}).fetchone() is None:
+                return None
+            if connection.execute(sql("hold_person"), {"person": person.id}).fetchone() is None:
+                return None
+            earlier, later, bodies = (list(column) for column in zip(*links, strict=True))
+            asked = {"person": person.id, "version": person.version}
+            told = {**asked, "earlier": earlier, "later": later, "bodies": bodies}
+            done = len(connection.execute(sql("supersede"), told).fetchall())
+            if done:
+                change = {"person": person.id, "memories": 0, "chars": 0, "changes": done}
+                connection.execute(sql("change_person"), change)
+            return done
+
+    return store.run(work)
