@@ -52,6 +52,7 @@ def closure(extra: str) -> set[str]:
         ("client", ["reverie", "reverie.client"]),
         ("gateway", ["reverie.gateway.serve", "kombu.transport.redis", "kombu.transport.pyamqp"]),
         ("worker", ["reverie.worker.app", "reverie.worker.run", "kombu.transport.redis", "reverie.charts"]),
+        ("sklearn", ["reverie.sklearn"]),
     ],
 )
 def test_a_role_imports_only_what_its_extra_brings(extra: str, modules: list[str]) -> None:

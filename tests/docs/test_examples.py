@@ -36,8 +36,9 @@ LIVE = {
 }  # fmt: skip
 """Pages whose Python runs below against a gateway and a worker."""
 
-READ_ONLY = {"docs/bot.md"}
-"""Pages whose Python is only looked at: it needs an interaction of Discord, which the bot's own tests have."""
+READ_ONLY = {"docs/bot.md", "docs/data-science.md"}
+"""Pages whose Python is only looked at here: the bot's own tests have the interaction that it needs, and those of
+``tests/science`` the tables and vectors."""
 
 PROGRAMS = {"curl", "docker", "export", "grep", "head", "helm", "kubectl", "npm", "npx", "websocat"}
 """Programs of others that the docs call."""
