@@ -36,7 +36,7 @@ LIVE = {
 }  # fmt: skip
 """Pages whose Python runs below against a gateway and a worker."""
 
-READ_ONLY = {"docs/bot.md", "docs/data-science.md"}
+READ_ONLY = {"docs/bot.md", "docs/data-science.md", "docs/how-to/give-your-bot-a-memory.md"}
 """Pages whose Python is only looked at here: the bot's own tests have the interaction that it needs, and those of
 ``tests/science`` the tables and vectors."""
 
