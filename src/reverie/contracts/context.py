@@ -27,7 +27,7 @@ __all__ = [
 Section = Literal["lasting", "current", "regular", "bearing"]
 """The parts of a context, in the order in which they stand in it."""
 
-MIN_RELEVANCE = 0.2
+MIN_RELEVANCE = 0.1
 """Floor of what bears on a question, where the request names none."""
 
 
