@@ -14,31 +14,9 @@ __all__ = ["to_graphml", "to_networkx", "to_node_link"]
 
 
 def to_networkx(graph: GraphResult, memories: Iterable[Memory] = ()) -> nx.Graph[str]:
-    """An undirected ``networkx.Graph``: nodes are memory ids.
-
-    Nodes carry ``community`` (its id, or "" for an isolated memory), ``central`` and ``bridge`` (rank from 1, 0 for
-    none) and, where ``memories`` are given, ``text`` and ``created_at``. Edges carry ``weight``, ``kind``, ``shared``.
-    """
-    import networkx as nx
-
-    out: nx.Graph[str] = nx.Graph()
-    for memory_id in graph.isolated:
-        out.add_node(memory_id, community="")
-    for community in graph.communities:
-        out.add_nodes_from(community.memory_ids, community=community.id)
-    central = {memory_id: rank for rank, memory_id in enumerate(graph.central, 1)}
-    bridges = {memory_id: rank for rank, memory_id in enumerate(graph.bridges, 1)}
-    for memory_id, data in out.nodes(data=True):
-        data["central"] = central.get(memory_id, 0)
-        data["bridge"] = bridges.get(memory_id, 0)
-    for edge in graph.edges:
-        out.add_edge(edge.source, edge.target, weight=edge.weight, kind=edge.kind, shared=", ".join(edge.shared))
-    for memory in memories:
-        if memory.id in out:
-            out.nodes[memory.id]["text"] = memory.text
-            if memory.created_at is not None:
-                out.nodes[memory.id]["created_at"] = memory.created_at.isoformat()
-    return out
+    """The same as ``graph.to_networkx(memories)``."""
+    found: nx.Graph[str] = graph.to_networkx(memories)
+    return found
 
 
 def to_node_link(graph: GraphResult, memories: Iterable[Memory] = ()) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def add_service_options(parser: argparse.ArgumentParser) -> None:
 def add_source_options(parser: argparse.ArgumentParser) -> None:
     """The file, and how it is read."""
     parser.add_argument(
-        "file", metavar="FILE", help="jsonl, json, csv, txt, an export (chat, data package), or - (stdin)"
+        "file", metavar="FILE", help="jsonl, json, csv, txt, parquet, an export (chat, data package), or - (stdin)"
     )
     parser.add_argument("--format", choices=("jsonl", "json", "csv", "txt", "zip"), help="when the name misleads")
     parser.add_argument("--author", metavar="WHO", help="whose messages are taken from a chat: an id or a name")
@@ -45,6 +45,7 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--user", help="whose memories these are; themes keep their ids per user (default: the file)")
     parser.add_argument("--model", help="embedding model (REVERIE_MODEL of the service)")
     parser.add_argument("--json", action="store_true", help="print the whole result as JSON")
+    parser.add_argument("--parquet", type=Path, metavar="FILE", help="write a row for each memory to this file")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.add_argument("--embedded", action="store_true", help="run everything here even if a service is running")
     add_service_options(parser)

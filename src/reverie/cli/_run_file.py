@@ -21,10 +21,10 @@ from reverie.cli._service import Reached, reach, say
 from reverie.cli._show import show_rejected
 from reverie.client import AsyncReverie, AsyncTask
 from reverie.contracts import Memory, Task
-from reverie.errors import Conflict, InvalidInput, ReverieError, WrongSetting
+from reverie.errors import Conflict, InvalidInput, MissingExtra, ReverieError, WrongSetting
 from reverie.readers import Source, read_file, read_handle
 
-__all__ = ["read_source", "run_file"]
+__all__ = ["read_source", "run_file", "write_parquet"]
 
 _PATIENCE = 5.0
 """Longest wait for the service to confirm a cancellation, seconds."""
@@ -70,11 +70,11 @@ def _reading(name: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
 
 def run_file(arguments: argparse.Namespace, submit: Submit, show: Show, charts: dict[str, Path | None]) -> int:
     """Read a file, have it worked on, show the answer; 1 when the file holds no memory."""
-    for kind, path in charts.items():
+    for kind, path in {**charts, "parquet": arguments.parquet}.items():
         if path is not None and not path.absolute().parent.is_dir():
             raise InvalidInput(f"there is no folder {path.absolute().parent} for {path.name}")
         if path is not None and path.is_dir():
-            raise WrongSetting(f"--{kind}: {path} is a folder; give a file to write the chart to")
+            raise WrongSetting(f"--{kind}: {path} is a folder; give a file to write to")
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     source, name = read_source(arguments)
     show_rejected(errors, source, name)
@@ -115,11 +115,28 @@ async def _work(
             sys.stdout.flush()
         else:
             show(Console(highlight=False), user, memories, result, task.task, seconds)
+        if arguments.parquet is not None:
+            write_parquet(result, memories, arguments.parquet)
+            progress.print(f"Table written to {arguments.parquet}", markup=False)
         for kind, path in charts.items():
             if path is not None:
                 path.write_bytes(await client.chart(task.id, kind))
                 progress.print(f"{kind.capitalize()} written to {path}", markup=False)
     return 0
+
+
+def write_parquet(result: Any, memories: list[Memory], path: Path) -> None:
+    """A row for each memory with its theme or its importance. Raises ``MissingExtra``, ``InvalidInput``."""
+    tables = result.to_pandas()
+    rows = tables["assignments"] if "assignments" in tables else tables["importance"]
+    texts = {memory.id: memory.text for memory in memories}
+    rows.insert(1, "text", [texts.get(memory, "") for memory in rows["memory_id"]])
+    try:
+        rows.to_parquet(path, index=False)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror or error}") from None
+    except ImportError as error:
+        raise MissingExtra("pandas", what="--parquet") from error
 
 
 async def _give_up(submitting: asyncio.Future[AsyncTask[Any]], reached: Reached) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar, cast
 
 from pydantic import BaseModel
 
+from reverie.contracts import Memory
 from reverie.errors import InvalidInput
 
 __all__ = [
@@ -40,9 +41,24 @@ def listed(value: Iterable[T], name: str) -> list[T]:
     if isinstance(value, Mapping):
         keys = ", ".join(repr(str(key)[:40]) for key in list(value)[:3]) or "empty"
         raise InvalidInput(f"{name} is one mapping ({keys}); put it into a list, or give the list that it holds")
+    if hasattr(value, "columns") and hasattr(value, "notna"):  # a DataFrame, whose items are its columns' names
+        return cast("list[T]", _rows(value, name))
     if isinstance(value, BaseModel) or not isinstance(value, Iterable):
         raise InvalidInput(f"{name} is one {type(value).__name__}; put it into a list: {name}=[...]")
     return list(value)
+
+
+def _rows(table: Any, name: str) -> list[dict[str, Any]]:
+    """The rows of a pandas DataFrame of memories, without missing values."""
+    if name != "memories":
+        raise InvalidInput(f"{name} is a table; give one of its columns")
+    if "text" not in table.columns:
+        raise InvalidInput(f"memories is a table with no column 'text' among {list(table.columns)[:6]}; rename one")
+    more = [column for column in table.columns if column not in Memory.model_fields]
+    if more:
+        raise InvalidInput(f"memories is a table with a column {str(more[0])[:40]!r}, which is no part of a memory")
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    return [{key: value for key, value in row.items() if value is not None} for row in rows]
 
 
 class ClientArguments(TypedDict, total=False):

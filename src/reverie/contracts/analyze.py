@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import available_timezones
 
@@ -9,8 +10,9 @@ from pydantic import AfterValidator, Field
 
 from reverie.contracts._base import AwareDatetime, Identifier, Request, Response
 from reverie.contracts._descriptions import CALLBACK_URL, CLOUD, MEMORIES, MODEL, MODEL_USED, NOW, USER_ID, VERSION
+from reverie.contracts._frames import graph_of, tables_of_analysis
 from reverie.contracts.common import CallbackUrl, CloudPolicy, ModelUsed
-from reverie.contracts.memory import Memories
+from reverie.contracts.memory import Memories, Memory
 
 __all__ = [
     "PATTERN_KINDS",
@@ -143,6 +145,15 @@ class GraphResult(Response):
     )
     metrics: dict[str, Any] = Field(description="Figures of the graph: nodes, edges, components, density, modularity.")
 
+    def to_networkx(self, memories: Iterable[Memory] = ()) -> Any:
+        """An undirected ``networkx.Graph``: nodes are memory ids.
+
+        Nodes carry ``community`` (its id, or "" for an isolated memory), ``central`` and ``bridge`` (rank from 1, 0 for
+        none) and, where ``memories`` are given, ``text`` and ``created_at``. Edges carry ``weight``, ``kind``,
+        ``shared``. Raises ``MissingExtra`` without networkx.
+        """
+        return graph_of(self, memories)
+
 
 PatternKind = Literal[
     "weekly_rhythm",
@@ -237,3 +248,9 @@ class AnalyzeResult(Response):
     version: int | None = Field(default=None, description=VERSION)
     model: ModelUsed | None = Field(default=None, description=MODEL_USED)
     stats: dict[str, Any] = Field(description="Figures of the run: counts, seconds by section.")
+
+    def to_pandas(self) -> dict[str, Any]:
+        """DataFrames: ``importance`` (with each factor's contribution), ``patterns`` and ``timeline`` (day, count).
+
+        Raises ``MissingExtra`` without pandas."""
+        return tables_of_analysis(self)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from reverie.contracts._base import Identifier, Request, Response
 from reverie.contracts._descriptions import CALLBACK_URL, CLOUD, MEMORIES, MODEL, MODEL_USED, USER_ID, VERSION
+from reverie.contracts._frames import tables_of_themes
 from reverie.contracts.common import CallbackUrl, CloudPolicy, ModelUsed
 from reverie.contracts.memory import Memories
 
@@ -150,3 +151,8 @@ class ClusterResult(Response):
     model: ModelUsed | None = Field(default=None, description=MODEL_USED)
     notes: list[str] = Field(default=[], description="What could not be read and why, in sentences.")
     stats: dict[str, Any] = Field(default={}, description="Figures of the run: counts, the method, seconds by stage.")
+
+    def to_pandas(self) -> dict[str, Any]:
+        """DataFrames: ``themes`` (one row each) and ``assignments`` (memory_id, theme_id, label, x, y: places if there
+        is a map). Raises ``MissingExtra`` without pandas."""
+        return tables_of_themes(self)

@@ -15,6 +15,7 @@ from reverie.readers.chats import chat_of, prepare_order, read_discord_txt, read
 from reverie.readers.formats import get
 from reverie.readers.inputs import Input, OnRead, lines
 from reverie.readers.json_stream import JsonReader, looks_like_json, parse
+from reverie.readers.parquet import MAGIC, read_parquet
 from reverie.readers.tables import read_table
 
 __all__ = ["FORMATS", "read_file", "read_handle", "read_memories"]
@@ -89,6 +90,8 @@ def read_handle(
     source = Input(handle, name, size, on_read)
     if format == "zip" or (format is None and source.head(4) == b"PK\x03\x04"):
         read_archive(source, collector, read_text)
+    elif format is None and source.head(4) == MAGIC:
+        read_parquet(source, collector)
     elif format is None and Path(name).suffix.lower() == ".zip":
         raise InvalidInput(f"{name} is called a zip file but is none")
     else:
