@@ -30,6 +30,7 @@ _FIRST = (
     "import_file",
     "themes",
     "recall",
+    "context",
     "users",
     "export",
     "erase",
