@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from reverie import AsyncReverie
 from reverie.bot import BotSettings, MemoryBot
+from reverie.bot.settings import ChatSettings
 from reverie.testing.discord import FakeDiscord, Interaction, redirected
 from reverie.testing.gateway import FakeGateway
 
@@ -33,6 +34,7 @@ class Stage:
         self.alice = self.discord.add_user("alice")
         self.bob = self.discord.add_user("bob")
         self.guild = self.discord.add_guild(users=[self.alice, self.bob])
+        self.chat: ChatSettings | None = None
         self.bot: MemoryBot
         self._running: asyncio.Task[None] | None = None
 
@@ -51,7 +53,7 @@ class Stage:
         }
         ai = AsyncReverie(self.service.url, self.service.key, tries=1, connect_timeout=20.0)
         # The library waits this long for guilds that are slow to come; here all are there at once.
-        return MemoryBot(BotSettings(**(chosen | settings)), ai=ai, guild_ready_timeout=0.05)
+        return MemoryBot(BotSettings(**(chosen | settings)), ai=ai, chat=self.chat, guild_ready_timeout=0.05)
 
     async def start_bot(self, **settings: Any) -> None:
         """Start the bot, again perhaps, and wait until it is ready."""

@@ -12,13 +12,14 @@ from discord import app_commands
 
 from reverie import AsyncReverie
 from reverie._paths import data_dir
+from reverie.bot.answers import Answers
 from reverie.bot.commands import MODULES
 from reverie.bot.commands._shared import say, texts_of
 from reverie.bot.courier import Brought, Courier
 from reverie.bot.presses import Handler, PressButton, PressMenu
 from reverie.bot.replies import Replies
 from reverie.bot.sealing import make_sealer
-from reverie.bot.settings import BotSettings
+from reverie.bot.settings import BotSettings, ChatSettings
 from reverie.bot.store import MemoryStore, NoConsent, StoreFull, open_database
 from reverie.bot.texts import LANGUAGES, read
 from reverie.errors import ReverieError, ServiceUnavailable
@@ -37,13 +38,21 @@ class MemoryBot(discord.AutoShardedClient):
     those of ``discord.Client``.
     """
 
-    def __init__(self, settings: BotSettings | None = None, *, ai: AsyncReverie | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        settings: BotSettings | None = None,
+        *,
+        ai: AsyncReverie | None = None,
+        chat: ChatSettings | None = None,
+        **options: Any,
+    ) -> None:
         self.settings = settings or BotSettings()  # type: ignore[call-arg]
+        self.chat = chat or ChatSettings()  # type: ignore[call-arg]
         options["shard_count"] = self.settings.shard_count
         if self.settings.shard_ids is not None:
             options["shard_ids"] = self.settings.shard_ids
         super().__init__(
-            intents=_intents(self.settings),
+            intents=_intents(self.settings, answers=self.chat.url is not None),
             allowed_mentions=discord.AllowedMentions.none(),
             # Nothing about people is cached: the bot needs no member lists and no old messages.
             max_messages=None,
@@ -62,6 +71,7 @@ class MemoryBot(discord.AutoShardedClient):
         self.store: MemoryStore
         self.courier: Courier
         self.replies: Replies
+        self.answers: Answers | None = None
         self._channels: set[str] = set()
         self._caught_up = False
 
@@ -76,6 +86,8 @@ class MemoryBot(discord.AutoShardedClient):
         self.courier = Courier(self.ai, self.store, settings)
         self.courier.start()
         self.replies = Replies(self, self.ai, self.store, self.courier, settings)
+        if self.chat.url is not None:
+            self.answers = Answers(self, self.ai, self.store, self.courier, self.chat)
         self.add_dynamic_items(PressButton, PressMenu)
         for module in MODULES:
             module.register(self)
@@ -88,6 +100,8 @@ class MemoryBot(discord.AutoShardedClient):
     async def close(self) -> None:
         """Stop; replies that are owed are given after the next start."""
         if hasattr(self, "store"):
+            if self.answers is not None:
+                await self.answers.close()
             await self.replies.close()
             await self.courier.close()
             await self.store.close()
@@ -171,7 +185,12 @@ class MemoryBot(discord.AutoShardedClient):
         (self._channels.add if is_open else self._channels.discard)(channel_id)
 
     async def on_message(self, message: discord.Message) -> None:
-        """Keep a message, if the channel is open and its author said so."""
+        """Answer a message that is for the bot; keep one, if the channel is open and its author said so."""
+        if self.answers is not None and self.answers.wants(message):
+            self.answers.begin(message)
+        await self._collect(message)
+
+    async def _collect(self, message: discord.Message) -> None:
         if str(message.channel.id) not in self._channels or message.author.bot or message.guild is None:
             return
         author, text = str(message.author.id), message.content.strip()
@@ -239,10 +258,13 @@ class MemoryBot(discord.AutoShardedClient):
             _log.warning("an error could not be told to the person", exc_info=True)
 
 
-def _intents(settings: BotSettings) -> discord.Intents:
-    """As little as the settings allow: without collection the bot reads no message at all."""
+def _intents(settings: BotSettings, *, answers: bool) -> discord.Intents:
+    """As little as the settings allow: without collection and answers the bot reads no message at all."""
     intents = discord.Intents.none()
     intents.guilds = True
+    if answers:
+        # The texts of mentions and direct messages come without a privileged intent.
+        intents.guild_messages = intents.dm_messages = True
     if settings.collect:
         intents.guild_messages = True
         intents.message_content = True

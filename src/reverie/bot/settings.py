@@ -12,7 +12,7 @@ from reverie._secrets import read_secret
 from reverie.errors import StartupError
 from reverie.settings import Group
 
-__all__ = ["BotSettings", "read_token"]
+__all__ = ["BotSettings", "ChatSettings", "read_token"]
 
 _TOKEN_NAMES = ("DISCORD_TOKEN", "REVERIE_DISCORD_TOKEN")
 
@@ -44,6 +44,25 @@ class BotSettings(Group):
         840.0, gt=0, le=890, description="Age at which a reply can no longer be edited and a DM is sent, seconds"
     )
     sync_commands: bool = Field(True, description="Register the slash commands at start-up")
+
+
+class ChatSettings(Group):
+    """Answers to mentions and direct messages by a chat model; without a URL there are none."""
+
+    model_config = SettingsConfigDict(env_prefix="REVERIE_CHAT_", extra="ignore", env_ignore_empty=True)
+
+    url: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="Base URL of an OpenAI-compatible server, http://host:port/v1; none: off",
+    )
+    model: str = Field("default", description="Name of the chat model, as its server calls it")
+    api_key: SecretStr | None = Field(None, description="Key for the server, sent as a bearer token")
+    context_tokens: int = Field(600, ge=50, le=8_000, description="Most tokens of what is remembered of a person")
+    answer_tokens: int = Field(500, ge=1, le=4_000, description="Most tokens of an answer")
+    seconds: float = Field(60.0, gt=0, le=600, description="Longest time for an answer, seconds")
+    edit_seconds: float = Field(1.5, ge=0, description="Shortest time between two edits of an answer, seconds")
+    at_once: int = Field(16, ge=1, le=1_000, description="Most answers at the same time, one a person")
 
 
 def read_token(environment: Mapping[str, str] = os.environ) -> str:

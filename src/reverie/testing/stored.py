@@ -54,6 +54,7 @@ class StoredRoutes:
         router.add_delete(base + "/memories/{id}", self._delete_one)
         router.add_get(base + "/{view:themes|insights}", self._view)
         router.add_post(base + "/recall", self._recall_stored)
+        router.add_post(base + "/context", self._context)
         router.add_post(base + "/upkeep", self._upkeep)
         router.add_get(base + "/settings", self._settings)
         router.add_put(base + "/settings", self._settings)
@@ -162,6 +163,18 @@ class StoredRoutes:
         person = self._person(request)
         body = await request.json()
         return web.json_response(self.answers["recall"]({**body, "memories": list(person.memories.values())}))
+
+    async def _context(self, request: web.Request) -> web.Response:
+        person = self._person(request)
+        body = await request.json()
+        lines, tokens = ["# Remembered"], 2
+        for memory in person.memories.values():
+            tokens += len(memory["text"].split()) + 1
+            if tokens <= body["max_tokens"]:
+                lines.append(f"- {memory['text']}")
+        messages = [{"role": "user", "content": "\n".join(lines)}]
+        shown = {"messages": messages} if body.get("format") == "messages" else {"text": "\n".join(lines)}
+        return web.json_response({**shown, "tokens": tokens, "tokenizer": "words", "used": [], "left_out": {}})
 
     async def _upkeep(self, request: web.Request) -> web.Response:
         person = self._person(request)

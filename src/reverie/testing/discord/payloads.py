@@ -11,8 +11,10 @@ from typing import Any, NoReturn
 __all__ = [
     "ALL_PERMISSIONS",
     "API",
+    "DIRECT_MESSAGES",
     "EPHEMERAL",
     "GUILD_MEMBERS",
+    "GUILD_MESSAGES",
     "GUILD_PRESENCES",
     "LOADING",
     "MESSAGE_CONTENT",
@@ -29,6 +31,7 @@ __all__ = [
 Json = dict[str, Any]
 
 API = "/api/v10"
+GUILD_MESSAGES, DIRECT_MESSAGES = 1 << 9, 1 << 12
 MESSAGE_CONTENT, GUILD_MEMBERS, GUILD_PRESENCES = 1 << 15, 1 << 1, 1 << 8
 EPHEMERAL, LOADING = 1 << 6, 1 << 7
 ALL_PERMISSIONS = (1 << 50) - 1

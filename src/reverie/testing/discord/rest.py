@@ -59,6 +59,8 @@ class Rest:
         add("PATCH", hook + "/messages/{message}", self._patch)
         add("DELETE", hook + "/messages/{message}", self._delete)
         add("POST", API + "/channels/{channel}/messages", self._authorized(self._send))
+        add("PATCH", API + "/channels/{channel}/messages/{message}", self._authorized(self._edit_own))
+        add("POST", API + "/channels/{channel}/typing", self._authorized(self._type))
         add("POST", API + "/users/@me/channels", self._authorized(self._open_direct))
         add("GET", API + "/soundboard-default-sounds", self._authorized(self._nothing))
         add("GET", "/attachments/{id}/{name}", self._file)
@@ -185,6 +187,16 @@ class Rest:
             raise ApiError(403, 50007, "Cannot send messages to this user")
         data, files = await self._body(request)
         return answer(self.world.post(data, files, channel, self.world.bot, viewer=owner))
+
+    async def _edit_own(self, request: web.Request) -> web.Response:
+        message = self.world.messages.get(request.match_info["message"])
+        if message is None or message["author"] is not self.world.bot:
+            raise ApiError(403, 50005, "Cannot edit a message authored by another user")
+        data, files = await self._body(request)
+        return answer(self.world.edit(message["id"], data, files))
+
+    async def _type(self, request: web.Request) -> web.Response:
+        return web.Response(status=204)
 
     async def _open_direct(self, request: web.Request) -> web.Response:
         user_id = str((await request.json())["recipient_id"])

@@ -8,7 +8,15 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from reverie.testing.discord.payloads import ALL_PERMISSIONS, MESSAGE_CONTENT, Json, member_of, snowflake
+from reverie.testing.discord.payloads import (
+    ALL_PERMISSIONS,
+    DIRECT_MESSAGES,
+    GUILD_MESSAGES,
+    MESSAGE_CONTENT,
+    Json,
+    member_of,
+    snowflake,
+)
 from reverie.testing.discord.records import Interaction
 from reverie.testing.discord.rest import Rest
 from reverie.testing.discord.sockets import Gateway
@@ -124,14 +132,24 @@ class FakeDiscord(World):
         original = self.messages[modal.message_id] if modal.message_id else None
         return await self.interact(_MODAL, data, user=user, guild=guild, message=original, **context)
 
-    async def say(self, content: str, *, user: Json, guild: Json) -> Json:
-        """Write in the guild's channel. Without the message content intent the bot gets an empty text."""
-        message = self.post({"content": content}, [], guild["channels"][0]["id"], user, guild_id=guild["id"])
+    async def say(self, content: str, *, user: Json, guild: Json | None) -> Json:
+        """Write in the guild's channel, or (None) to the bot alone.
+
+        Without the message content intent the bot gets an empty text, unless it is mentioned or written to directly.
+        """
         mentioned = f"<@{self.bot['id']}>" in content
+        where = {"guild_id": guild["id"]} if guild else {}
+        channel = guild["channels"][0]["id"] if guild else self.direct.setdefault(user["id"], snowflake())
+        viewer = None if guild else user["id"]
+        message = self.post({"content": content}, [], channel, user, viewer=viewer, **where)
+        if mentioned:
+            message["mentions"] = [self.bot | ({"member": member_of(self.bot)} if guild else {})]
         for session in list(self.gateway.sessions.values()):
-            if session.serves(guild["id"]):
-                seen = content if session.intents & MESSAGE_CONTENT or mentioned else ""
-                await session.dispatch("MESSAGE_CREATE", {**message, "content": seen, "member": member_of(user)})
+            wanted = GUILD_MESSAGES if guild else DIRECT_MESSAGES
+            if session.intents & wanted and session.serves(guild["id"] if guild else None):
+                seen = content if session.intents & MESSAGE_CONTENT or mentioned or not guild else ""
+                member = {"member": member_of(user)} if guild else {}
+                await session.dispatch("MESSAGE_CREATE", {**message, "content": seen, **member})
         return message
 
     async def remove_bot(self, guild: Json) -> None:
