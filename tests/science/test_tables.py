@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 
 import networkx as nx
 import pytest
 
 from reverie.analysis.export import to_networkx
-from reverie.cli._run_file import write_parquet
+from reverie.cli import build_parser
+from reverie.cli._run_file import run_file, write_parquet
 from reverie.client._options import listed
 from reverie.client._wire import request_body
 from reverie.clustering import cluster
@@ -139,3 +141,11 @@ def test_the_command_line_writes_a_row_for_each_memory(tmp_path):
     assert [m.text for m in read_file(tmp_path / "themes.parquet").memories] == TEXTS
     write_parquet(ANALYSIS, [], tmp_path / "importance.parquet")
     assert pd.read_parquet(tmp_path / "importance.parquet")["rank"].tolist() == [1, 2]
+
+
+def test_a_table_that_could_not_be_written_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    wanted = ["cluster", str(tmp_path / "is not there.jsonl"), "--parquet", str(tmp_path / "out.parquet")]
+    arguments = build_parser().parse_args(wanted)
+    with pytest.raises(MissingExtra, match=r"reverie\[pandas\]"):
+        run_file(arguments, None, None, {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import importlib.util
 import json
 import shutil
 import sys
@@ -75,6 +76,9 @@ def run_file(arguments: argparse.Namespace, submit: Submit, show: Show, charts: 
             raise InvalidInput(f"there is no folder {path.absolute().parent} for {path.name}")
         if path is not None and path.is_dir():
             raise WrongSetting(f"--{kind}: {path} is a folder; give a file to write to")
+    # Said before the work, not after it.
+    if arguments.parquet is not None and not all(importlib.util.find_spec(name) for name in ("pandas", "pyarrow")):
+        raise MissingExtra("pandas", what="--parquet")
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     source, name = read_source(arguments)
     show_rejected(errors, source, name)
@@ -126,7 +130,7 @@ async def _work(
 
 
 def write_parquet(result: Any, memories: list[Memory], path: Path) -> None:
-    """A row for each memory with its theme or its importance. Raises ``MissingExtra``, ``InvalidInput``."""
+    """A row for each memory with its theme or its importance. Raises ``InvalidInput`` where it cannot be written."""
     tables = result.to_pandas()
     rows = tables["assignments"] if "assignments" in tables else tables["importance"]
     texts = {memory.id: memory.text for memory in memories}
@@ -135,8 +139,6 @@ def write_parquet(result: Any, memories: list[Memory], path: Path) -> None:
         rows.to_parquet(path, index=False)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be written: {error.strerror or error}") from None
-    except ImportError as error:
-        raise MissingExtra("pandas", what="--parquet") from error
 
 
 async def _give_up(submitting: asyncio.Future[AsyncTask[Any]], reached: Reached) -> None:
