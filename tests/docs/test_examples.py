@@ -36,11 +36,11 @@ LIVE = {
 }  # fmt: skip
 """Pages whose Python runs below against a gateway and a worker."""
 
-READ_ONLY = {"docs/bot.md", "docs/data-science.md", "docs/how-to/give-your-bot-a-memory.md"}
+READ_ONLY = {"docs/bot.md", "docs/data-science.md", "docs/how-to/give-your-bot-a-memory.md", "docs/mcp.md"}
 """Pages whose Python is only looked at here: the bot's own tests have the interaction that it needs, and those of
 ``tests/science`` the tables and vectors."""
 
-PROGRAMS = {"curl", "docker", "export", "grep", "head", "helm", "kubectl", "npm", "npx", "websocat"}
+PROGRAMS = {"claude", "curl", "docker", "export", "grep", "head", "helm", "kubectl", "npm", "npx", "websocat"}
 """Programs of others that the docs call."""
 
 SHELL = [example for example in examples() if example.language == "sh"]

@@ -29,6 +29,7 @@ WITHOUT_TENANT = {
     # a worker's, by the task it has claimed, fenced by its token
     "get_payload", "get_trace", "heartbeat", "deadline_left",
     "finish_task", "insert_result", "fail_task", "release_task", "hold_task",
+    "renew_lease", "hold_sent",
     # the sweeper's, over all tenants alike
     "expire_leases", "grant_grace", "expire_deadlines", "queued_by_queue", "stale_messages", "retire_tasks",
     "retire_tickets", "retire_keys", "lately", "record_cloud", "finished_since",
@@ -40,7 +41,8 @@ WITHOUT_TENANT = {
     "put_memories", "set_upkeep",
     # the operator's walk over all bodies
     "reencrypt_payloads", "reencrypt_results", "reseal_payloads", "reseal_results", "reencrypt_memories",
-    "reencrypt_people", "reencrypt_views", "reseal_memories", "reseal_people", "reseal_views",
+    "reencrypt_people", "reencrypt_supersessions", "reseal_supersessions", "reencrypt_views", "reseal_memories",
+    "reseal_people", "reseal_views",
     # retention, over all tenants alike
     "retire_forgotten",
     # no data
@@ -55,7 +57,7 @@ def routes() -> list[tuple[str, str]]:
     for router, prefix in (*served, *((router, "") for router in UNVERSIONED)):
         for route in router.routes:
             if isinstance(route, APIRoute):
-                found += [(method, prefix + route.path) for method in sorted(route.methods)]
+                found += [(method, prefix + route.path.replace(":path}", "}")) for method in sorted(route.methods)]
             elif isinstance(route, APIWebSocketRoute):
                 found.append(("WS", prefix + route.path))
     return found
