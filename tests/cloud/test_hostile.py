@@ -29,7 +29,7 @@ TEXTS = ["my secret memory", "another one"]
 @pytest.fixture
 def elsewhere() -> Iterator[FakeCloud]:
     """A private address that a provider would like us to visit."""
-    with FakeCloud(dimensions=64) as running:
+    with FakeCloud() as running:
         yield running
 
 
@@ -43,7 +43,7 @@ def _once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_texts_and_keys_do_not_follow_a_redirect(
     made: ProviderEmbedder, cloud: FakeCloud, elsewhere: FakeCloud
 ) -> None:
-    assert made.embed(TEXTS[:1]).vectors.shape == (1, 64)
+    assert made.embed(TEXTS[:1]).vectors.shape == (1, 256)
     for status in (301, 302, 303, 307, 308):
         cloud.fail(Fault(status=status, headers={"location": elsewhere.url + cloud.seen[0].path}))
         with pytest.raises(ProviderError):
@@ -69,7 +69,7 @@ NO_VECTORS = {
 def test_an_answer_that_is_no_set_of_vectors_is_an_outage_and_is_paid_for(
     made: ProviderEmbedder, cloud: FakeCloud
 ) -> None:
-    assert made.embed(TEXTS[:1]).vectors.shape == (1, 64)
+    assert made.embed(TEXTS[:1]).vectors.shape == (1, 256)
     made.usd_per_million = 1.0
     for name, fault in NO_VECTORS.items():
         budget = Budget(usd=1.0)
@@ -78,7 +78,7 @@ def test_an_answer_that_is_no_set_of_vectors_is_an_outage_and_is_paid_for(
             made.within(budget).embed(TEXTS)
         assert budget.spent_usd > 0, f"{name}: it answered, so it charges"
     cloud.always = Fault()
-    assert made.embed(TEXTS).vectors.shape == (2, 64), "the next answer is taken as it is"
+    assert made.embed(TEXTS).vectors.shape == (2, 256), "the next answer is taken as it is"
 
 
 def test_an_answer_that_drips_for_ever_ends_with_the_timeout(made: ProviderEmbedder, cloud: FakeCloud) -> None:

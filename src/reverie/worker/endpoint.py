@@ -40,6 +40,7 @@ from reverie.errors import InvalidInput, UnsupportedModel
 from reverie.queue.cache import VectorCache
 from reverie.settings import Settings
 from reverie.store import Codec, TaskRow, TenantPolicy
+from reverie.worker.anchors import Anchors
 from reverie.worker.operations import RUNNERS
 from reverie.worker.run import problem_of
 from reverie.worker.runtime import Bill, Runtime
@@ -84,6 +85,7 @@ class _Bare:
         self.bill = Bill()
         self.both_models = False
         self.scales = Scales(settings.server.data_dir)
+        self.anchors = Anchors(settings.server.data_dir)
         self._embedder = embedder
 
     def embedder(self, model: str | None = None) -> Embedder:

@@ -86,7 +86,7 @@ def run_analyze(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
         insight=insight_for(runtime, task, request.cloud),
         scale=done.scale,
         alphabet=embedder.model.alphabet,
-        prototypes=runtime.prototypes(embedder),
+        prototypes=runtime.anchors.prototypes(embedder),
     )
     result = result.model_copy(
         update={

@@ -88,7 +88,7 @@ def themes_of(
         scale=done.scale,
         alphabet=done.embedder.model.alphabet,
         labeler=labeler_from(runtime.settings.labels),
-        topics=runtime.topics(done.embedder),
+        topics=runtime.anchors.topics(done.embedder),
     )
     return outcome, time.perf_counter() - started
 
@@ -110,7 +110,7 @@ def themes_seen(
         on_progress=on_progress,
         scale=done.scale,
         alphabet=done.embedder.model.alphabet,
-        topics=runtime.topics(done.embedder),
+        topics=runtime.anchors.topics(done.embedder),
     )
     known = {state.id: state.label for state in previous}
     return [theme.model_copy(update={"label": known.get(theme.id, theme.label)}) for theme in grouped.result.themes]

@@ -7,14 +7,10 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from reverie import _tracing
 from reverie._models import AUTO, MULTILINGUAL, TWO_MODELS, full_name, listed
-from reverie.analysis import Prototypes, prototype_texts
-from reverie.clustering import Topics, topic_wordings
 from reverie.embedding import Embedder, create_embedder
-from reverie.embedding.anchors import anchor_vectors
 from reverie.embedding.host import HostedEmbedder
 from reverie.embedding.measuring import Scales
 from reverie.embedding.models import packed_folder
@@ -24,6 +20,7 @@ from reverie.queue import EventPublisher
 from reverie.queue.cache import VectorCache
 from reverie.settings import Settings
 from reverie.store import Codec, WorkerStore
+from reverie.worker.anchors import Anchors
 from reverie.worker.keeper import Board
 from reverie.worker.stored import StoredIndexes
 
@@ -75,8 +72,7 @@ class Runtime:
         self._embedders: dict[str, Embedder] = {}
         self.scales = Scales(settings.server.data_dir)
         self._providers: dict[tuple[str, str | None], ProviderEmbedder] = {}
-        self._prototypes: dict[str, Prototypes] = {}
-        self._topics: dict[str, Topics] = {}
+        self.anchors = Anchors(settings.server.data_dir)
         #: What the attempt under way has cost; a process runs one at a time.
         self.bill = Bill()
         self._lock = threading.Lock()
@@ -130,32 +126,6 @@ class Runtime:
             if (name, model) not in self._providers:
                 self._providers[name, model] = create_provider(name, model)
             return self._providers[name, model]
-
-    def prototypes(self, embedder: Embedder) -> Prototypes | None:
-        """The sentences that tell lasting from passing in the embedder's model, made on first use.
-
-        None for a provider: its fees are for the user's texts, and the wording tells without.
-        """
-        if isinstance(embedder, ProviderEmbedder):
-            return None
-        key = embedder.model.key
-        if key not in self._prototypes:
-            anchors = [(text,) for text in prototype_texts().texts]
-            self._prototypes[key] = Prototypes(anchor_vectors(embedder, anchors, self._anchors))
-        return self._prototypes[key]
-
-    def topics(self, embedder: Embedder) -> Topics | None:
-        """What themes can be named after, in the embedder's model, made on first use; None for a provider."""
-        if isinstance(embedder, ProviderEmbedder):
-            return None
-        key = embedder.model.key
-        if key not in self._topics:
-            self._topics[key] = Topics(anchor_vectors(embedder, topic_wordings(), self._anchors))
-        return self._topics[key]
-
-    @property
-    def _anchors(self) -> Path:
-        return self.settings.server.data_dir / "anchors"
 
     def close(self) -> None:
         """Close everything."""

@@ -150,7 +150,7 @@ def _insights(
         on_progress=on_progress,
         insight=insight_for(runtime, task, None),
         scale=done.scale,
-        prototypes=runtime.prototypes(done.embedder),
+        prototypes=runtime.anchors.prototypes(done.embedder),
         alphabet=done.embedder.model.alphabet,
         themes=grouped.result.themes,
     )
