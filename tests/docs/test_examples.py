@@ -220,9 +220,13 @@ async def run(example: Example, service: LiveService, **names: Any) -> dict[str,
 
 @pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
 async def test_the_client_finds_the_themes(service: LiveService, ai: AsyncReverie, page: str) -> None:
-    (example,) = on_page(page, "python")
-    made = await run(example, service, user_id=f"user of {page}", memories=MEMORIES)
+    made: dict[str, Any] = {"user_id": f"user of {page}", "memories": MEMORIES}
+    for example in on_page(page, "python"):  # one after the other, as they are read
+        made = await run(example, service, **made)
     assert len(made["result"].assignments) == len(MEMORIES)
+    if "context" in made:
+        assert "hazelnuts" in made["context"].text
+        await made["user"].erase()
 
 
 async def test_the_analysis_says_what_the_page_promises(service: LiveService, ai: AsyncReverie) -> None:

@@ -38,6 +38,8 @@ _CURRENT_SHARE = 0.7
 _MOST_THEMES = 8
 _MOST_PATTERNS = 5
 _MOST_LASTING = 40
+_FRESH_SHARE = 0.4
+"""Of what the stable part leaves: for lasting facts that the view does not know yet."""
 _RECENT = timedelta(days=60)
 _MESSAGE_TOKENS = 4
 """What chat formats add to a message, at most."""
@@ -61,6 +63,8 @@ class Known:
     below_floor: int = 0
     #: Memories that no longer hold: their id, and whose took their place.
     superseded: Mapping[str, str] = field(default_factory=dict)
+    #: What lasts among memories that the view does not know yet, the most telling first: id, score, reason.
+    fresh: Sequence[tuple[str, float, str]] = ()
     themes: ClusterResult | None = None
     insights: AnalyzeResult | None = None
     #: When the views were made.
@@ -114,8 +118,12 @@ class _Block:
         stable = self._stable(share)
         if asked and messages:
             budget -= self._count(_frame([])) + _MESSAGE_TOKENS
-        bearing = self._bearing(budget - sum(e.tokens for e in stable)) if asked else []
-        return self._fitted(stable, bearing)
+        budget -= sum(e.tokens for e in stable)
+        # After the stable part, which must not change before the view does.
+        fresh = self._fill(self._fresh(), int(budget * _FRESH_SHARE)) if "lasting" in self._wanted else []
+        budget -= sum(e.tokens for e in fresh)
+        bearing = self._bearing(budget) if asked else []
+        return self._fitted(stable, [*fresh, *bearing])
 
     def _fitted(self, stable: list[_Entry], bearing: list[_Entry]) -> Context:
         """Tokens of a whole may be more than those of its parts: what is last goes until it fits."""
@@ -155,11 +163,14 @@ class _Block:
 
     def _notes(self, entries: list[_Entry], bearing: list[_Entry]) -> list[str]:
         notes = []
-        if self._query.query is not None and "bearing" in self._wanted and not bearing:
+        found = any(entry.section == "bearing" for entry in bearing)
+        if self._query.query is not None and "bearing" in self._wanted and not found:
             nothing = not self._known.hits
             notes.append("nothing that is known bears on the question" if nothing else "what bears on it did not fit")
         if self._known.insights is None and self._known.themes is None:
-            notes.append("there is no view yet: nothing is known of what is lasting, current or regular")
+            notes.append(
+                "there is no view yet: what lasts is told by its wording, nothing of what is current or regular"
+            )
         if not entries and (self._known.hits or self._known.insights):
             notes.append("the budget is too small for a line")
         return notes
@@ -197,6 +208,18 @@ class _Block:
             reason = "pinned" if entry is None or id_ in self._known.pinned else entry.reason
             when = month_said(memory.created_at, self._known.zone, self._known.language) if memory.created_at else None
             yield self._entry("lasting", memory, entry.score if entry else 1.0, reason, when)
+
+    def _fresh(self) -> Iterator[_Entry]:
+        for id_, score, reason in self._known.fresh[:_MOST_LASTING]:
+            memory = self._by_id.get(id_)
+            if memory is None or id_ in self._told or not self._tellable(memory):
+                continue
+            when = (
+                said(memory.created_at, self._now, self._known.zone, self._known.language)
+                if memory.created_at
+                else None
+            )
+            yield self._entry("lasting", memory, score, reason, when)
 
     def _current(self) -> Iterator[_Entry]:
         themes = self._known.themes.themes if self._known.themes is not None else []

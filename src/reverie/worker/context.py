@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reverie.analysis import RecallIndex, recall_in
+from reverie.analysis import LASTING, RecallIndex, read_durable, recall_in
 from reverie.context import Known, build_context
 from reverie.contracts import (
     AnalyzeResult,
@@ -34,6 +34,8 @@ from reverie.worker.stored_inputs import DOCUMENT, QUERY, stored_index
 __all__ = ["run_context"]
 
 _MOST_HITS = 400
+_MOST_FRESH = 200
+"""Memories newer than the view whose wording is read."""
 _TOKENS_A_HIT = 12
 """A line of a memory takes more than this."""
 
@@ -52,6 +54,7 @@ def run_context(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
     version = person.version if person is not None else 0
     hits: Sequence[RecalledMemory] = ()
     below = 0
+    fresh: list[tuple[str, float, str]] = []
     if ask.as_of is not None:
         memories, hits, below = _past(runtime, task, request, options, ask.as_of, now, on_progress)
         view = {name: value for name, value in view.items() if name in ("importance", "repeats")}
@@ -61,8 +64,9 @@ def run_context(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
         index, version, done, query = stored_index(runtime, task, asked, on_progress)
         found = recall_in(index, ask.query, query, options, now=now, scale=done.scale)
         hits, below = found.memories, int(found.stats.get("below_floor", 0))
+        fresh = _fresh(index, view)
         wanted = {h.memory_id for h in hits} | {entry["memory_id"] for entry in view.get("importance", ())}
-        memories, present = _told(index, wanted), set(index.ids)
+        memories, present = _told(index, wanted | {id_ for id_, _, _ in fresh}), set(index.ids)
         cost, model = done.cost(), done.embedder.model.used()
     else:
         stored = read_stored(runtime.store, task.tenant, task.user_id, runtime.codec)
@@ -74,6 +78,7 @@ def run_context(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
             present=present,
             hits=hits,
             below_floor=below,
+            fresh=fresh,
             themes=_themes(view),
             insights=_insights(view),
             viewed_at=datetime.fromisoformat(view["as_of"]) if view.get("as_of") else None,
@@ -86,6 +91,19 @@ def run_context(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
     )
     result = result.model_copy(update={"version": version, "stale": view.get("stale"), "model": model})
     return Outcome(result.model_dump_json().encode(), cost)
+
+
+def _fresh(index: RecallIndex, view: dict[str, Any]) -> list[tuple[str, float, str]]:
+    """What lasts, by its wording, among the newest memories that the view was made without; boundaries first."""
+    since = datetime.fromisoformat(view["as_of"]).timestamp() if view.get("as_of") else float("-inf")
+    dated = [(index.created[i], i) for i in range(len(index.ids)) if index.created[i] > since]
+    if since == float("-inf"):
+        dated += [(since, i) for i in range(len(index.ids)) if index.created[i] != index.created[i]]
+    newest = [i for _, i in sorted(dated, reverse=True)[:_MOST_FRESH]]
+    found = zip(newest, read_durable([index.texts[i] for i in newest]), strict=True)
+    lasting = [(index.ids[i], d) for i, d in found if d.boundary or (d.kind and d.score >= LASTING)]
+    lasting.sort(key=lambda pair: (not pair[1].boundary, -pair[1].score))
+    return [(id_, d.score, d.reason) for id_, d in lasting]
 
 
 def _told(index: RecallIndex, wanted: set[str]) -> list[Memory]:
