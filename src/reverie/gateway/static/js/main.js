@@ -5,6 +5,7 @@ import { h, put } from "./dom.js";
 import * as live from "./live.js";
 import { forget, model, on, openUser, resume } from "./model.js";
 import { applyMode, mode, toggleMode } from "./palette.js";
+import * as context from "./views/context.js";
 import * as graph from "./views/graph.js";
 import * as importance from "./views/importance.js";
 import * as themes from "./views/themes.js";
@@ -13,7 +14,7 @@ import * as tryIt from "./views/try.js";
 import * as work from "./views/work.js";
 
 // All views come with the page: one that had to be fetched would be missing just when the service is away.
-const VIEWS = { try: ["Try it", tryIt.mount], themes: ["Themes", themes.mount], graph: ["Graph", graph.mount], time: ["Time", time.mount], importance: ["Importance", importance.mount], work: ["Work", work.mount] };
+const VIEWS = { try: ["Try it", tryIt.mount], themes: ["Themes", themes.mount], graph: ["Graph", graph.mount], time: ["Time", time.mount], importance: ["Importance", importance.mount], context: ["Prompt", context.mount], work: ["Work", work.mount] };
 const app = document.getElementById("app");
 let leave = null;
 let present = "";
