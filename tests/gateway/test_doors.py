@@ -36,7 +36,7 @@ def key_of(service: LiveService, tenant: str, *scopes: str) -> str:
 
 def revoke(service: LiveService, key: str) -> None:
     """By the command line, as an operator does it."""
-    environment = service._environment
+    environment = service.environment
     subprocess.run([sys.executable, "-m", "reverie", "keys", "revoke", key], env=environment, check=True, timeout=60)
 
 

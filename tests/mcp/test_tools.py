@@ -18,7 +18,7 @@ NAMES = {"remember", "recall", "context", "themes", "insights", "forget"}
 
 
 def stdio(service: LiveService, *arguments: str) -> StdioServerParameters:
-    environment = {**service._environment, "REVERIE_URL": service.url, "REVERIE_API_KEY": service.key}
+    environment = {**service.environment, "REVERIE_URL": service.url, "REVERIE_API_KEY": service.key}
     return StdioServerParameters(command=sys.executable, args=["-m", "reverie", "mcp", *arguments], env=environment)
 
 

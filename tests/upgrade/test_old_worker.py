@@ -34,7 +34,7 @@ class Mixed(LiveService):
             self.processes[name] = spawn(
                 [sys.executable, "-m", "reverie", *arguments],
                 log=log,
-                env={**self._environment, "PYTHONPATH": str(self.older)},
+                env={**self.environment, "PYTHONPATH": str(self.older)},
                 cwd=self.older,
                 death_signal=signal.SIGKILL,
             )
