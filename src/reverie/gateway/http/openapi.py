@@ -144,11 +144,21 @@ _MEDIA = {
     "getChart": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
     "streamTask": {
         "text/event-stream": {
+            # A schema of this media type is of one event, as parsers of server-sent events give it.
             "schema": {
-                "type": "string",
-                "description": "Server-sent events: `id` is the `seq`, `event` the `type`, `data` an Event as JSON.",
-                "contentMediaType": "text/event-stream",
-                "contentSchema": {"$ref": "#/components/schemas/Event"},
+                "type": "object",
+                "description": "Each server-sent event of the stream.",
+                "required": ["id", "event", "data"],
+                "properties": {
+                    "id": {"type": "string", "description": "The `seq` of the event, to go on from."},
+                    "event": {"$ref": "#/components/schemas/EventType", "description": "The `type` of the event."},
+                    "data": {
+                        "type": "string",
+                        "description": "An Event as JSON.",
+                        "contentMediaType": "application/json",
+                        "contentSchema": {"$ref": "#/components/schemas/Event"},
+                    },
+                },
             },
             "example": "retry: 1000\n\n" + _sse(_EXAMPLES["Event"]) + ": still here\n\n",
         }
