@@ -236,6 +236,11 @@ async def test_an_embedding_is_the_same_through_both_doors(service: LiveService)
             task = (await service.follow(session, task["id"]))[-1]
     rows = b"".join(base64.b64decode(item["embedding"]) for item in openai["data"])
     assert rows == base64.b64decode(task["result"]["vectors"])
-    async with service.session() as session, session.post("/v1/embeddings", json={**wish, "input": [1, 2]}) as answer:
-        assert answer.status == 422
-        assert "token" in (await answer.json())["detail"]
+    async with service.session() as session:
+        # Token ids are turned back into their text; what is no token's number is refused.
+        async with session.post("/v1/embeddings", json={**wish, "input": [[15339, 1917], [29474]]}) as answer:
+            assert answer.status == 200, await answer.text()
+            assert (await answer.json())["data"] == openai["data"]
+        async with session.post("/v1/embeddings", json={**wish, "input": [1, 10**6]}) as answer:
+            assert answer.status == 422
+            assert "token" in (await answer.json())["detail"]

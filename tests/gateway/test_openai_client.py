@@ -111,7 +111,7 @@ def test_models_lists_what_is_served(client: openai.OpenAI) -> None:
     assert [model.id for model in client.models.list()] == [SERVED]
 
 
-@pytest.mark.parametrize("name", [MODEL, "default", f"sentence-transformers/{MODEL}"])
+@pytest.mark.parametrize("name", [MODEL, SERVED, "default", f"sentence-transformers/{MODEL}"])
 def test_the_served_model_is_found_by_each_of_its_names(client: openai.OpenAI, name: str) -> None:
     assert client.models.retrieve(name).id == SERVED
     expected = HashEmbedder().embed(["green tea"]).vectors[0]

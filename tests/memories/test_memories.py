@@ -334,7 +334,8 @@ def test_an_id_that_cannot_be_is_refused(client: httpx.Client, method: str, path
 
 def test_settings_are_kept_and_replaced_as_a_whole(client: httpx.Client, user: str) -> None:
     where = f"/users/{user}/settings"
-    assert client.get(where).json() == {"timezone": None, "language": None, "upkeep": None, "digest": None}
+    unset = dict.fromkeys(("timezone", "language", "upkeep", "digest", "callback_url"))
+    assert client.get(where).json() == unset
     body = {"timezone": "Europe/Berlin", "language": "de", "upkeep": "manual", "digest": {"every": "day", "hour": 7}}
     assert client.put(where, json=body).json()["digest"] == {"every": "day", "hour": 7, "url": None}
     assert client.get(where).json()["upkeep"] == "manual"
@@ -345,6 +346,7 @@ def test_settings_are_kept_and_replaced_as_a_whole(client: httpx.Client, user: s
         ({"digest": {"every": "year"}}, "digest.every"),
         ({"digest": {"every": "day", "hour": 24}}, "digest.hour"),
         ({"digest": {"every": "day", "hour": 1, "url": "http://127.0.0.1/"}}, ""),
+        ({"callback_url": "http://127.0.0.1/"}, ""),
         ({"upkeep": "never"}, "upkeep"),
         ({"language": "<b>"}, "language"),
         ({"zone": "x"}, "zone"),
@@ -352,7 +354,7 @@ def test_settings_are_kept_and_replaced_as_a_whole(client: httpx.Client, user: s
         problem(client.put(where, json=bad), 422, words)
     got = client.post(f"/users/{user}/memories", json={"memories": ["x"], "upkeep": "auto"})
     assert got.status_code == 200
-    assert client.get(where).json() == {"timezone": None, "language": "en", "upkeep": "auto", "digest": None}
+    assert client.get(where).json() == unset | {"language": "en", "upkeep": "auto"}
 
 
 def test_users_are_listed_in_pages(client: httpx.Client, user: str) -> None:

@@ -146,7 +146,7 @@ async def test_the_bot_of_the_page_answers_on_discord(service: LiveService) -> N
             for number in range(12):
                 text = f"{'my cat ate the fish' if number % 2 else 'green tea in the evening'} {number}"
                 assert await said("remember", text) == "Remembered."
-            assert "**green tea** (6)" in await said("themes")
+            assert "**Green tea** (6)" in await said("themes")
             assert (await said("recall", "green tea")).count("- green tea in the evening") == 3
             assert await said("forget") == "Erased: 12 memories."
             assert "nothing is stored" in await said("recall", "green tea")

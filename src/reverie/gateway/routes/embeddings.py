@@ -12,7 +12,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from reverie._models import listed
+from reverie._models import accepted, listed
 from reverie.contracts import Operation
 from reverie.errors import InvalidInput, MissingExtra, NotFound, ServiceUnavailable, TaskFailed
 from reverie.gateway.http.openai import served_model
@@ -68,7 +68,7 @@ async def create_embedding(request: Request, state: GatewayState, key: Submitter
     texts = await asyncio.to_thread(_texts, wish)
     if not texts:
         raise _refused("is empty")
-    options: dict[str, Any] = {"model": served_model(wish.model, _own(state))}
+    options: dict[str, Any] = {"model": await _meant(state, wish.model)}
     if wish.dimensions is not None:
         options["dimensions"] = wish.dimensions
     body = orjson.dumps({"user_id": wish.user or "-", "texts": texts, "options": options})
@@ -161,6 +161,18 @@ async def _served(state: State) -> list[str]:
     own = _own(state)
     # A worker that serves two models is known by the one that it begins with.
     return list(own) if not names or (len(own) > 1 and set(names) <= set(own)) else names
+
+
+async def _meant(state: State, name: str) -> str:
+    """The model of the settings that a request means: what the list of models tells can be asked for.
+
+    A worker names a model by its own name, which is not that of the settings where those tell a folder.
+    """
+    embedding, own = state.settings.embedding, _own(state)
+    model = served_model(name, own)
+    if len(own) > 1 or model in accepted(embedding.model, embedding.embedder):
+        return model
+    return own[0] if model in await _served(state) else model
 
 
 def _own(state: State) -> tuple[str, ...]:
