@@ -67,7 +67,7 @@ export function mount(root) {
 
   function row(task) {
     const known = rows.get(task.id);
-    const stamp = JSON.stringify([task.status, task.progress, task.attempts]);
+    const stamp = JSON.stringify([task.status, task.progress, task.attempts, task.cost]); // the cost comes after the event
     if (known?.stamp === stamp) {
       known.age.textContent = age(task);
       return known.node;
