@@ -263,3 +263,34 @@ def test_every_view_can_be_taken_along(signed_in: Page, tmp_path: Path) -> None:
         assert content.startswith(starts), name
         if name.endswith("JSON"):
             json.loads(content)
+
+
+def test_the_prompt_page_shows_the_block_of_stored_memories_and_why_each_is_there(
+    signed_in: Page, service: LiveService
+) -> None:
+    texts = [
+        "Never bring up my old school",
+        "I am allergic to hazelnuts",
+        "cooked lentil soup tonight",
+        "climbed the red route",
+    ]
+    with service.client(prefer="wait=30") as client:
+        client.post("/users/kept/memories", json={"memories": texts})
+    signed_in.get_by_label("Whose memories").fill("kept")
+    signed_in.goto(signed_in.url.split("#")[0] + "#/context")
+    with service.client() as client:
+        assert client.post("/users/kept/upkeep").status_code == 202
+        for _ in range(200):
+            if client.get("/users/kept/themes").status_code == 200:
+                break
+            signed_in.wait_for_timeout(100)
+    signed_in.get_by_label("Whose memories").fill("kept")
+    signed_in.get_by_label("Whose memories").press("Enter")
+    signed_in.get_by_label("Whose memories").blur()
+    signed_in.get_by_role("link", name="Prompt").click()
+    signed_in.get_by_label("Question").fill("what was cooked tonight?")
+    signed_in.get_by_role("button", name="Show the block").click()
+    block = signed_in.locator("pre.block")
+    expect(block).to_contain_text("Never bring up my old school")
+    expect(signed_in.locator(".reasons")).to_contain_text("sets a boundary")
+    expect(signed_in.locator(".context .facts")).to_contain_text("of 600")

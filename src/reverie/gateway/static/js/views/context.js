@@ -10,6 +10,8 @@ export function mount(root) {
   const question = h("input", { type: "search", id: "question", placeholder: "What should I cook tonight?", dir: "auto", autocomplete: "off" });
   const tokens = h("input", { type: "number", id: "budget", min: "50", max: "8000", step: "50", value: "600" });
   const out = h("div", { "aria-live": "polite" });
+  const help = h("p", { class: "help" });
+  const explain = () => put(help, model.stored ? said(`What a language model is told of ${model.user}: what lasts first, then what bears on the question, never above the budget.`) : "This works on memories that live in Reverie. Choose somebody whose memories are kept there, at the top of the page.");
   const show = async (e) => {
     e?.preventDefault();
     if (!model.user) return;
@@ -27,14 +29,14 @@ export function mount(root) {
       "div",
       { class: "context" },
       h("h1", {}, "The next prompt"),
-      h("p", { class: "help" }, model.stored ? said(`What a language model is told of ${model.user}: what lasts first, then what bears on the question, never above the budget.`) : "This works on memories that live in Reverie. Choose somebody whose memories are kept there, at the top of the page."),
+      help,
       h("form", { class: "row ask", onsubmit: show }, h("label", { for: "question" }, "Question"), question, h("label", { for: "budget" }, "Tokens"), tokens, h("button", { class: "main" }, "Show the block")),
       out,
     ),
   );
-  const off = on("memories", () => mount(root));
-  if (model.stored) show();
-  return off;
+  const follow = () => (explain(), model.stored ? show() : put(out));
+  follow();
+  return on("memories", follow);
 }
 
 function block(found, ask) {
