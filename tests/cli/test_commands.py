@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +224,20 @@ def test_letters_that_a_terminal_lacks_are_replaced(
     assert b"3 memories" in done.stdout
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Commands hear every signal, also where the tests were started in the background or under nohup.
+
+    Ignored signals are inherited by what is started; those with a handler are not.
+    """
+    with contextlib.ExitStack() as after:
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(signum) is signal.SIG_IGN:
+                after.callback(signal.signal, signum, signal.signal(signum, lambda *_: None))
+        yield
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_command_cancels_its_task_and_says_so(
     service: FakeGateway, file: Path, signum: signal.Signals
@@ -242,6 +258,7 @@ def test_an_interrupted_command_cancels_its_task_and_says_so(
     assert "Traceback" not in said
 
 
+@pytest.mark.usefixtures("heard")
 def test_an_interrupted_command_says_when_its_task_goes_on(service: FakeGateway, file: Path) -> None:
     service.hold()
     process = subprocess.Popen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -47,40 +48,47 @@ def live(database_url: str, redis_url: str) -> Iterator[LiveService]:
         yield running
 
 
-def _held(live: LiveService, database_url: str, limit: float, keeper: str) -> subprocess.Popen[bytes]:
+@contextlib.contextmanager
+def _held(
+    live: LiveService, database_url: str, limit: float, keeper: str
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A process that holds its interpreter in a task, and the task's id; both are ended, so no later test joins it."""
     with live.client(prefer="respond-async") as client:
-        client.post("/cluster/submit", json={"user_id": "u", "memories": [f"cat {i}" for i in range(8)]})
-    process = subprocess.Popen(
-        [sys.executable, "-c", HELD, database_url, str(limit), keeper], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"claimed\n"
-    return process
+        answer = client.post("/cluster/submit", json={"user_id": "u", "memories": [f"cat {i}" for i in range(8)]})
+        task_id = answer.raise_for_status().json()["id"]
+        process = subprocess.Popen(
+            [sys.executable, "-c", HELD, database_url, str(limit), keeper],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            said = process.stdout.readline()
+            assert said == b"claimed\n", said or process.stderr.read().decode()
+            yield process, task_id
+        finally:
+            process.kill()
+            process.communicate()
+            client.delete(f"/tasks/{task_id}").raise_for_status()
 
 
 @pytest.mark.parametrize("keeper", ["kept", "alone"])
 def test_a_call_that_holds_the_interpreter_lets_no_lease_run_out_where_a_keeper_is(
     live: LiveService, database_url: str, keeper: str
 ) -> None:
-    process = _held(live, database_url, 600.0, keeper)
-    try:
+    with _held(live, database_url, 600.0, keeper) as (process, task_id):
         time.sleep(8)
-        silent = live.rows("SELECT clock_timestamp() - beat_at AS silent FROM tasks")[0]["silent"].total_seconds()
+        (row,) = live.rows("SELECT clock_timestamp() - beat_at AS silent FROM tasks WHERE id = %s", task_id)
+        silent = row["silent"].total_seconds()
         assert process.poll() is None
         # A lease is three seconds long.
         assert silent < 3 if keeper == "kept" else silent > 6
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def test_a_call_that_does_not_end_is_killed_when_its_time_is_over(live: LiveService, database_url: str) -> None:
-    process = _held(live, database_url, 1.0, "kept")
-    try:
+    with _held(live, database_url, 1.0, "kept") as (process, _):
         assert process.wait(timeout=60) == -signal.SIGKILL
-    finally:
-        process.kill()
-        process.communicate()
 
 
 class Store:
