@@ -181,28 +181,3 @@ def test_erasing_a_user_while_upkeep_runs_leaves_nothing(kept: LiveService) -> N
         orphans = "SELECT 1 FROM memories m WHERE NOT EXISTS (SELECT FROM people WHERE id = m.person)"
         assert kept.rows(orphans) == []
         assert client.get("/users/erased/themes").status_code == 404
-
-
-def test_a_worker_killed_in_the_middle_of_upkeep_leaves_one_view_of_one_version(
-    database_url: str, redis_url: str
-) -> None:
-    environment = {"REVERIE_UPKEEP": "manual"}
-    with LiveService(database_url, redis_url, environment=environment) as live, live.client() as client:
-        version = keep(live.database_url, "killed", some(400))
-        task = client.post("/users/killed/upkeep").json()["id"]
-        until(lambda: live.rows("SELECT 1 FROM tasks WHERE id = %s AND status = 'running'", task))
-        live.kill("worker")
-        forget(live.database_url, "killed", ["m7"])
-        assert live.rows("SELECT 1 FROM views v JOIN people p ON p.id = v.person WHERE p.user_id = 'killed'") == []
-        live.start_worker("worker")
-        view = current(client, "killed", version)
-        assert "m7" not in view["assignments"]
-        assert len(view["assignments"]) == 399
-        rows = live.rows(
-            "SELECT v.version, p.version AS now, p.changes, p.upkeep_task_id "
-            "FROM views v JOIN people p ON p.id = v.person WHERE p.user_id = 'killed'"
-        )
-        # The attempt that succeeded read the memories after the deletion; nothing is left to be told.
-        assert [row["version"] for row in rows] == [version + 1, version + 1]
-        assert {(row["now"], row["changes"], row["upkeep_task_id"]) for row in rows} == {(version + 1, 0, None)}
-        assert [row["attempts"] for row in live.rows("SELECT attempts FROM tasks WHERE id = %s", task)] == [2]
