@@ -144,21 +144,29 @@ _MEDIA = {
     "getChart": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
     "streamTask": {
         "text/event-stream": {
-            # A schema of this media type is of one event, as parsers of server-sent events give it.
+            # Readers of this document differ: to some the schema is of the whole body, to others of each event in it.
             "schema": {
-                "type": "object",
-                "description": "Each server-sent event of the stream.",
-                "required": ["id", "event", "data"],
-                "properties": {
-                    "id": {"type": "string", "description": "The `seq` of the event, to go on from."},
-                    "event": {"$ref": "#/components/schemas/EventType", "description": "The `type` of the event."},
-                    "data": {
-                        "type": "string",
-                        "description": "An Event as JSON.",
-                        "contentMediaType": "application/json",
-                        "contentSchema": {"$ref": "#/components/schemas/Event"},
+                "anyOf": [
+                    {"type": "string", "description": "The stream: server-sent events, one after the other."},
+                    {
+                        "type": "object",
+                        "description": "Each event of the stream.",
+                        "required": ["id", "event", "data"],
+                        "properties": {
+                            "id": {"type": "string", "description": "The `seq` of the event, to go on from."},
+                            "event": {
+                                "$ref": "#/components/schemas/EventType",
+                                "description": "The `type` of the event.",
+                            },
+                            "data": {
+                                "type": "string",
+                                "description": "An Event as JSON.",
+                                "contentMediaType": "application/json",
+                                "contentSchema": {"$ref": "#/components/schemas/Event"},
+                            },
+                        },
                     },
-                },
+                ]
             },
             "example": "retry: 1000\n\n" + _sse(_EXAMPLES["Event"]) + ": still here\n\n",
         }
