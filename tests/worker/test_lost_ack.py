@@ -34,8 +34,9 @@ def test_a_lost_acknowledgement_does_not_end_the_supply_of_messages(database_url
                 held = submit("hold-3")
                 query = "SELECT 1 FROM tasks WHERE id = %s AND stage = 'labelling'"
                 until(lambda: bool(live.rows(query, held)), "the task did not start")
-                # Longer than the worker's patience with an answer, from before the task's end until after it.
-                broker.execute_command("CLIENT", "PAUSE", 10_000, "ALL")
+                # From before the task's end until after it, and longer than the worker's patience with each answer that
+                # it asks for between the two: the cache, the events and the acknowledgement, 2 to 4 s each.
+                broker.execute_command("CLIENT", "PAUSE", 25_000, "ALL")
                 until(lambda: "Couldn't ack" in live.log("worker"), "no acknowledgement was lost")
                 for number in range(3):
                     submit(f"later-{number}")
