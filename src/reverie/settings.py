@@ -199,7 +199,9 @@ class LabelSettings(Group):
     model_config = SettingsConfigDict(env_prefix="REVERIE_", extra="ignore", env_ignore_empty=True)
 
     label_url: str | None = Field(
-        None, pattern="^https?://", description="OpenAI-compatible chat endpoint, as http://127.0.0.1:11434/v1"
+        None,
+        pattern="^https?://",
+        description="OpenAI-compatible chat endpoint, as http://127.0.0.1:11434/v1; a public one follows cloud policy",
     )
     label_model: str = Field("gpt-4o-mini", description="Model name sent to that endpoint")
     label_api_key: SecretStr | None = Field(None, description="Bearer key for that endpoint")

@@ -17,11 +17,13 @@ CLOUD_PROVIDERS = (
     "bedrock",
     "vertex",
     "azure-language",
+    "labels",
     "sagemaker-endpoint",
     "vertex-endpoint",
     "azureml-endpoint",
 )
-"""Who may get texts: embedders, a language service, and endpoints that run whole tasks."""
+"""Who may get texts: embedders, a language service, the endpoint that names themes, and endpoints that run
+whole tasks."""
 
 CallbackUrl = Annotated[str, StringConstraints(min_length=8, max_length=2048, pattern=r"^https?://")]
 """Where a signed webhook is sent when the task ends."""

@@ -98,7 +98,7 @@ def choose(policy: TenantPolicy | None, wish: Mapping[str, Any] | None, settings
     listed = policy.providers if policy is not None else ()
     if named is not None and listed and named not in listed:
         raise CloudRefused(f"The tenant's policy allows {', '.join(listed)}, not {named}.")
-    first = next((name for name in listed if name != "azure-language"), None)
+    first = next((name for name in listed if name not in ("azure-language", "labels")), None)  # neither embeds
     provider = named or first or own or settings.cloud.provider
     if provider is None or (listed and provider not in listed):
         if insists:

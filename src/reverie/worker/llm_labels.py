@@ -1,25 +1,36 @@
 """Names for themes from a language model behind an OpenAI-compatible chat endpoint. Off unless a URL is set.
 
-Example texts leave the machine for that endpoint. Whatever goes wrong, the keyword labels stay.
+Example texts leave the worker for that endpoint. One on this machine or on a private network is part of the service, as
+PostgreSQL is. Any other is a cloud: it gets the texts of a task only when the tenant and the request both allow that.
+Whatever goes wrong, the keyword labels stay.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import logging
+import socket
 import unicodedata
 from collections.abc import Callable, Sequence
 from http.client import HTTPException
 from typing import Any
+from urllib.parse import urlsplit
 
 from reverie.clustering.labels import Label
+from reverie.contracts import CloudPolicy
 from reverie.embedding.providers.calls import CallFailed
 from reverie.settings import LabelSettings
+from reverie.store import TaskRow
 from reverie.worker.http import post
+from reverie.worker.runtime import Runtime
 
-__all__ = ["ChatLabeler", "labeler_from"]
+__all__ = ["ChatLabeler", "labeler_for", "labeler_from"]
 
 log = logging.getLogger(__name__)
+
+NAME = "labels"
+"""The endpoint's name among the providers of a tenant's policy."""
 
 _BATCH = 12
 _EXAMPLES = 5
@@ -43,11 +54,42 @@ def labeler_from(settings: LabelSettings) -> ChatLabeler | None:
     return ChatLabeler(settings.label_url, settings.label_model, key=key, timeout=settings.label_timeout)
 
 
+def labeler_for(runtime: Runtime, task: TaskRow, cloud: CloudPolicy | None) -> ChatLabeler | None:
+    """The labeler that may read this task's texts, or None.
+
+    ``cloud``: the request's own policy; upkeep has none, so stored memories reach a public endpoint in no other way
+    than by a request. A ceiling in US dollars refuses the endpoint, since no price of it is known.
+    """
+    labeler = labeler_from(runtime.settings.labels)
+    if labeler is None or _on_own_network(labeler.url):
+        return labeler
+    if cloud is None or not cloud.allowed or cloud.max_usd is not None:
+        return None
+    policy = runtime.store.cloud_policy(task.tenant)
+    if policy is None or not policy.allowed or (policy.providers and NAME not in policy.providers):
+        return None
+    if policy.max_usd_task is not None or policy.max_usd_day is not None:
+        return None
+    first = runtime.bill.provider  # whoever embedded
+    runtime.bill.provider = f"{first}+{NAME}" if first else NAME
+    runtime.store.record_cloud(task, runtime.bill.provider)
+    return labeler
+
+
+def _on_own_network(url: str) -> bool:
+    """Whether every address of the URL's host is this machine's or private; False for a name that is not found."""
+    try:
+        found = socket.getaddrinfo(urlsplit(url).hostname, None, type=socket.SOCK_STREAM)
+        return bool(found) and not any(ipaddress.ip_address(str(a[4][0]).partition("%")[0]).is_global for a in found)
+    except (OSError, ValueError):
+        return False
+
+
 class ChatLabeler:
     """Asks ``POST {url}/chat/completions`` for titles; a callable as ``cluster(labeler=...)`` takes it."""
 
     def __init__(self, url: str, model: str, *, key: str | None = None, timeout: float = 10.0) -> None:
-        self._url = url.rstrip("/") + "/chat/completions"
+        self.url = url.rstrip("/") + "/chat/completions"
         self._model = model
         self._key = key
         self._timeout = timeout
@@ -84,7 +126,7 @@ class ChatLabeler:
         headers = {"Content-Type": "application/json"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
-        raw = post(self._url, json.dumps(body).encode(), headers, timeout=self._timeout, most=1_000_000)
+        raw = post(self.url, json.dumps(body).encode(), headers, timeout=self._timeout, most=1_000_000)
         answer = json.loads(raw)
         return str(answer["choices"][0]["message"]["content"])
 

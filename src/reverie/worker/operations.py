@@ -46,7 +46,7 @@ def run_cluster(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
     stats = embedding_stats(done.sets[0], time.perf_counter() - started) | done.stats()
     # Stored memories are grouped from where the user's view left them, and leave that as it is.
     key = done.embedder.model.key if person is None else view_key(done.embedder.model.key)
-    outcome, seconds = themes_of(runtime, task, memories, done, request.options, key, on_progress)
+    outcome, seconds = themes_of(runtime, task, memories, done, request.options, key, on_progress, cloud=request.cloud)
     stats["clustering_seconds"] = round(seconds, 4)
     result = outcome.result.model_copy(
         update={

@@ -11,11 +11,11 @@ import psycopg
 
 from reverie.clustering import ClusterOutcome, cluster, load_states, options_of
 from reverie.clustering.identity import ThemeState, recentred
-from reverie.contracts import ClusterOptions, Memory, Theme
+from reverie.contracts import CloudPolicy, ClusterOptions, Memory, Theme
 from reverie.embedding.base import OnProgress, Vectors
 from reverie.store import TaskRow
 from reverie.worker.cloud import Vectorized
-from reverie.worker.llm_labels import labeler_from
+from reverie.worker.llm_labels import labeler_for
 from reverie.worker.runtime import Runtime
 from reverie.worker.vectors import Embedded
 
@@ -74,8 +74,13 @@ def themes_of(
     options: ClusterOptions,
     key: str,
     on_progress: OnProgress,
+    *,
+    cloud: CloudPolicy | None,
 ) -> tuple[ClusterOutcome, float]:
-    """Themes that go on from those stored under ``key``, and the seconds it took."""
+    """Themes that go on from those stored under ``key``, and the seconds it took.
+
+    ``cloud``: the request's own policy, None for upkeep; by it texts may go out for names.
+    """
     vectors = done.sets[0].vectors
     previous = _previous(runtime, task, key, memories, vectors)
     started = time.perf_counter()
@@ -87,7 +92,7 @@ def themes_of(
         on_progress=on_progress,
         scale=done.scale,
         alphabet=done.embedder.model.alphabet,
-        labeler=labeler_from(runtime.settings.labels),
+        labeler=labeler_for(runtime, task, cloud),
         topics=runtime.anchors.topics(done.embedder),
     )
     return outcome, time.perf_counter() - started

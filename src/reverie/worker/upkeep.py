@@ -53,7 +53,7 @@ def run_upkeep(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnP
 
     before = runtime.store.themes(task, key)
     previous = load_states(runtime.codec.decode(before)) if before else []
-    grouped, seconds = themes_of(runtime, task, memories, done, ClusterOptions(), key, on_progress)
+    grouped, seconds = themes_of(runtime, task, memories, done, ClusterOptions(), key, on_progress, cloud=None)
     about = {"model": model.used()}
     themes = grouped.result.model_copy(
         update={**about, "stats": {**grouped.result.stats, **stats, "clustering_seconds": round(seconds, 4)}}
