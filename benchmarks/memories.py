@@ -213,7 +213,7 @@ async def questions(session: aiohttp.ClientSession, some: list[dict[str, Any]], 
     body = {"user_id": "sender", "query": "warm-up", "memories": some}
     async with session.post("/recall/submit", json=body, headers={"prefer": "wait=60"}) as answer:
         await ended(session, (await answer.json())["id"])
-    sent, stored = [], []
+    sent, stored, blocks = [], [], []
     for number in range(rounds):
         asked = {"query": f"what did I say about subject {number}?"}
         began = time.perf_counter()
@@ -222,10 +222,14 @@ async def questions(session: aiohttp.ClientSession, some: list[dict[str, Any]], 
         sent.append(time.perf_counter() - began)
         once = await timed(session, "POST", "/users/reader/recall", 1, json=asked)
         stored += once or []
+        asked = {**asked, "max_tokens": 600}
+        once = await timed(session, "POST", "/users/reader/context", 1, json=asked)
+        blocks += once or []
     return [
         row("themes of the view", await timed(session, "GET", "/users/reader/themes", rounds), "", ""),
         row("insights of the view", await timed(session, "GET", "/users/reader/insights", rounds), "", ""),
         row(f"recall over {len(some):,} stored", stored or None, "", ""),
+        row(f"context of 600 tokens, {len(some):,} stored", blocks or None, "", ""),
         row(f"recall with {len(some):,} sent each time", sent, "", ""),
     ]
 
