@@ -13,6 +13,7 @@ from tests.worker.test_llm_labels import Chat, chat  # noqa: F401  (a fixture)
 
 OWN = ["http://127.0.0.1:1/v1", "http://localhost/v1", "http://10.1.2.3/v1", "https://[::1]:8/v1", "http://192.168.0.9"]
 FOREIGN = ["https://8.8.8.8/v1", "https://[2001:4860:4860::8888]/v1", "https://no-such-host.invalid/v1", "http://[/v1"]
+FOREIGN += ["http://[::ffff:8.8.8.8]/v1", "http://[64:ff9b::808:808]/v1"]  # IPv4 inside IPv6
 
 
 @pytest.mark.parametrize("url", OWN)

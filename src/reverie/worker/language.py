@@ -68,8 +68,7 @@ def insight_for(runtime: Runtime, task: TaskRow, wish: CloudPolicy | None) -> Te
     def meter(usd: float | None) -> Any:
         if usd is None and (choice.max_usd is not None or choice.max_usd_day is not None):
             raise BudgetExceeded(f"No price is known for {NAME}, so a ceiling cannot be kept.")
-        first = runtime.bill.provider  # whoever embedded
-        return metered(runtime, task, choice, f"{first}+{NAME}" if first else NAME, budget, usd or 0.0)
+        return metered(runtime, task, choice, runtime.bill.beside(NAME), budget, usd or 0.0)
 
     return AzureLanguage(settings, runtime.settings.cloud, budget=budget, meter=meter)
 

@@ -7,7 +7,6 @@ Whatever goes wrong, the keyword labels stay.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import logging
 import socket
@@ -17,6 +16,7 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
+from reverie._addresses import is_public, plain_address
 from reverie.clustering.labels import Label
 from reverie.contracts import CloudPolicy
 from reverie.embedding.providers.calls import CallFailed
@@ -70,8 +70,7 @@ def labeler_for(runtime: Runtime, task: TaskRow, cloud: CloudPolicy | None) -> C
         return None
     if policy.max_usd_task is not None or policy.max_usd_day is not None:
         return None
-    first = runtime.bill.provider  # whoever embedded
-    runtime.bill.provider = f"{first}+{NAME}" if first else NAME
+    runtime.bill.provider = runtime.bill.beside(NAME)
     runtime.store.record_cloud(task, runtime.bill.provider)
     return labeler
 
@@ -80,7 +79,7 @@ def _on_own_network(url: str) -> bool:
     """Whether every address of the URL's host is this machine's or private; False for a name that is not found."""
     try:
         found = socket.getaddrinfo(urlsplit(url).hostname, None, type=socket.SOCK_STREAM)
-        return bool(found) and not any(ipaddress.ip_address(str(a[4][0]).partition("%")[0]).is_global for a in found)
+        return bool(found) and not any(is_public(plain_address(str(entry[4][0]))) for entry in found)
     except (OSError, ValueError):
         return False
 

@@ -39,6 +39,10 @@ class Bill:
     #: Whether the local model stood in for a provider: the result is kept, but is no answer to the next such request.
     stand_in: bool = False
 
+    def beside(self, provider: str) -> str:
+        """The record's name for a provider that gets the texts after whoever embedded them."""
+        return f"{self.provider}+{provider}" if self.provider else provider
+
 
 class Runtime:
     """Resources of a worker process."""

@@ -12,14 +12,12 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
+from reverie._addresses import is_public, plain_address
 from reverie.errors import InvalidInput
 
 __all__ = ["AddressPolicy", "BlockedAddress"]
 
 _Network: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
-_Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
-
-_NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 
 
 class BlockedAddress(OSError):
@@ -38,12 +36,10 @@ class AddressPolicy:
     def permits(self, address: str) -> bool:
         """Whether a socket may connect to this IP address."""
         try:
-            ip = _plain(ipaddress.ip_address(address.partition("%")[0]))
+            ip = plain_address(address)
         except ValueError:
             return False
-        if any(ip in network for network in self._allowed):
-            return True
-        return ip.is_global and not ip.is_multicast and not ip.is_reserved and not getattr(ip, "is_site_local", False)
+        return any(ip in network for network in self._allowed) or is_public(ip)
 
     def socket_factory(self, info: tuple[Any, ...]) -> socket.socket:
         """For aiohttp's connector: a socket for ``getaddrinfo``'s entry, or ``BlockedAddress``."""
@@ -82,14 +78,3 @@ def _is_number(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _plain(ip: _Address) -> _Address:
-    """The IPv4 address inside an IPv6 one that leads to it."""
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is not None:
-            return inner
-        if any(ip in network for network in _NAT64):
-            return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
-    return ip
