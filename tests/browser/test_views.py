@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import memories, nobody_works, paste, picture, theme_buttons, view, wait_for_map
 from tests.browser.test_files import package
@@ -276,7 +276,6 @@ def test_the_prompt_page_shows_the_block_of_stored_memories_and_why_each_is_ther
     ]
     with service.client(prefer="wait=30") as client:
         client.post("/users/kept/memories", json={"memories": texts})
-    signed_in.get_by_label("Whose memories").fill("kept")
     signed_in.goto(signed_in.url.split("#")[0] + "#/context")
     with service.client() as client:
         assert client.post("/users/kept/upkeep").status_code == 202
@@ -284,11 +283,17 @@ def test_the_prompt_page_shows_the_block_of_stored_memories_and_why_each_is_ther
             if client.get("/users/kept/themes").status_code == 200:
                 break
             signed_in.wait_for_timeout(100)
+    # The memories come late: who has gone on to the prompt meanwhile stays there, with what they typed.
+    late: list[Route] = []
+    signed_in.route("**/users/kept/themes", lambda route: late.append(route))
     signed_in.get_by_label("Whose memories").fill("kept")
-    signed_in.get_by_label("Whose memories").press("Enter")
-    signed_in.get_by_label("Whose memories").blur()
+    with signed_in.expect_request("**/users/kept/themes"):
+        signed_in.get_by_label("Whose memories").press("Enter")
     signed_in.get_by_role("link", name="Prompt").click()
     signed_in.get_by_label("Question").fill("what was cooked tonight?")
+    with signed_in.expect_response("**/users/kept/context"):
+        late[0].continue_()
+    expect(signed_in.get_by_label("Question")).to_have_value("what was cooked tonight?")
     signed_in.get_by_role("button", name="Show the block").click()
     block = signed_in.locator("pre.block")
     expect(block).to_contain_text("Never bring up my old school")

@@ -15,6 +15,8 @@ import * as work from "./views/work.js";
 
 // All views come with the page: one that had to be fetched would be missing just when the service is away.
 const VIEWS = { try: ["Try it", tryIt.mount], themes: ["Themes", themes.mount], graph: ["Graph", graph.mount], time: ["Time", time.mount], importance: ["Importance", importance.mount], context: ["Prompt", context.mount], work: ["Work", work.mount] };
+// Those that show by themselves what comes later; to mount them again would take away what is being typed.
+const FOLLOWS = new Set(["try", "context", "work"]);
 const app = document.getElementById("app");
 let leave = null;
 let present = "";
@@ -112,10 +114,12 @@ function whose() {
   pick.addEventListener("change", async () => {
     const user = pick.value.trim();
     if (!user || user === model.user) return;
+    const from = location.hash;
     try {
       await openUser(user);
-      location.hash = "#/themes";
-      route();
+      // Whoever went elsewhere while the memories came, or looked at a person already, stays there.
+      if (location.hash === from && ["try", "work"].includes(present)) location.hash = "#/themes";
+      else remount();
     } catch (error) {
       pick.setCustomValidity(error.message);
       pick.reportValidity();
@@ -148,6 +152,10 @@ function route() {
   leave = VIEWS[name][1](view) ?? null;
 }
 
+function remount() {
+  if (!FOLLOWS.has(present)) route();
+}
+
 let nextTry = 0;
 let awayTick = null;
 function showAway() {
@@ -177,7 +185,7 @@ let empty = true;
 on("memories", () => {
   const was = empty;
   empty = model.memories.length === 0;
-  if (was && !empty && present !== "try") route();
+  if (was && !empty) remount();
 });
 
 if (hasKey()) begin();

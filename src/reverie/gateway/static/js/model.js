@@ -23,6 +23,8 @@ export const model = {
   hidden: new Set(),
 };
 
+let opening = 0; // whoever was asked for last is shown, in whatever order the answers come
+
 const bus = new EventTarget();
 /** Listens to "memories", "cluster", "analyze", "recall", "hidden"; returns how to stop. */
 export function on(name, callback) {
@@ -63,6 +65,7 @@ function setMemories(memories) {
 
 /** New memories: cluster them, and analyse them when that is done. */
 export async function begin({ memories, notes = [] }, user, source) {
+  opening += 1;
   if (model.user !== user) model.places = new Places();
   Object.assign(model, { user, source, stored: null, notes, recall: null, granularity: 0.5 });
   model.hidden.clear();
@@ -224,13 +227,15 @@ async function fetchTexts(user, taskId) {
 
 /** Opens what the service keeps of a user: the current view, or the newest themes and analysis that were submitted. */
 export async function openUser(user, taskId = null) {
-  if (taskId === null && (await openStored(user))) return;
-  model.stored = null;
+  const mine = ++opening;
+  const overtaken = () => mine !== opening;
+  if (taskId === null && (await openStored(user, overtaken))) return;
   const find = async (operation) => (await get(`/tasks?user_id=${encodeURIComponent(user)}&operation=${operation}&limit=20`)).tasks.find((t) => t.status === "succeeded" || t.status === "running" || t.status === "queued");
   const [clustering, analysis] = await Promise.all([taskId ? { id: taskId } : find("cluster"), find("analyze")]);
+  if (overtaken()) return;
   if (!clustering) throw new ApiError(404, { title: `There are no themes of ${user} yet.` });
   if (model.user !== user) model.places = new Places();
-  Object.assign(model, { user, source: user, notes: [], recall: null });
+  Object.assign(model, { user, source: user, stored: null, notes: [], recall: null });
   model.hidden.clear();
   model.runs = { cluster: null, analyze: null };
   await fetchTexts(user, clustering.id);
@@ -240,7 +245,7 @@ export async function openUser(user, taskId = null) {
 }
 
 /** Opens the view of memories that live in the service; false when there is none. */
-async function openStored(user) {
+async function openStored(user, overtaken) {
   const path = `/users/${encodeURIComponent(user)}`;
   const missing = (error) => {
     if (error.status !== 404) throw error;
@@ -256,6 +261,7 @@ async function openStored(user) {
     cursor = page.next_cursor;
     if (!cursor) break;
   }
+  if (overtaken()) return true;
   if (model.user !== user) model.places = new Places();
   const { version, as_of, stale } = view;
   Object.assign(model, { user, source: user, stored: { version, as_of, stale }, notes: currency(view), recall: null, granularity: 0.5 });

@@ -12,15 +12,18 @@ export function mount(root) {
   const out = h("div", { "aria-live": "polite" });
   const help = h("p", { class: "help" });
   const explain = () => put(help, model.stored ? said(`What a language model is told of ${model.user}: what lasts first, then what bears on the question, never above the budget.`) : "This works on memories that live in Reverie. Choose somebody whose memories are kept there, at the top of the page.");
+  let asked = 0; // an answer that a later question has overtaken is not shown
   const show = async (e) => {
     e?.preventDefault();
     if (!model.user) return;
+    const mine = ++asked;
     put(out, h("p", { class: "help" }, "Looking…"));
     const ask = { query: question.value.trim() || null, max_tokens: Number(tokens.value) || 600, format: "text" };
     try {
-      put(out, block(await post(`/users/${encodeURIComponent(model.user)}/context`, ask), ask));
+      const found = await post(`/users/${encodeURIComponent(model.user)}/context`, ask);
+      if (mine === asked) put(out, block(found, ask));
     } catch (error) {
-      put(out, h("p", { class: "note bad", role: "alert" }, error instanceof ApiError ? error.message : String(error)));
+      if (mine === asked) put(out, h("p", { class: "note bad", role: "alert" }, error instanceof ApiError ? error.message : String(error)));
     }
   };
   put(

@@ -44,6 +44,11 @@ export function mount(root) {
     draw();
   });
   const loadSystem = async () => put(system, systemPanel(await get("/status").catch(() => null), await get("/readyz", { quiet: true }).catch((error) => error.problem)));
+  const openTask = async (task) => {
+    const from = location.hash;
+    await openUser(task.user_id, task.id);
+    if (location.hash === from) location.hash = "#/themes"; // gone elsewhere meanwhile: not called back
+  };
   const act = (task, work, said) => guard(async () => {
     tasks.set(task.id, { ...task, ...(await work()) });
     announce(said);
@@ -85,7 +90,7 @@ export function mount(root) {
         "div",
         { class: "acts" },
         !ENDED.includes(task.status) && h("button", { class: "quiet", onclick: act(task, () => del(`/tasks/${task.id}`), "Cancelled.") }, "Cancel"),
-        task.status === "succeeded" && task.operation === "cluster" && h("button", { class: "quiet", onclick: guard(async () => (await openUser(task.user_id, task.id), (location.hash = "#/themes"))) }, "Open"),
+        task.status === "succeeded" && task.operation === "cluster" && h("button", { class: "quiet", onclick: guard(() => openTask(task)) }, "Open"),
       ),
     );
     rows.set(task.id, { node, stamp, age: ageNode });
