@@ -8,7 +8,6 @@ import logging
 import socket
 
 import uvicorn
-from uvicorn.main import STARTUP_FAILURE  # type: ignore[attr-defined]
 
 from reverie._logs import configure_logs
 from reverie.errors import StartupError
@@ -25,6 +24,8 @@ _GARBAGE = 20_000
 """Objects after which the interpreter looks for garbage: a submission makes some hundreds, nearly all of which go by
 themselves."""
 
+_NOT_STARTED = 3
+"""Exit status of a server that could not start, as uvicorn's own command has it."""
 
 BOT_SCOPES = ("submit", "read", "erase")
 """What a bot needs; managing webhooks and seeing the whole service is for people."""
@@ -83,7 +84,7 @@ def main(host: str | None = None, port: int | None = None, *, mcp: Endpoint | No
     server = _Server(config)
     with contextlib.suppress(KeyboardInterrupt):
         server.run()
-    return 0 if server.started else STARTUP_FAILURE
+    return 0 if server.started else _NOT_STARTED
 
 
 class _Server(uvicorn.Server):
