@@ -65,3 +65,8 @@ ORDER BY updated_at DESC LIMIT 1;
 
 -- name: count_stored
 SELECT memories FROM people WHERE id = %(person)s;
+
+-- name: can_be_kept_up
+-- A person who has no upkeep waiting or running, and may have one by themselves. A text takes some 20 ms to embed.
+SELECT greatest(coalesce(upkeep_cost, 0), memories * 0.02) AS seconds FROM people
+WHERE id = %(person)s AND upkeep_task_id IS NULL AND (upkeep = 'auto' OR (upkeep IS NULL AND %(auto)s));

@@ -30,7 +30,7 @@ from reverie.store import TaskRow, WorkerStore
 from reverie.worker.keeper import Board
 from reverie.worker.stages import overall
 
-__all__ = ["Attempt", "Stopped"]
+__all__ = ["Attempt", "Stopped", "TryAgain"]
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,10 @@ _MAX_SEQ = 999_990
 
 class Stopped(LeaseLost):
     """The attempt was told to stop."""
+
+
+class TryAgain(Exception):
+    """More is to be done than one attempt does, or it was overtaken: the task is handed back, and runs again."""
 
 
 class Attempt:

@@ -18,7 +18,7 @@ from reverie.embedding.providers import PROVIDERS, Budget, BudgetExceeded, Provi
 from reverie.embedding.providers.core import PROBE
 from reverie.errors import MissingExtra, ProviderError, UnsupportedModel
 from reverie.store import CloudChoice, TaskRow, choose
-from reverie.worker.models import model_for
+from reverie.worker.models import Chosen, embed_part, model_for, moved
 from reverie.worker.runtime import Runtime
 from reverie.worker.vectors import Embedded, embed
 
@@ -79,12 +79,19 @@ def vectorize(
 
     When the chosen provider fails and policy allows it, **everything** is embedded again locally: vectors of two
     models never meet. ``person``: whose stored memories the first set is. Raises ``CloudRefused``, or
-    ``ProviderError`` where no fallback is allowed.
+    ``ProviderError`` where no fallback is allowed, and ``TryAgain`` while a large store moves to another model.
     """
     choice = choice_for(runtime, task, wish)
     if choice.provider is None or choice.provider not in PROVIDERS:  # whole tasks go to an endpoint before this
-        chosen = model_for(runtime, task, model, sets, person) if scaled else model
-        return _with(runtime, task, runtime.embedder(chosen), sets, on_progress, scaled, person)
+        chosen = model_for(runtime, task, model, sets, person) if scaled else Chosen(model)
+        embedder = runtime.embedder(chosen.model)
+        if not chosen.moving:
+            return _with(runtime, task, embedder, sets, on_progress, scaled, person)
+        fresh = embed_part(runtime, task, embedder, person, on_progress) if person is not None else (0, 0)
+        done = _with(runtime, task, embedder, sets, on_progress, scaled, person)
+        done.sets[0].count_as_computed(*fresh)
+        moved(runtime, task)
+        return done
     try:
         return _in_cloud(runtime, task, choice, model, sets, on_progress, scaled, person)
     except (ProviderError, UnsupportedModel, MissingExtra) as error:

@@ -19,13 +19,9 @@ from reverie.worker.llm_labels import labeler_for
 from reverie.worker.runtime import Runtime
 from reverie.worker.vectors import Embedded
 
-__all__ = ["Also", "Outcome", "TryAgain", "embedding_stats", "themes_of", "themes_seen"]
+__all__ = ["Also", "Outcome", "embedding_stats", "themes_of", "themes_seen"]
 
 Also = Callable[[psycopg.Connection[dict[str, Any]], float], None]
-
-
-class TryAgain(Exception):
-    """An outcome that was overtaken while it was written: the task is handed back, and runs again."""
 
 
 @dataclass(slots=True)

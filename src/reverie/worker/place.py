@@ -11,8 +11,9 @@ from reverie.embedding.base import OnProgress
 from reverie.errors import LeaseLost
 from reverie.store import TaskRow
 from reverie.store.people import has_unplaced, put_places, read_unplaced
+from reverie.worker.attempt import TryAgain
 from reverie.worker.cloud import vectorize
-from reverie.worker.outcome import Outcome, TryAgain
+from reverie.worker.outcome import Outcome
 from reverie.worker.runtime import Runtime
 from reverie.worker.stored_inputs import DOCUMENT, view_key
 

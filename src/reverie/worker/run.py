@@ -12,9 +12,9 @@ import psycopg
 from reverie import _tracing
 from reverie.errors import LeaseLost, OutOfMemory, ReverieError
 from reverie.store import TaskRow, is_outage
-from reverie.worker.attempt import Attempt
+from reverie.worker.attempt import Attempt, TryAgain
 from reverie.worker.operations import RUNNERS
-from reverie.worker.outcome import Outcome, TryAgain
+from reverie.worker.outcome import Outcome
 from reverie.worker.remote import remote_choice, run_remote
 from reverie.worker.runtime import Bill, Runtime
 
@@ -62,6 +62,9 @@ def _run(runtime: Runtime, row: TaskRow) -> None:
                 outcome = _work(runtime, row, attempt)
             except (LeaseLost, psycopg.Error):
                 raise
+            except TryAgain:
+                attempt.settle()
+                _again(runtime, row)
             except Exception as error:
                 attempt.settle()
                 _fail(runtime, row, error, (time.process_time() - started) * 1000)
@@ -80,6 +83,10 @@ def _hand_back(runtime: Runtime, row: TaskRow, error: psycopg.Error) -> None:
         _fail(runtime, row, error, 0.0)
         return
     log.warning("task %s is handed back: %s", row.id, type(error).__name__)
+    _again(runtime, row)
+
+
+def _again(runtime: Runtime, row: TaskRow) -> None:
     if (released := runtime.store.release(row)) is not None:
         runtime.events.publish(released)
 
@@ -114,8 +121,7 @@ def _finish(runtime: Runtime, row: TaskRow, outcome: Outcome, compute_ms: float)
         log.info("task %s finished too late; its result is dropped", row.id)
         return
     except TryAgain:
-        if (released := runtime.store.release(row)) is not None:
-            runtime.events.publish(released)
+        _again(runtime, row)
         return
     if outcome.then is not None:
         outcome.then()

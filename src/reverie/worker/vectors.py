@@ -30,6 +30,11 @@ class Embedded:
     truncated: int = 0
     usd: float = 0.0
 
+    def count_as_computed(self, texts: int, tokens: int) -> None:
+        """Texts that this task embedded a moment before it read them here."""
+        self.computed, self.cached = self.computed + texts, max(0, self.cached - texts)
+        self.tokens, self.cached_tokens = self.tokens + tokens, max(0, self.cached_tokens - tokens)
+
 
 def embed(
     runtime: Runtime,
