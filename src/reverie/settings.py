@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EMBEDDERS",
     "CloudSettings",
+    "ClusteringSettings",
     "EmbeddingSettings",
     "Group",
     "LabelSettings",
@@ -176,6 +177,16 @@ class EmbeddingSettings(Group):
     embed_host: str | None = Field(None, description="Unix socket of a running embedding process to use")
 
 
+class ClusteringSettings(Group):
+    """How memories are grouped."""
+
+    model_config = SettingsConfigDict(env_prefix="REVERIE_", extra="ignore", env_ignore_empty=True)
+
+    steps: str = Field(
+        "own", pattern="^(own|sklearn)$", description="own, or sklearn: AgglomerativeClustering, as the reference"
+    )
+
+
 class CloudSettings(Group):
     """Cloud providers: which one by default, how hard it is tried, where prices are read."""
 
@@ -283,6 +294,7 @@ class Settings:
         webhooks: WebhookSettings | None = None,
         cloud: CloudSettings | None = None,
         upkeep: UpkeepSettings | None = None,
+        clustering: ClusteringSettings | None = None,
     ) -> None:
         self.server = server or ServerSettings()  # type: ignore[call-arg]
         self.embedding = embedding or EmbeddingSettings()  # type: ignore[call-arg]
@@ -292,6 +304,7 @@ class Settings:
         self.webhooks = webhooks or WebhookSettings()  # type: ignore[call-arg]
         self.cloud = cloud or CloudSettings()  # type: ignore[call-arg]
         self.upkeep = upkeep or UpkeepSettings()  # type: ignore[call-arg]
+        self.clustering = clustering or ClusteringSettings()  # type: ignore[call-arg]
 
     @classmethod
     def load(cls) -> Settings:

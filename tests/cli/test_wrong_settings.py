@@ -64,6 +64,7 @@ def test_every_role_names_the_variable(
     [
         ({"REVERIE_MODEL": "no-such-model"}, "REVERIE_MODEL: the model 'no-such-model' is not on this machine"),
         ({"REVERIE_EMBEDDER": "openai"}, "REVERIE_EMBEDDER: openai also needs OPENAI_API_KEY"),
+        ({"REVERIE_STEPS": "other"}, "REVERIE_STEPS: string should match pattern '^(own|sklearn)$' (given: 'other')"),
     ],
 )
 @pytest.mark.parametrize("command", ["up", "worker"])

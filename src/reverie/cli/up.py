@@ -36,6 +36,11 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = server.port if arguments.port is None else arguments.port
     data_dir = arguments.data_dir or server.data_dir
     check_embedder(settings.embedding, data_dir)
+    if settings.clustering.steps != "own":
+        # Otherwise the engines are not read here: the workers do that.
+        from reverie.clustering.reference import steps_named
+
+        steps_named(settings.clustering.steps)
     host = arguments.host or server.host
     check_address(host, chosen)
     print("Starting ...", flush=True)

@@ -82,7 +82,8 @@ def cluster(
     first = _first(copies)
     near = steps.neighbourhood(x[first], options.seed, on_progress)
     near, copies = merge_alike(x, near, copies, options.seed, on_progress, steps.neighbourhood, scale)
-    kept = previous if all(state.made_by == _made_by(options) for state in previous) else ()
+    made_by = _made_by(options, steps)
+    kept = previous if all(state.made_by == made_by for state in previous) else ()
     every = [m.id for m in memories]
     labels, carried = _labels_of(x[_first(copies)], near, copies, options, every, kept, steps, on_progress, scale)
     members = _members(labels, copies)
@@ -100,7 +101,7 @@ def cluster(
         typical = [m[np.argsort(-np.round(x[m] @ c, 5), kind="stable")] for m, c in zip(members, centres, strict=True)]
         told = labeler([[texts[i] for i in m] for m in typical], names)
     shown = _distinct(told, names)
-    made_by, moved = _made_by(options), carried and kept[0].moved
+    moved = carried and kept[0].moved
     second = _second_level(
         x, near, copies, members, texts, book, steps, on_progress, scale, Naming(topics, scale=scale)
     )
@@ -125,7 +126,7 @@ def cluster(
         merged=changes.merged,
         split=changes.split,
         notes=[unread_note([m.id for m, is_lost in zip(memories, lost, strict=True) if is_lost])] if lost.any() else [],
-        stats=_stats(memories, themes, copies),
+        stats=_stats(memories, themes, copies, steps),
     )
     return ClusterOutcome(result, [states[t] for t in order])
 
@@ -141,16 +142,17 @@ def _first(copies: Copies) -> NDArray[np.int64]:
     return np.array([c[0] for c in copies], dtype=np.int64)
 
 
-def _made_by(options: ClusterOptions) -> str:
+def _made_by(options: ClusterOptions, steps: Steps) -> str:
     granularity = options.granularity
     at = float(_NAMED[granularity] if isinstance(granularity, str) else granularity)
-    return f"{at:g} {options.min_cluster_size} {options.max_themes} {options.seed}"
+    made = f"{at:g} {options.min_cluster_size} {options.max_themes} {options.seed}"
+    return f"{made} {steps.name}" if steps.name else made
 
 
 def options_of(states: Sequence[ThemeState]) -> ClusterOptions:
     """The options that made a user's themes, without the map: who looks at them again groups as they were grouped."""
     made = states[0].made_by.split(" ") if states else []
-    if len(made) != 4:
+    if len(made) not in (4, 5):
         return ClusterOptions(map=False)
     least, most = (None if part == "None" else int(part) for part in made[1:3])
     return ClusterOptions(
@@ -310,11 +312,11 @@ def _map(memories: Sequence[Memory], places: NDArray[np.float32], copies: Copies
     return [MapPoint(id=m.id, x=round(where[i][0], 4), y=round(where[i][1], 4)) for i, m in enumerate(memories)]
 
 
-def _stats(memories: Sequence[Memory], themes: list[Theme], copies: Copies) -> dict[str, Any]:
+def _stats(memories: Sequence[Memory], themes: list[Theme], copies: Copies, steps: Steps) -> dict[str, Any]:
     return {
         "memories": len(memories),
         "distinct": len(copies),
         "themes": len(themes),
         "clustered": sum(t.size for t in themes),
-        "method": "average-linkage" if len(copies) <= SMALL else "knn-leiden",
+        "method": steps.name or ("average-linkage" if len(copies) <= SMALL else "knn-leiden"),
     }

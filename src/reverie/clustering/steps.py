@@ -48,3 +48,5 @@ class Steps:
     label: Name = label_groups
     #: ``(near, seed, on_progress)``: (n, 2) places from -1 to 1.
     layout: Callable[[Neighbourhood, int, OnProgress], NDArray[np.float32]] = layout
+    #: Tells these steps from the engine's own: groups that one way made are not carried on by another.
+    name: str = ""

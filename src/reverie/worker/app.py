@@ -178,7 +178,10 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
 
         migrate(settings.server.database_url.get_secret_value())
     # The engines' code is read once and shared by every child; models still load in the child, after the fork.
+    from reverie.clustering.reference import steps_named
     from reverie.worker import run as _run  # noqa: F401
+
+    steps_named(settings.clustering.steps)
 
     _tracing.check()
     host = start_host(settings)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from reverie import _tracing
 from reverie._models import AUTO, MULTILINGUAL, TWO_MODELS, full_name, listed
+from reverie.clustering.reference import steps_named
 from reverie.embedding import Embedder, create_embedder
 from reverie.embedding.host import HostedEmbedder
 from reverie.embedding.measuring import Scales
@@ -77,6 +78,8 @@ class Runtime:
         self.scales = Scales(settings.server.data_dir)
         self._providers: dict[tuple[str, str | None], ProviderEmbedder] = {}
         self.anchors = Anchors(settings.server.data_dir)
+        #: How memories are grouped.
+        self.steps = steps_named(settings.clustering.steps)
         #: What the attempt under way has cost; a process runs one at a time.
         self.bill = Bill()
         self._lock = threading.Lock()

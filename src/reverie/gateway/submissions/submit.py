@@ -255,6 +255,8 @@ def _content(state: State, summary: Summary, choice: CloudChoice, person: Person
             errors=[{"item": "options.model", "message": f"only {names} is served here"}],
         )
     parts = [embedding.embedder, embedding.model, embedding.precision, summary.content_hash.hex()]
+    if state.settings.clustering.steps != "own":
+        parts.append(f"steps {state.settings.clustering.steps}")
     if person is not None:
         parts.append(f"{person.id} at {person.version}")
     if choice.provider is not None:
