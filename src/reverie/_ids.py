@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-__all__ = ["new_id", "new_ids"]
+__all__ = ["new_id", "new_ids", "new_task_id"]
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [first + second for first in _CROCKFORD for second in _CROCKFORD]
@@ -14,6 +14,11 @@ _PAIRS = [first + second for first in _CROCKFORD for second in _CROCKFORD]
 def new_id(prefix: str) -> str:
     """``prefix`` and 26 letters and digits."""
     return new_ids(prefix, 1)[0]
+
+
+def new_task_id() -> str:
+    """An id for a task; it sorts by age."""
+    return new_id("tsk_")
 
 
 def new_ids(prefix: str, count: int) -> list[str]:

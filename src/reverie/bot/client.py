@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import discord
@@ -13,16 +11,17 @@ from discord import app_commands
 from reverie import AsyncReverie
 from reverie._paths import data_dir
 from reverie.bot.answers import Answers
+from reverie.bot.base import BotBase
 from reverie.bot.commands import MODULES
 from reverie.bot.commands._shared import say, texts_of
-from reverie.bot.courier import Brought, Courier
+from reverie.bot.courier import Courier
 from reverie.bot.presses import Handler, PressButton, PressMenu
 from reverie.bot.replies import Replies
 from reverie.bot.sealing import make_sealer
 from reverie.bot.settings import BotSettings, ChatSettings
 from reverie.bot.store import MemoryStore, NoConsent, StoreFull, open_database
 from reverie.bot.texts import LANGUAGES, read
-from reverie.errors import ReverieError, ServiceUnavailable
+from reverie.errors import ServiceUnavailable
 
 __all__ = ["MemoryBot"]
 
@@ -31,7 +30,7 @@ _log = logging.getLogger(__name__)
 _TOO_LATE = (10062, 40060)
 
 
-class MemoryBot(discord.AutoShardedClient):
+class MemoryBot(BotBase):
     """Memories that people own, insight that only they see, and an event loop that is never blocked.
 
     ``ai`` is the service; without it the SDK finds the one of this machine or of ``REVERIE_URL``. Further options are
@@ -68,9 +67,6 @@ class MemoryBot(discord.AutoShardedClient):
         self.tree.error(self._command_failed)
         self.handlers: dict[str, Handler] = {}
         self.ai = ai or AsyncReverie()
-        self.store: MemoryStore
-        self.courier: Courier
-        self.replies: Replies
         self.answers: Answers | None = None
         self._channels: set[str] = set()
         self._caught_up = False
@@ -128,40 +124,7 @@ class MemoryBot(discord.AutoShardedClient):
                 if self.serves(guild_id) and guild_id not in present:
                     await self._purge_guild(guild_id)
 
-    # -- forgetting -------------------------------------------------------------------------------------------------
-    async def forget(self, user_id: str, memory_ids: Sequence[str]) -> tuple[int, Brought | None]:
-        """Forget memories: in Reverie now, or as soon as it answers, and where they came from.
-
-        Returns how many there were, and what Reverie said; None while it is away.
-        """
-        here = await self.store.forget(user_id, memory_ids)
-        try:
-            brought = await self.courier.settle(user_id)
-        except ReverieError:
-            self.courier.wake()
-            return here, None
-        return max(here, brought.deleted.deleted if brought.deleted else 0), brought
-
-    async def keep(
-        self, user_id: str, text: str, *, note: str = "", source: str = "command", guild_id: str | None = None,
-        message_id: str | None = None, created_at: datetime | None = None,
-    ) -> bool | None:  # fmt: skip
-        """Keep a text: True once Reverie has it, False while it waits here for Reverie, None when it is kept already.
-
-        Raises ``NoConsent`` or ``StoreFull``.
-        """
-        memory = await self.store.add(
-            user_id, text, note=note, source=source, guild_id=guild_id, message_id=message_id, created_at=created_at
-        )
-        if memory is None:
-            return None
-        try:
-            await self.courier.settle(user_id)
-        except ReverieError:
-            self.courier.wake()
-            return False
-        return True
-
+    # -- leaving ----------------------------------------------------------------------------------------------------
     async def _purge_guild(self, guild_id: str) -> None:
         people = await self.store.forget_guild(guild_id)
         _log.info("left a server: memories of %d people deleted", len(people))
@@ -179,11 +142,6 @@ class MemoryBot(discord.AutoShardedClient):
             self.courier.wake()
 
     # -- collection -------------------------------------------------------------------------------------------------
-    async def open_channel(self, guild_id: str, channel_id: str, is_open: bool) -> None:
-        """Allow or end collection in a channel."""
-        await self.store.set_channel(guild_id, channel_id, is_open)
-        (self._channels.add if is_open else self._channels.discard)(channel_id)
-
     async def on_message(self, message: discord.Message) -> None:
         """Answer a message that is for the bot; keep one, if the channel is open and its author said so."""
         if self.answers is not None and self.answers.wants(message):

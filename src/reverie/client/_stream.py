@@ -5,28 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import aiohttp
 
+from reverie.client._connection import LARGE_BYTES, Connection
 from reverie.client._resilience import pauses
 from reverie.client._wire import SseParser, error_of, event_of_task
 from reverie.contracts import TERMINAL, Event
 from reverie.errors import Forbidden, NotFound, ServiceUnavailable, TooManyRequests, Unauthorized
 
-if TYPE_CHECKING:
-    from reverie.client.aio import AsyncReverie
-
-__all__ = ["LARGE_BYTES", "follow", "read_event", "refusal"]
-
-LARGE_BYTES = 64 * 1024
-"""Messages above this size are parsed in a thread."""
+__all__ = ["follow", "read_event", "refusal"]
 
 _SILENT = 60.0
 """Seconds of silence after which an event stream counts as dead; the service gives a sign of life every 20."""
 
-Stream = Callable[["AsyncReverie", str, int], AsyncIterator[Event]]
+Stream = Callable[[Connection, str, int], AsyncIterator[Event]]
 
 
 def refusal(code: int | None, what: str) -> Exception | None:
@@ -47,7 +41,7 @@ async def read_event(data: str | bytes) -> Event:
     return Event.model_validate_json(data)
 
 
-async def follow(client: AsyncReverie, task_id: str) -> AsyncIterator[Event]:
+async def follow(client: Connection, task_id: str) -> AsyncIterator[Event]:
     """Events of a task, each once, until its end.
 
     Raises ``Unauthorized``, ``Forbidden`` or ``NotFound``; a service that is away is waited for.
@@ -78,7 +72,7 @@ async def follow(client: AsyncReverie, task_id: str) -> AsyncIterator[Event]:
         if strikes >= 2:
             # No stream gets through, or the service is away: asking works for both.
             try:
-                task = (await client.task(task_id)).task
+                task = await client._read_task(task_id)
             except (ServiceUnavailable, TooManyRequests):
                 pass
             else:
@@ -92,7 +86,7 @@ async def follow(client: AsyncReverie, task_id: str) -> AsyncIterator[Event]:
         await asyncio.sleep(next(waits))
 
 
-async def _socket(client: AsyncReverie, task_id: str, last: int) -> AsyncIterator[Event]:
+async def _socket(client: Connection, task_id: str, last: int) -> AsyncIterator[Event]:
     async with client._open_socket(f"/results/{quote(task_id, safe='')}") as socket:
         async for message in socket:
             if message.type is not aiohttp.WSMsgType.TEXT:
@@ -103,7 +97,7 @@ async def _socket(client: AsyncReverie, task_id: str, last: int) -> AsyncIterato
         raise refused
 
 
-async def _sse(client: AsyncReverie, task_id: str, last: int) -> AsyncIterator[Event]:
+async def _sse(client: Connection, task_id: str, last: int) -> AsyncIterator[Event]:
     parser = SseParser()
     async with client._open_stream(f"/results/{quote(task_id, safe='')}", last, _SILENT) as answer:
         if answer.status >= 400:

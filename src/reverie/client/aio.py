@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import json
 import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import aiohttp
-from yarl import URL
 
 from reverie import _tracing
-from reverie.client._known import LastKnown
+from reverie.client._connection import Connection, read_task
 from reverie.client._options import listed
-from reverie.client._resilience import Breaker, pauses
+from reverie.client._resilience import pauses
 from reverie.client._stream import read_event, refusal
-from reverie.client._wire import MemoryLike, Result, default_key, default_url, error_of, request_body, segment
-from reverie.client.task import AsyncTask, read_task
+from reverie.client._wire import MemoryLike, request_body, segment
+from reverie.client.task import AsyncTask
 from reverie.client.user import AsyncUser
 from reverie.contracts import (
     AnalyzeResult,
@@ -35,7 +32,6 @@ from reverie.contracts import (
     UserPage,
     UserSummary,
 )
-from reverie.errors import ReverieError, ServiceUnavailable, TooManyRequests
 
 __all__ = ["AsyncReverie"]
 
@@ -43,7 +39,7 @@ _OFF_LOOP_ITEMS = 200
 """Submissions with more memories than this are put into JSON in a thread."""
 
 
-class AsyncReverie:
+class AsyncReverie(Connection):
     """A client of the service; use it as an asynchronous context manager.
 
     ``url`` and ``api_key`` default to the environment or to the service that runs on this machine. Every call raises
@@ -63,14 +59,15 @@ class AsyncReverie:
         session: aiohttp.ClientSession | None = None,
         remember_in: Path | None = None,
     ) -> None:
-        self.url = (url or default_url()).rstrip("/")
-        self._key = api_key if api_key is not None else default_key(self.url)
-        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=connect_timeout, sock_connect=connect_timeout)
-        self._tries = max(1, tries)
-        self._session = session
-        self._own_session = session is None
-        self._breaker = Breaker()
-        self._known = LastKnown(remember_in)
+        super().__init__(
+            url,
+            api_key,
+            connect_timeout=connect_timeout,
+            timeout=timeout,
+            tries=tries,
+            session=session,
+            remember_in=remember_in,
+        )
 
     async def __aenter__(self) -> AsyncReverie:
         return self
@@ -79,12 +76,6 @@ class AsyncReverie:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-    async def close(self) -> None:
-        """Close the connections."""
-        if self._session is not None and self._own_session:
-            await self._session.close()
-            self._session = None
 
     # -- submitting ------------------------------------------------------------------------------
 
@@ -244,11 +235,11 @@ class AsyncReverie:
 
     async def task(self, task_id: str) -> AsyncTask:
         """A task by its id. Raises ``NotFound``."""
-        return AsyncTask(self, await read_task(await self._call("GET", f"/tasks/{segment(task_id)}")))
+        return AsyncTask(self, await self._read_task(task_id))
 
     async def cancel(self, task_id: str) -> Task:
         """Stop a task. Raises ``Conflict`` when it has ended."""
-        return await read_task(await self._call("DELETE", f"/tasks/{segment(task_id)}"))
+        return await self._cancel_task(task_id)
 
     async def tasks(
         self, *, user_id: str | int | None = None, status: str | None = None, operation: str | None = None
@@ -277,14 +268,11 @@ class AsyncReverie:
 
     async def forget_user(self, user_id: str | int) -> Receipt:
         """Erase a user everywhere; also what this client remembers."""
-        await asyncio.to_thread(self._known.forget, str(user_id))
-        return Receipt.model_validate_json(await self._call("DELETE", f"/users/{segment(user_id)}"))
+        return await self._forget_user(str(user_id))
 
     async def export_user(self, user_id: str | int) -> dict[str, Any]:
         """Everything the service holds on a user."""
-        body = await self._call("GET", f"/users/{segment(user_id)}/export")
-        exported: dict[str, Any] = await asyncio.to_thread(json.loads, body)
-        return exported
+        return await self._export_user(str(user_id))
 
     def user(self, user_id: str | int) -> AsyncUser:
         """The handle on one user's stored memories. Nothing is asked of the service yet."""
@@ -345,98 +333,3 @@ class AsyncReverie:
     def last_known(self, user_id: str | int, operation: str) -> Any | None:
         """The latest result this client saw for a user, for times when the service does not answer."""
         return self._known.get(str(user_id), operation)
-
-    async def _remember(self, user_id: str, operation: str, result: Result, since: float) -> None:
-        """Keep a result for ``last_known``; tasks do that by themselves. A folder that cannot be written is let be."""
-        self._known.put(user_id, operation, result, since)
-        if self._known.on_disk:
-            with contextlib.suppress(OSError):
-                await asyncio.to_thread(self._known.write, user_id, operation)
-
-    # -- the wire --------------------------------------------------------------------------------
-
-    def _http(self) -> aiohttp.ClientSession:
-        if self._session is None or self._session.closed:
-            self._session = aiohttp.ClientSession()
-            self._own_session = True
-        return self._session
-
-    def _address(self, path: str) -> URL:
-        # An id keeps its encoding: resolved, "%2E%2E" would be a step up.
-        return URL(str(URL(self.url)).rstrip("/") + path, encoded=True) if "%" in path else URL(self.url + path)
-
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._key}"} if self._key else {}
-
-    @asynccontextmanager
-    async def _open_socket(
-        self, path: str, query: Mapping[str, str] | None = None
-    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        """A WebSocket to the service. Raises ``TimeoutError`` when the handshake takes too long."""
-        async with asyncio.timeout(self._timeout.total):
-            socket = await self._http().ws_connect(
-                self.url + path, params=query, headers=self._headers(), heartbeat=20, max_msg_size=0
-            )
-        async with socket:
-            yield socket
-
-    def _open_stream(self, path: str, last: int, silent: float) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        """Server-sent events after number ``last``; ``silent`` is the longest pause between signs of life, seconds."""
-        headers = {**self._headers(), "Accept": "text/event-stream"}
-        if last >= 0:
-            headers["Last-Event-ID"] = str(last)
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout.sock_connect, sock_read=silent)
-        return self._http().get(self.url + path, headers=headers, timeout=timeout, allow_redirects=False)
-
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        *,
-        data: bytes | None = None,
-        params: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
-        headers: Mapping[str, str] | None = None,
-        patience: float = 0.0,
-    ) -> bytes:
-        left = self._breaker.wait()
-        if left > 0:
-            raise ServiceUnavailable("The service did not answer lately; not asked again yet.", retry_after=left)
-        timeout = aiohttp.ClientTimeout(
-            total=(self._timeout.total or 30.0) + patience, sock_connect=self._timeout.sock_connect
-        )
-        waits = pauses()
-        for attempt in range(1, self._tries + 1):
-            error: ReverieError
-            try:
-                async with self._http().request(
-                    method,
-                    self._address(path),
-                    data=data,
-                    params=params,
-                    headers={**self._headers(), **(headers or {})},
-                    timeout=timeout,
-                    allow_redirects=False,
-                ) as answer:
-                    body = await answer.read()
-                    if answer.status < 400:
-                        self._breaker.succeeded()
-                        return body
-                    error = error_of(answer.status, body, answer.headers.get("Retry-After"))
-                    said, silent = getattr(error, "retry_after", 0.0), False
-                    if answer.status != 429 and answer.status < 500:
-                        self._breaker.succeeded()  # it answers; the request is at fault
-                        raise error
-            except (aiohttp.ClientError, TimeoutError, OSError) as cause:
-                # Nobody said when to return: a broken connection is tried again soon, a silent one not at all.
-                said, silent = 0.0, isinstance(cause, TimeoutError)
-                error = ServiceUnavailable(f"Nothing answers at {self.url} ({type(cause).__name__}).", retry_after=2.0)
-            if isinstance(error, TooManyRequests):
-                self._breaker.succeeded()
-            else:
-                self._breaker.failed()
-            pause = max(next(waits), said)
-            # A long Retry-After is the caller's to wait for, not ours to hide.
-            if attempt == self._tries or silent or pause > 5.0 or self._breaker.wait() > 0:
-                raise error
-            await asyncio.sleep(pause)
-        raise AssertionError("unreachable")

@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, Generic
+from typing import Any, Generic
 
 from typing_extensions import TypeVar
 
-from reverie.client._stream import LARGE_BYTES, follow
+from reverie.client._connection import Connection
+from reverie.client._stream import follow
 from reverie.client._wire import event_of_task, failure_of, parse_result
 from reverie.contracts import TERMINAL, Event, Status, Task
 from reverie.errors import ResultTimeout
 
-if TYPE_CHECKING:
-    from reverie.client.aio import AsyncReverie
-
-__all__ = ["AsyncTask", "R", "read_task"]
+__all__ = ["AsyncTask", "R"]
 
 R = TypeVar("R", default=Any)
 """The typed result of a task: ClusterResult, AnalyzeResult, RecallResult or EmbedResult."""
@@ -26,7 +24,7 @@ R = TypeVar("R", default=Any)
 class AsyncTask(Generic[R]):
     """An accepted task."""
 
-    def __init__(self, client: AsyncReverie, task: Task) -> None:
+    def __init__(self, client: Connection, task: Task) -> None:
         self._client = client
         self._since = time.monotonic()
         self._result: R | None = None
@@ -58,12 +56,12 @@ class AsyncTask(Generic[R]):
 
     async def refresh(self) -> Task:
         """Ask for the present state."""
-        self.task = (await self._client.task(self.id)).task
+        self.task = await self._client._read_task(self.id)
         return self.task
 
     async def cancel(self) -> Task:
         """Stop the task. Raises ``Conflict`` when it has ended."""
-        self.task = await self._client.cancel(self.id)
+        self.task = await self._client._cancel_task(self.id)
         return self.task
 
     async def events(self) -> AsyncIterator[Event]:
@@ -110,10 +108,3 @@ class AsyncTask(Generic[R]):
         self._result = result
         await self._client._remember(self.task.user_id, operation, result, self._since)
         return result  # type: ignore[no-any-return]
-
-
-async def read_task(data: bytes) -> Task:
-    """A task from its JSON, off the loop when it carries a large result."""
-    if len(data) > LARGE_BYTES:
-        return await asyncio.to_thread(Task.model_validate_json, data)
-    return Task.model_validate_json(data)

@@ -7,12 +7,13 @@ import json
 import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reverie._ids import new_id
+from reverie.client._connection import Connection, read_task
 from reverie.client._options import listed
 from reverie.client._wire import MemoryLike, json_body, ndjson, segment
-from reverie.client.task import AsyncTask, read_task
+from reverie.client.task import AsyncTask
 from reverie.contracts import (
     Added,
     Context,
@@ -28,9 +29,6 @@ from reverie.contracts import (
 )
 from reverie.errors import InvalidInput
 
-if TYPE_CHECKING:
-    from reverie.client.aio import AsyncReverie
-
 __all__ = ["AsyncUser"]
 
 _BATCH_BYTES = 4 * 2**20
@@ -44,7 +42,7 @@ _BULK_SECONDS = 120.0
 class AsyncUser:
     """What the service keeps on one user. Raises like ``AsyncReverie``; every call may safely be sent again."""
 
-    def __init__(self, client: AsyncReverie, user_id: str) -> None:
+    def __init__(self, client: Connection, user_id: str) -> None:
         self._client = client
         self.id = user_id
         self._path = f"/users/{segment(user_id)}"
@@ -185,7 +183,7 @@ class AsyncUser:
 
     async def erase(self) -> Receipt:
         """Erase the user everywhere, like ``forget_user`` of the client."""
-        return await self._client.forget_user(self.id)
+        return await self._client._forget_user(self.id)
 
     # -- views -----------------------------------------------------------------------------------
 
@@ -276,7 +274,7 @@ class AsyncUser:
 
     async def export(self) -> dict[str, Any]:
         """Everything the service holds on the user."""
-        return await self._client.export_user(self.id)
+        return await self._client._export_user(self.id)
 
     def _memory(self, id: str | int) -> str:  # noqa: A002 - the contract's name
         return f"{self._path}/memories/{segment(id)}"

@@ -1,17 +1,16 @@
-"""Results as tables of pandas and graphs of networkx, which are loaded only when they are asked for."""
+"""Results as tables of pandas and graphs of networkx, which are loaded only when they are asked for.
+
+Results are ``Any`` here: their modules import this one for their methods ``to_pandas`` and ``to_networkx``.
+"""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from reverie.contracts.memory import Memory
 from reverie.errors import MissingExtra
-
-if TYPE_CHECKING:
-    from reverie.contracts.analyze import AnalyzeResult, GraphResult
-    from reverie.contracts.cluster import ClusterResult
-    from reverie.contracts.memory import Memory
 
 __all__ = ["graph_of", "tables_of_analysis", "tables_of_themes"]
 
@@ -26,7 +25,7 @@ def _needed(name: str, what: str) -> Any:
         raise MissingExtra("pandas", what=what) from error
 
 
-def tables_of_themes(result: ClusterResult) -> dict[str, Any]:
+def tables_of_themes(result: Any) -> dict[str, Any]:
     """See ``ClusterResult.to_pandas``."""
     pd = _needed("pandas", "to_pandas()")
     columns = ("id", "label", "keywords", "size", "cohesion", "first_at", "last_at", "label_source")
@@ -44,7 +43,7 @@ def tables_of_themes(result: ClusterResult) -> dict[str, Any]:
     return {"themes": themes, "assignments": assignments}
 
 
-def tables_of_analysis(result: AnalyzeResult) -> dict[str, Any]:
+def tables_of_analysis(result: Any) -> dict[str, Any]:
     """See ``AnalyzeResult.to_pandas``."""
     pd = _needed("pandas", "to_pandas()")
     columns = ["memory_id", "score", "rank", "core", "kind", "boundary", "reason"]
@@ -63,7 +62,7 @@ def tables_of_analysis(result: AnalyzeResult) -> dict[str, Any]:
     return {"importance": importance, "patterns": patterns, "timeline": timeline}
 
 
-def graph_of(graph: GraphResult, memories: Iterable[Memory] = ()) -> Any:
+def graph_of(graph: Any, memories: Iterable[Memory] = ()) -> Any:
     """See ``GraphResult.to_networkx``."""
     out = _needed("networkx", "to_networkx()").Graph()
     for memory_id in graph.isolated:

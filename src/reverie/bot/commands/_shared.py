@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 from discord.app_commands import locale_str
 
+from reverie.bot.base import BotBase
 from reverie.bot.cards import Card
 from reverie.bot.store import NoConsent
 from reverie.bot.texts import Texts, read, texts_for
-
-if TYPE_CHECKING:
-    from reverie.bot.client import MemoryBot
 
 __all__ = ["agreed", "described", "person_of", "say", "say_card", "storage", "texts_of"]
 
@@ -32,14 +30,14 @@ def person_of(interaction: discord.Interaction) -> str:
     return str(interaction.user.id)
 
 
-async def agreed(bot: MemoryBot, interaction: discord.Interaction) -> None:
+async def agreed(bot: BotBase, interaction: discord.Interaction) -> None:
     """Raise ``NoConsent`` unless the person has agreed."""
     person = await bot.store.person(person_of(interaction))
     if person is None or person.consented_at is None:
         raise NoConsent
 
 
-def storage(bot: MemoryBot, texts: Texts) -> str:
+def storage(bot: BotBase, texts: Texts) -> str:
     """How the store keeps texts, in words."""
     return texts("storage.encrypted" if bot.settings.key else "storage.plain")
 

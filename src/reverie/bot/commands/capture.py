@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 from discord import app_commands
 
+from reverie.bot.base import BotBase
 from reverie.bot.commands._shared import agreed, described, person_of, say, storage, texts_of
 from reverie.bot.presses import Button, view_of
 from reverie.bot.replies import acknowledged
 from reverie.bot.safe import when
 from reverie.bot.texts import Texts
 
-if TYPE_CHECKING:
-    from reverie.bot.client import MemoryBot
-
 __all__ = ["register"]
 
 _LONGEST = 4_000
 
 
-def register(bot: MemoryBot) -> None:
+def register(bot: BotBase) -> None:
     """Add the commands."""
     bot.tree.add_command(_memory_group(bot))
     bot.tree.add_command(_channel_command(bot))
@@ -40,7 +38,7 @@ def register(bot: MemoryBot) -> None:
     )
 
 
-def _memory_group(bot: MemoryBot) -> app_commands.Group:
+def _memory_group(bot: BotBase) -> app_commands.Group:
     group = app_commands.Group(name="memory", description=described("memory"))
     consent = _Consent(bot)
 
@@ -69,7 +67,7 @@ def _memory_group(bot: MemoryBot) -> app_commands.Group:
     return group
 
 
-def _channel_command(bot: MemoryBot) -> app_commands.Command[Any, Any, Any]:
+def _channel_command(bot: BotBase) -> app_commands.Command[Any, Any, Any]:
     @app_commands.command(name="memory-channel", description=described("memory-channel"))
     @app_commands.describe(enabled=described("memory-channel.enabled"))
     @app_commands.default_permissions(manage_guild=True)
@@ -101,7 +99,7 @@ def _channel_command(bot: MemoryBot) -> app_commands.Command[Any, Any, Any]:
 class _Consent:
     """Asking, and what the answer does."""
 
-    def __init__(self, bot: MemoryBot) -> None:
+    def __init__(self, bot: BotBase) -> None:
         self._bot = bot
 
     async def ask(self, interaction: discord.Interaction) -> None:
@@ -131,7 +129,7 @@ class _Consent:
 class _Remember:
     """Keeping a text."""
 
-    def __init__(self, bot: MemoryBot) -> None:
+    def __init__(self, bot: BotBase) -> None:
         self._bot = bot
 
     async def keep(self, interaction: discord.Interaction, text: str, **about: Any) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
 
 import discord
 from discord import app_commands
 
+from reverie.bot.base import BotBase
 from reverie.bot.cards import theme_label
 from reverie.bot.commands._shared import described, person_of, say, storage, texts_of
 from reverie.bot.commands.insight import known_themes
@@ -21,16 +21,13 @@ from reverie.bot.store import Forgotten
 from reverie.bot.texts import Texts
 from reverie.errors import ReverieError
 
-if TYPE_CHECKING:
-    from reverie.bot.client import MemoryBot
-
 __all__ = ["register"]
 
 _LISTED = 25
 _SHORT = ("privacy.consent", "privacy.collecting", "privacy.kept")
 
 
-def register(bot: MemoryBot) -> None:
+def register(bot: BotBase) -> None:
     """Add the commands and their buttons."""
     forget = _Forget(bot)
     bot.handlers |= {
@@ -50,7 +47,7 @@ def register(bot: MemoryBot) -> None:
         await _privacy(bot, interaction)
 
 
-def _forget_group(bot: MemoryBot, forget: _Forget) -> app_commands.Group:
+def _forget_group(bot: BotBase, forget: _Forget) -> app_commands.Group:
     group = app_commands.Group(name="forget", description=described("forget"))
 
     @group.command(name="one", description=described("forget.one"))
@@ -91,7 +88,7 @@ def _forget_group(bot: MemoryBot, forget: _Forget) -> app_commands.Group:
 class _Forget:
     """One at once; a theme or everything after a confirmation."""
 
-    def __init__(self, bot: MemoryBot) -> None:
+    def __init__(self, bot: BotBase) -> None:
         self._bot = bot
 
     async def one(self, interaction: discord.Interaction, memory_id: str) -> None:
@@ -165,7 +162,7 @@ class _Forget:
         await interaction.edit_original_response(content=None, embed=embed, view=None)
 
 
-async def _export(bot: MemoryBot, interaction: discord.Interaction) -> None:
+async def _export(bot: BotBase, interaction: discord.Interaction) -> None:
     texts, user = texts_of(interaction), person_of(interaction)
     notes = [texts("export.done")]
     service = None
@@ -194,7 +191,7 @@ async def _export(bot: MemoryBot, interaction: discord.Interaction) -> None:
         await interaction.followup.send(file=part, ephemeral=True)
 
 
-async def _privacy(bot: MemoryBot, interaction: discord.Interaction) -> None:
+async def _privacy(bot: BotBase, interaction: discord.Interaction) -> None:
     texts, user = texts_of(interaction), person_of(interaction)
     person = await bot.store.person(user)
     consent = person.consented_at if person else None

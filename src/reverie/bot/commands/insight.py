@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import discord
 from discord import app_commands
 
+from reverie.bot.base import BotBase
 from reverie.bot.cards import theme_label
 from reverie.bot.commands._shared import described, person_of, texts_of
 from reverie.bot.safe import clip
 from reverie.contracts import Theme
 from reverie.errors import ReverieError
 
-if TYPE_CHECKING:
-    from reverie.bot.client import MemoryBot
-
 __all__ = ["known_themes", "register"]
 
 
-async def known_themes(bot: MemoryBot, user_id: str) -> list[Theme]:
+async def known_themes(bot: BotBase, user_id: str) -> list[Theme]:
     """The person's current themes; none before there are any, or while the service is away."""
     try:
         return (await bot.ai.user(user_id).themes()).themes
@@ -27,7 +23,7 @@ async def known_themes(bot: MemoryBot, user_id: str) -> list[Theme]:
         return []
 
 
-def register(bot: MemoryBot) -> None:
+def register(bot: BotBase) -> None:
     """Add the commands."""
 
     @bot.tree.command(name="themes", description=described("themes"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import discord
 
 from reverie.bot import cards
+from reverie.bot.base import BotBase
 from reverie.bot.commands._shared import described, person_of, say, say_card, texts_of
 from reverie.bot.kinds import memories_of, remembered
 from reverie.bot.presses import Button, Choice, view_of
@@ -17,9 +17,6 @@ from reverie.bot.store import Remembered
 from reverie.bot.texts import Texts
 from reverie.errors import NotFound, ReverieError
 
-if TYPE_CHECKING:
-    from reverie.bot.client import MemoryBot
-
 __all__ = ["listed", "register"]
 
 _SIZE = 6
@@ -27,7 +24,7 @@ _MARGIN = 400
 """Memories read beyond a page: with them the first answer of the service, 500 memories, is used to its end."""
 
 
-def register(bot: MemoryBot) -> None:
+def register(bot: BotBase) -> None:
     """Add the command and its buttons."""
     pages = _Pages(bot)
     bot.handlers |= {"page": pages.turn, "pick": pages.pick, "edit": pages.edit, "drop": pages.drop}
@@ -38,7 +35,7 @@ def register(bot: MemoryBot) -> None:
             await pages.turn(interaction, "0")
 
 
-async def listed(bot: MemoryBot, user_id: str, most: int, words: str | None = None) -> tuple[list[Remembered], bool]:
+async def listed(bot: BotBase, user_id: str, most: int, words: str | None = None) -> tuple[list[Remembered], bool]:
     """The person's memories, what waits for the service first, then the newest; and whether that is all of them.
 
     Reading ends soon after ``most``. ``words`` must stand in the text. Raises what the service raises.
@@ -53,7 +50,7 @@ async def listed(bot: MemoryBot, user_id: str, most: int, words: str | None = No
     return found, True
 
 
-async def _found(bot: MemoryBot, user_id: str, memory_id: str) -> Remembered | None:
+async def _found(bot: BotBase, user_id: str, memory_id: str) -> Remembered | None:
     waiting = [one.memory for one in await bot.store.waiting(user_id) if one.memory.id == memory_id]
     return waiting[0] if waiting else (await memories_of(bot.ai.user(user_id), [memory_id])).get(memory_id)
 
@@ -61,7 +58,7 @@ async def _found(bot: MemoryBot, user_id: str, memory_id: str) -> Remembered | N
 class _Pages:
     """Every step reads the person's own memories anew: nothing is carried in the message but a page number or an id."""
 
-    def __init__(self, bot: MemoryBot) -> None:
+    def __init__(self, bot: BotBase) -> None:
         self._bot = bot
 
     async def turn(self, interaction: discord.Interaction, argument: str) -> None:

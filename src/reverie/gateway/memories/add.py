@@ -6,24 +6,20 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
-from reverie.errors import InvalidInput, ServiceUnavailable, TooLarge
+from reverie.errors import IdempotencyMismatch, InvalidInput, ServiceUnavailable, TooLarge
 from reverie.gateway.memories.group_adds import GroupAdds, answer_of
 from reverie.gateway.memories.parse import LINES, ParsedMemories, parse_memories, parse_memories_file, read_batches
 from reverie.gateway.submissions.parse import ParseLimits
 from reverie.gateway.submissions.read_body import SpooledBody, media_type
 from reverie.gateway.submissions.result_cache import ResultCache
-from reverie.gateway.submissions.submit import IdempotencyMismatch
 from reverie.settings import Limits
 from reverie.store import Codec, Key
 from reverie.store.memory_rows import NewRow
 from reverie.store.memory_store import AddOutcome, AddRequest, KeyTaken, MemoryStore
-
-if TYPE_CHECKING:
-    from reverie.gateway.state import State
 
 __all__ = ["Memories", "idempotency_key_of"]
 
@@ -74,11 +70,11 @@ class Memories:
         return ParseLimits(self._limits.memories, self._limits.text_chars)
 
     async def add_body(
-        self, state: State, key: Key, user_id: str, headers: Mapping[str, str], body: bytes | SpooledBody
+        self, elsewhere: Elsewhere, key: Key, user_id: str, headers: Mapping[str, str], body: bytes | SpooledBody
     ) -> bytes:
-        """Add the memories of a body; the contract's Added as JSON. A spooled body is closed.
+        """Add the memories of a body, parsed by ``elsewhere`` if it is large; the contract's Added as JSON.
 
-        Raises whatever refuses them, as a whole: of a body all memories are stored or none.
+        A spooled body is closed. Raises whatever refuses them, as a whole: of a body all memories are stored or none.
         """
         lines = media_type(headers) in LINES
         spool = body if isinstance(body, SpooledBody) else None
@@ -87,14 +83,12 @@ class Memories:
             idempotency_key = idempotency_key_of(headers)
             if isinstance(body, SpooledBody):
                 rows_file = SpooledBody()
-                parsed = await state.parser.elsewhere(
-                    parse_memories_file, body.path, rows_file.path, lines, self.parse_limits
-                )
+                parsed = await elsewhere(parse_memories_file, body.path, rows_file.path, lines, self.parse_limits)
                 body.close()
             elif len(body) <= _INLINE_BYTES:
                 parsed = parse_memories(body, lines, self.parse_limits)
             else:
-                parsed = await state.parser.elsewhere(parse_memories, body, lines, self.parse_limits)
+                parsed = await elsewhere(parse_memories, body, lines, self.parse_limits)
             await self._check_tenant(key.tenant, parsed.count)
             request = AddRequest(
                 tenant=key.tenant,

@@ -55,7 +55,7 @@ async def add_memories(
 ) -> RawResponse:
     """Add the memories of one body. Raises whatever refuses them."""
     limits = state.admission.spend_change(key)
-    answer = await state.memories.add_body(state, key, user_id, headers, await read_body())
+    answer = await state.memories.add_body(state.parser.elsewhere, key, user_id, headers, await read_body())
     return RawResponse.json(200, answer, rate_headers(*limits))
 
 

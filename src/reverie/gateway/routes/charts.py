@@ -9,12 +9,13 @@ import orjson
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
+from reverie._ids import new_task_id
 from reverie.contracts import Lane
 from reverie.errors import Conflict, InvalidInput, ServiceUnavailable
 from reverie.gateway.http.responses import matches, unpack
 from reverie.gateway.routes.deps import GatewayState, Reader, TaskId
 from reverie.gateway.routes.tasks import present
-from reverie.gateway.submissions.submit import new_task_id, wait_for_end
+from reverie.gateway.submissions.submit import wait_for_end
 from reverie.store import NewTask
 
 __all__ = ["router"]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import orjson
 
 from reverie import _tracing
-from reverie._ids import new_id
+from reverie._ids import new_task_id
 from reverie._models import accepted, listed
 from reverie.aio.deadline import within
 from reverie.contracts import OPERATIONS, TERMINAL, Lane
@@ -31,7 +31,7 @@ from reverie.store import CloudChoice, Key, NewTask, TaskRow
 from reverie.store.memory_rows import Person
 from reverie.store.rows import PLAIN_CONTRACT, TASK_CONTRACT
 
-__all__ = ["IdempotencyMismatch", "Outcome", "new_task_id", "submit", "wait_for_end"]
+__all__ = ["Outcome", "submit", "wait_for_end"]
 
 _DEADLINE = 0.75
 """Seconds until a submission is answered with 503 when it could not be confirmed, whatever holds it up."""
@@ -45,11 +45,6 @@ class Outcome:
     body: bytes
     status: int
     cached: bool = False
-
-
-def new_task_id() -> str:
-    """An id that sorts by age."""
-    return new_id("tsk_")
 
 
 async def submit(

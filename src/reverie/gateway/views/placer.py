@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from reverie._ids import new_task_id
 from reverie.errors import NotFound, ReverieError
-from reverie.gateway.submissions.submit import new_task_id, wait_for_end
+from reverie.gateway.submissions.submit import wait_for_end
 from reverie.queue import Dispatcher
 from reverie.store import Codec
 from reverie.store.view_store import ViewStore

@@ -7,9 +7,9 @@ from typing import Any
 
 import psycopg
 
+from reverie._ids import new_task_id
 from reverie.gateway.push.hub import Hub
 from reverie.gateway.submissions.duration_estimate import DurationEstimator
-from reverie.gateway.submissions.submit import new_task_id
 from reverie.queue import Dispatcher
 from reverie.settings import UpkeepSettings
 from reverie.store import Codec, TaskRow

@@ -8,7 +8,7 @@ import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 import numpy as np
@@ -16,10 +16,16 @@ import numpy as np
 from reverie.embedding.hashed import HashEmbedder
 from reverie.testing.cloud.faults import Fault
 
-if TYPE_CHECKING:
-    from reverie.testing.cloud.server import FakeCloud
-
 __all__ = ["ROUTES", "Reply", "Wanted"]
+
+
+class Provider(Protocol):
+    """What an answer depends on; ``FakeCloud`` explains each."""
+
+    dimensions: int
+    key: str | None
+    window: int
+    constant: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,7 @@ class Wanted:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: Any
-    cloud: FakeCloud
+    cloud: Provider
     fault: Fault
 
 
