@@ -18,7 +18,14 @@ for (const { file, author } of JSON.parse(readFileSync(0, "utf8"))) {
     }
     const created = result.memories.map((memory) => memory.created_at?.slice(0, 23) ?? null);
     const sources = [...new Set(result.memories.map((memory) => memory.source).filter(Boolean))].sort();
-    Object.assign(told, { texts: result.memories.map((memory) => memory.text), created, sources, rejected: result.rejected.map((row) => row.place), left: result.left.sort(), undated: result.undated });
+    Object.assign(told, {
+      texts: result.memories.map((memory) => memory.text),
+      created,
+      sources,
+      rejected: result.rejected.map((row) => row.place),
+      left: result.left.sort(),
+      undated: result.undated,
+    });
   } catch (error) {
     Object.assign(told, { refused: error.message, authors: (error.authors ?? []).map((author) => author.id) });
   }

@@ -3,8 +3,22 @@ import { LastKnown } from "./known.js";
 import { follow, followAll, type SocketMaker, socketMaker } from "./stream.js";
 import { Task, type TaskHome } from "./task.js";
 import type {
-  AnalyzeOptions, AnalyzeResult, CloudPolicy, ClusterOptions, ClusterResult, EmbedOptions, EmbedResult, MemoryLike,
-  Operation, RecallOptions, RecallResult, Receipt, Results, Status, TaskEvent, TaskState,
+  AnalyzeOptions,
+  AnalyzeResult,
+  CloudPolicy,
+  ClusterOptions,
+  ClusterResult,
+  EmbedOptions,
+  EmbedResult,
+  MemoryLike,
+  Operation,
+  RecallOptions,
+  RecallResult,
+  Receipt,
+  Results,
+  Status,
+  TaskEvent,
+  TaskState,
 } from "./types.js";
 import { User } from "./user.js";
 
@@ -88,28 +102,40 @@ export class Reverie {
 
   /** Group a user's memories into themes. Resolves as soon as the service has accepted the task. */
   submitClusteringTask(
-    userId: UserId, memories: Given, options: ClusterOptions & Extras = {}, call: SubmitOptions = {},
+    userId: UserId,
+    memories: Given,
+    options: ClusterOptions & Extras = {},
+    call: SubmitOptions = {},
   ): Promise<Task<ClusterResult>> {
     return this.#submit("cluster", userId, { memories }, options, call);
   }
 
   /** Find what matters in a user's memories, how it hangs together and what changes. */
   submitAnalysisTask(
-    userId: UserId, memories: Given, options: AnalyzeOptions & Extras = {}, call: SubmitOptions = {},
+    userId: UserId,
+    memories: Given,
+    options: AnalyzeOptions & Extras = {},
+    call: SubmitOptions = {},
   ): Promise<Task<AnalyzeResult>> {
     return this.#submit("analyze", userId, { memories }, options, call);
   }
 
   /** Rank a user's memories for a question. */
   submitRecallTask(
-    userId: UserId, query: string, memories: Given, options: RecallOptions & Extras = {}, call: SubmitOptions = {},
+    userId: UserId,
+    query: string,
+    memories: Given,
+    options: RecallOptions & Extras = {},
+    call: SubmitOptions = {},
   ): Promise<Task<RecallResult>> {
     return this.#submit("recall", userId, { query, memories }, options, call);
   }
 
   /** Vectors of texts, each of unit length. `options.user_id` says whose texts they are. */
   async embed(
-    texts: readonly string[], options: EmbedOptions & { user_id?: UserId; cloud?: CloudPolicy } = {}, call: CallOptions = {},
+    texts: readonly string[],
+    options: EmbedOptions & { user_id?: UserId; cloud?: CloudPolicy } = {},
+    call: CallOptions = {},
   ): Promise<Float32Array[]> {
     const { user_id = "-", ...rest } = options;
     const timeoutMs = call.timeoutMs ?? 60_000;
@@ -119,7 +145,10 @@ export class Reverie {
   }
 
   async #submit<O extends keyof Results>(
-    operation: O, userId: UserId, content: { memories?: Given; [member: string]: unknown }, given: Extras & object,
+    operation: O,
+    userId: UserId,
+    content: { memories?: Given; [member: string]: unknown },
+    given: Extras & object,
     { waitMs, deadlineMs, idempotencyKey, ...call }: SubmitOptions,
   ): Promise<Task<Results[O]>> {
     const { cloud, callback_url, ...options } = given;
@@ -147,13 +176,17 @@ export class Reverie {
 
   /** All tasks that match, newest first, page by page. */
   async *tasks(
-    filter: { userId?: UserId; status?: Status; operation?: Operation } = {}, call?: CallOptions,
+    filter: { userId?: UserId; status?: Status; operation?: Operation } = {},
+    call?: CallOptions,
   ): AsyncGenerator<TaskState, void> {
     let cursor: string | null | undefined;
     do {
       const { userId, ...rest } = filter;
       const query = { ...rest, user_id: userId === undefined ? undefined : String(userId), cursor, limit: 100 };
-      const page: { tasks: TaskState[]; next_cursor: string | null } = await this.#http.json("GET", "/tasks", { ...call, query });
+      const page: { tasks: TaskState[]; next_cursor: string | null } = await this.#http.json("GET", "/tasks", {
+        ...call,
+        query,
+      });
       yield* page.tasks;
       cursor = page.next_cursor;
     } while (cursor);
@@ -161,8 +194,10 @@ export class Reverie {
 
   /** A PNG of a finished task, laid out for `width` pixels and drawn with `scale` times as many. */
   chart(
-    taskId: string, kind: "map" | "timeline" | "graph" = "map",
-    look: { dark?: boolean; width?: number; scale?: number } = {}, call?: CallOptions,
+    taskId: string,
+    kind: "map" | "timeline" | "graph" = "map",
+    look: { dark?: boolean; width?: number; scale?: number } = {},
+    call?: CallOptions,
   ): Promise<Uint8Array> {
     const { dark = false, width = 1000, scale = 1 } = look;
     const query = { theme: dark ? "dark" : "light", width, scale };
@@ -170,9 +205,15 @@ export class Reverie {
   }
 
   /** Events of all tasks that match, for as long as the caller listens; finds back by itself. */
-  events(
-    { userId, operation, signal }: { userId?: UserId; operation?: Operation; signal?: AbortSignal | undefined } = {},
-  ): AsyncGenerator<TaskEvent, void> {
+  events({
+    userId,
+    operation,
+    signal,
+  }: {
+    userId?: UserId;
+    operation?: Operation;
+    signal?: AbortSignal | undefined;
+  } = {}): AsyncGenerator<TaskEvent, void> {
     const query: { user_id?: string; operation?: string } = {};
     if (userId !== undefined) query.user_id = String(userId);
     if (operation !== undefined) query.operation = operation;

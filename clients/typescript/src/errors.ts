@@ -97,7 +97,10 @@ export function errorOf(status: number, body: string, headers: Headers): Reverie
   const wait = Number.parseFloat(headers.get("retry-after") ?? "");
   const facts: ErrorFacts = { status, problem, requestId: headers.get("x-request-id") ?? undefined };
   if (status === 429 || status >= 500) facts.retryAfter = Number.isFinite(wait) ? wait : 1;
-  const slug = String(problem.type ?? "").split("/").at(-1) ?? "";
+  const slug =
+    String(problem.type ?? "")
+      .split("/")
+      .at(-1) ?? "";
   const Kind = BY_SLUG[slug] ?? (status >= 500 ? ServiceUnavailable : (BY_STATUS[status] ?? InvalidInput));
   return new Kind(message, facts);
 }

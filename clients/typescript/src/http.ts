@@ -151,7 +151,8 @@ export class Http {
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(request.query ?? {}))
       for (const one of Array.isArray(value) ? value : [value])
-        if (one !== null && one !== undefined) query.append(name, one instanceof Date ? one.toISOString() : String(one));
+        if (one !== null && one !== undefined)
+          query.append(name, one instanceof Date ? one.toISOString() : String(one));
     const headers: Record<string, string> = { ...request.headers };
     if (apiKey) headers["Authorization"] = `Bearer ${apiKey}`;
     const init: RequestInit = { method, headers, signal, redirect: "error" };
@@ -176,5 +177,5 @@ export class Http {
 function reasonOf(cause: unknown): string {
   // Node hides the reason ("connect ECONNREFUSED ...") one level down.
   const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-  return inner instanceof Error ? (inner as { code?: string }).code ?? inner.message : String(inner);
+  return inner instanceof Error ? ((inner as { code?: string }).code ?? inner.message) : String(inner);
 }

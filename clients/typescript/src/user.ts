@@ -140,9 +140,7 @@ export class User {
   }
 
   /** What a language model should know of the person, and of `question` in particular, within a budget of tokens. */
-  async context(
-    question: string | null, options: stored.ContextOptions, call?: CallOptions,
-  ): Promise<stored.Context> {
+  async context(question: string | null, options: stored.ContextOptions, call?: CallOptions): Promise<stored.Context> {
     const body = { ...options, query: question ?? undefined };
     return this.#http.json("POST", `${this.#path}/context`, { ...call, body });
   }

@@ -14,14 +14,20 @@ test("every operation gives its own result", async () => {
   assert.equal(themes.themes.reduce((sum, theme) => sum + theme.size, 0) + themes.unclustered.length, 24);
   assert.deepEqual(ai.lastKnown("ts1", "cluster"), themes);
   const insight = await (await ai.submitAnalysisTask("ts1", TEXTS, { top: 3, now: new Date() })).result();
-  assert.deepEqual(insight.importance.map((entry) => entry.rank), [1, 2, 3]);
+  assert.deepEqual(
+    insight.importance.map((entry) => entry.rank),
+    [1, 2, 3],
+  );
   const found = await (await ai.submitRecallTask("ts1", "climbing hall", TEXTS, { top: 2 })).result();
   assert.ok(found.memories.every((memory) => memory.text.includes("climbing")));
   const [one, two] = await ai.embed(["one", "two"], { user_id: "ts1" });
   assert.ok(one instanceof Float32Array && one.length === two.length);
   assert.ok(Math.abs(Math.hypot(...two) - 1) < 1e-5);
   const png = await ai.chart(task.id, "map", { width: 300 });
-  assert.deepEqual([...png.slice(1, 4)], [..."PNG"].map((c) => c.charCodeAt(0)));
+  assert.deepEqual(
+    [...png.slice(1, 4)],
+    [..."PNG"].map((c) => c.charCodeAt(0)),
+  );
 });
 
 test("the same again comes from the cache, is listed, and goes with its user", async () => {
@@ -90,7 +96,10 @@ test("stored memories are themed, analysed and recalled", async () => {
   assert.equal(ai.lastKnown("views", "cluster"), themes);
   assert.equal((await user.insights()).importance.length, 24);
   const found = await user.recall("climbing hall", { top: 2 });
-  assert.deepEqual(found.memories.map((memory) => memory.text.startsWith("climbing")), [true, true]);
+  assert.deepEqual(
+    found.memories.map((memory) => memory.text.startsWith("climbing")),
+    [true, true],
+  );
 });
 
 test("a signal ends a call, an iteration and a wait; a time limit leaves the task alone", async () => {
@@ -101,7 +110,10 @@ test("a signal ends a call, an iteration and a wait; a time limit leaves the tas
   const next = events.next();
   setTimeout(() => leaving.abort(new Error("left")), 50);
   await assert.rejects(next, /left/);
-  const task = await ai.submitClusteringTask("ts5", TEXTS.map((text) => `${text} again`));
+  const task = await ai.submitClusteringTask(
+    "ts5",
+    TEXTS.map((text) => `${text} again`),
+  );
   await assert.rejects(task.result({ timeoutMs: 0 }), ResultTimeout);
   assert.ok(await task.result());
 });

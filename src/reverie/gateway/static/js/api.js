@@ -4,7 +4,11 @@ const KEY = "reverie.key";
 
 export class ApiError extends Error {
   constructor(status, problem = {}, retryAfter = null) {
-    super(problem.detail || problem.title || (status ? `The service answered ${status}.` : "The service cannot be reached."));
+    super(
+      problem.detail ||
+        problem.title ||
+        (status ? `The service answered ${status}.` : "The service cannot be reached."),
+    );
     this.status = status;
     this.problem = problem;
     this.retryAfter = retryAfter;
@@ -31,7 +35,13 @@ export async function request(method, path, { body, headers = {}, key, quiet = f
   if (body !== undefined) all["Content-Type"] = "application/json";
   let response;
   try {
-    response = await fetch(path, { method, headers: all, body: body === undefined ? undefined : JSON.stringify(body), signal, cache: "no-store" });
+    response = await fetch(path, {
+      method,
+      headers: all,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal,
+      cache: "no-store",
+    });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     onReach(false);

@@ -25,14 +25,17 @@ export function chatOf(sample) {
     if (said) names.push(said.groups.name);
   }
   const different = new Set(names).size;
-  return names.length >= Math.max(1, dated / 2) && (different <= 2 || different <= 0.6 * names.length) ? "whatsapp" : undefined;
+  return names.length >= Math.max(1, dated / 2) && (different <= 2 || different <= 0.6 * names.length)
+    ? "whatsapp"
+    : undefined;
 }
 
 /** Decide whether days or months come first, and say so. */
 export function prepareOrder(text, collector) {
   const [order, example] = chooseOrder(plain(text.slice(0, 2 ** 20)));
   collector.order = order;
-  if (example) collector.notes.push(`dates such as ${example} are read as ${order === "dmy" ? "day/month" : "month/day"}`);
+  if (example)
+    collector.notes.push(`dates such as ${example} are read as ${order === "dmy" ? "day/month" : "month/day"}`);
 }
 
 export function chat(kind, text, collector) {
@@ -47,7 +50,13 @@ export function chat(kind, text, collector) {
       }
       const first = said.groups.text.replace(WHATSAPP.edited, "");
       if (WHATSAPP.no_text.test(first)) collector.leave("no text");
-      else collector.say(place, said.groups.name.replace(/^[\u200e ]+|[\u200e ]+$/g, ""), [first, ...rest].join("\n").trim(), found.date);
+      else
+        collector.say(
+          place,
+          said.groups.name.replace(/^[\u200e ]+|[\u200e ]+$/g, ""),
+          [first, ...rest].join("\n").trim(),
+          found.date,
+        );
     }
     return;
   }

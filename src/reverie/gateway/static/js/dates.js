@@ -13,14 +13,21 @@ export function parseDate(value, unix, order) {
   if (value === undefined || value === null || (typeof value === "string" && !value.trim())) return [undefined, false];
   const counted = unix ? fromCount(value, unix) : undefined;
   if (counted) return [counted, false];
-  if (typeof value !== "string") throw new Error(`its date must be a text such as 2026-05-01T09:00:00Z, not ${String(value).slice(0, 40)}`);
-  const text = value.slice(0, 80).replace(/[\u202f\u00a0\u2009]/g, " ").replace(/[\u200e\u200f]/g, "").trim();
+  if (typeof value !== "string")
+    throw new Error(`its date must be a text such as 2026-05-01T09:00:00Z, not ${String(value).slice(0, 40)}`);
+  const text = value
+    .slice(0, 80)
+    .replace(/[\u202f\u00a0\u2009]/g, " ")
+    .replace(/[\u200e\u200f]/g, "")
+    .trim();
   let found = null;
   for (const shape of SHAPES) if ((found = shape.exec(text))) break;
   if (!found && order) found = LOCAL.exec(text);
   const moment = found ? built(found.groups, order) : NaN;
-  if (Number.isNaN(moment)) throw new Error(`its date is not readable: '${value.slice(0, 40)}'; write 2026-05-01T09:00:00Z`);
-  if (moment < EARLIEST || moment > LATEST) throw new Error(`its date is not between 1970 and 2200: '${value.slice(0, 40)}'`);
+  if (Number.isNaN(moment))
+    throw new Error(`its date is not readable: '${value.slice(0, 40)}'; write 2026-05-01T09:00:00Z`);
+  if (moment < EARLIEST || moment > LATEST)
+    throw new Error(`its date is not between 1970 and 2200: '${value.slice(0, 40)}'`);
   return [new Date(moment).toISOString(), !found.groups.z];
 }
 
@@ -35,7 +42,11 @@ function fromCount(value, unix) {
 function built(part, order) {
   let [year, month, day] = part.a
     ? sorted(part.a, part.b, part.c, order ?? "dmy")
-    : [Number(part.y), part.mon ? MONTHS.indexOf(part.mon.slice(0, 3).toLowerCase()) + 1 : Number(part.m), Number(part.d)];
+    : [
+        Number(part.y),
+        part.mon ? MONTHS.indexOf(part.mon.slice(0, 3).toLowerCase()) + 1 : Number(part.m),
+        Number(part.d),
+      ];
   if ((part.c || part.y || "").length === 2) year += 2000;
   let hour = Number(part.H || 0);
   const [minute, second] = [Number(part.M || 0), Number(part.S || 0)];
@@ -48,7 +59,7 @@ function built(part, order) {
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
   if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return NaN;
-  date.setUTCHours(hour, minute, second, Number(((part.f || "") + "000").slice(0, 3)));
+  date.setUTCHours(hour, minute, second, Number(`${part.f || ""}000`.slice(0, 3)));
   return date.getTime() - zone(part.z);
 }
 
@@ -81,7 +92,18 @@ export function chooseOrder(text) {
     faults[order] = [impossible, days.filter((day, i) => i && day < days[i - 1]).length];
   }
   const { dmy, mdy } = faults;
-  const order = dmy[0] !== mdy[0] ? (dmy[0] < mdy[0] ? "dmy" : "mdy") : dmy[1] !== mdy[1] ? (dmy[1] < mdy[1] ? "dmy" : "mdy") : numeric.some((date) => date.ap) ? "mdy" : "dmy";
+  const order =
+    dmy[0] !== mdy[0]
+      ? dmy[0] < mdy[0]
+        ? "dmy"
+        : "mdy"
+      : dmy[1] !== mdy[1]
+        ? dmy[1] < mdy[1]
+          ? "dmy"
+          : "mdy"
+        : numeric.some((date) => date.ap)
+          ? "mdy"
+          : "dmy";
   const first = numeric[0];
   return [order, [first.a, first.b, first.c].join(first.s)];
 }

@@ -51,19 +51,20 @@ export function announce(text) {
 const PLURAL = new Intl.PluralRules("en");
 const NUMBER = new Intl.NumberFormat("en");
 export const number = (n) => NUMBER.format(n);
-export const count = (n, one, many = one + "s") => `${number(n)} ${PLURAL.select(n) === "one" ? one : many}`;
+export const count = (n, one, many = `${one}s`) => `${number(n)} ${PLURAL.select(n) === "one" ? one : many}`;
 export const percent = (x) => `${Math.round(x * 100)}%`;
 export const memories = (n) => count(n, "memory", "memories");
 
 /** A p-value as people write it. */
-export const pValue = (p) => (p === null || p === undefined ? "–" : p < 0.001 ? "< 0.001" : p.toPrecision(2).replace(/e.*/, ""));
+export const pValue = (p) =>
+  p === null || p === undefined ? "–" : p < 0.001 ? "< 0.001" : p.toPrecision(2).replace(/e.*/, "");
 
 const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 export const day = (iso) => (iso ? DAY.format(new Date(iso)) : "no date");
 
 /** Seconds as 0.4 s, 12 s, 3 min, 2 h, 5 d. */
 export function duration(seconds) {
-  if (seconds === null || seconds === undefined || !isFinite(seconds)) return "–";
+  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "–";
   if (seconds < 0.0095) return `${Math.max(0, seconds * 1000).toFixed(1)} ms`;
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
@@ -75,5 +76,11 @@ export function duration(seconds) {
 
 /** A state worth a page: nothing yet, something failed. */
 export function blank(title, detail, ...actions) {
-  return h("div", { class: "blank" }, h("h2", {}, title), h("p", {}, detail), actions.length && h("div", { class: "row" }, actions));
+  return h(
+    "div",
+    { class: "blank" },
+    h("h2", {}, title),
+    h("p", {}, detail),
+    actions.length && h("div", { class: "row" }, actions),
+  );
 }

@@ -118,9 +118,16 @@ async function look() {
   for (const taskId of [...watched.keys()]) {
     try {
       const task = await get(`/tasks/${encodeURIComponent(taskId)}`);
-      deliver(taskId, { type: task.status, task_id: taskId, progress: task.progress, result: task.result, error: task.error });
+      deliver(taskId, {
+        type: task.status,
+        task_id: taskId,
+        progress: task.progress,
+        result: task.result,
+        error: task.error,
+      });
     } catch (error) {
-      if (error.status === 404) deliver(taskId, { type: "failed", task_id: taskId, error: { title: "This task is gone; it was erased." } });
+      if (error.status === 404)
+        deliver(taskId, { type: "failed", task_id: taskId, error: { title: "This task is gone; it was erased." } });
     }
   }
 }

@@ -14,7 +14,15 @@ import * as tryIt from "./views/try.js";
 import * as work from "./views/work.js";
 
 // All views come with the page: one that had to be fetched would be missing just when the service is away.
-const VIEWS = { try: ["Try it", tryIt.mount], themes: ["Themes", themes.mount], graph: ["Graph", graph.mount], time: ["Time", time.mount], importance: ["Importance", importance.mount], context: ["Prompt", context.mount], work: ["Work", work.mount] };
+const VIEWS = {
+  try: ["Try it", tryIt.mount],
+  themes: ["Themes", themes.mount],
+  graph: ["Graph", graph.mount],
+  time: ["Time", time.mount],
+  importance: ["Importance", importance.mount],
+  context: ["Prompt", context.mount],
+  work: ["Work", work.mount],
+};
 // Those that show by themselves what comes later; to mount them again would take away what is being typed.
 const FOLLOWS = new Set(["try", "context", "work"]);
 const app = document.getElementById("app");
@@ -28,7 +36,15 @@ listen({
 });
 
 function signIn(message = "") {
-  const key = h("input", { type: "password", id: "key", name: "key", autocomplete: "off", required: true, spellcheck: "false", "aria-describedby": "key-help" });
+  const key = h("input", {
+    type: "password",
+    id: "key",
+    name: "key",
+    autocomplete: "off",
+    required: true,
+    spellcheck: "false",
+    "aria-describedby": "key-help",
+  });
   const problem = h("p", { class: "note bad", role: "alert", hidden: !message }, message);
   const button = h("button", { class: "main" }, "Sign in");
   const submit = async (e) => {
@@ -42,7 +58,14 @@ function signIn(message = "") {
       begin();
     } catch (error) {
       problem.hidden = false;
-      problem.textContent = error.status === 401 ? "This key is not valid." : error.status === 403 ? "This key may not read tasks." : error.status === 0 ? "The service cannot be reached." : error.message;
+      problem.textContent =
+        error.status === 401
+          ? "This key is not valid."
+          : error.status === 403
+            ? "This key may not read tasks."
+            : error.status === 0
+              ? "The service cannot be reached."
+              : error.message;
       key.focus();
       key.select();
     } finally {
@@ -51,7 +74,25 @@ function signIn(message = "") {
   };
   put(
     app,
-    h("main", { class: "door" }, h("form", { class: "card", onsubmit: submit }, h("h1", { class: "brand" }, "Reverie"), h("p", {}, "The part of your bot that thinks in the background."), h("label", { for: "key" }, "API key"), key, h("p", { class: "help", id: "key-help" }, "In the file named key in the data folder of reverie up, or made with reverie keys create. It stays in this tab."), problem, button)),
+    h(
+      "main",
+      { class: "door" },
+      h(
+        "form",
+        { class: "card", onsubmit: submit },
+        h("h1", { class: "brand" }, "Reverie"),
+        h("p", {}, "The part of your bot that thinks in the background."),
+        h("label", { for: "key" }, "API key"),
+        key,
+        h(
+          "p",
+          { class: "help", id: "key-help" },
+          "In the file named key in the data folder of reverie up, or made with reverie keys create. It stays in this tab.",
+        ),
+        problem,
+        button,
+      ),
+    ),
   );
   document.title = "Sign in · Reverie";
   key.focus();
@@ -77,13 +118,28 @@ function begin() {
   addEventListener("look", showLook);
   put(
     app,
-    h("a", { class: "skip", href: "#view", onclick: (e) => (e.preventDefault(), document.getElementById("view").focus()) }, "Skip to content"),
+    h(
+      "a",
+      { class: "skip", href: "#view", onclick: (e) => (e.preventDefault(), document.getElementById("view").focus()) },
+      "Skip to content",
+    ),
     h(
       "header",
       { class: "top" },
       h("a", { class: "brand", href: "#/try" }, "Reverie"),
-      h("nav", { "aria-label": "Views" }, Object.entries(VIEWS).map(([name, [title]]) => h("a", { href: `#/${name}`, "data-view": name }, title))),
-      h("div", { class: "tools" }, whose(), light, look, h("button", { class: "quiet", onclick: () => signOut() }, "Sign out")),
+      h(
+        "nav",
+        { "aria-label": "Views" },
+        Object.entries(VIEWS).map(([name, [title]]) => h("a", { href: `#/${name}`, "data-view": name }, title)),
+      ),
+      h(
+        "div",
+        { class: "tools" },
+        whose(),
+        light,
+        look,
+        h("button", { class: "quiet", onclick: () => signOut() }, "Sign out"),
+      ),
     ),
     h("div", { id: "away", class: "away", role: "alert", hidden: true }),
     h("main", { id: "view", tabindex: "-1" }),
@@ -103,12 +159,25 @@ function begin() {
 
 /** Whose memories are on the page, and a way to others'. */
 function whose() {
-  const pick = h("input", { id: "whose", list: "users", placeholder: "user id", "aria-label": "Whose memories", autocomplete: "off", value: model.user });
+  const pick = h("input", {
+    id: "whose",
+    list: "users",
+    placeholder: "user id",
+    "aria-label": "Whose memories",
+    autocomplete: "off",
+    value: model.user,
+  });
   const list = h("datalist", { id: "users" });
   const fill = async () => {
-    const [kept, page] = await Promise.all([get("/users?limit=200").catch(() => ({ users: [] })), get("/tasks?limit=200&operation=cluster").catch(() => ({ tasks: [] }))]);
+    const [kept, page] = await Promise.all([
+      get("/users?limit=200").catch(() => ({ users: [] })),
+      get("/tasks?limit=200&operation=cluster").catch(() => ({ tasks: [] })),
+    ]);
     const names = [...kept.users.map((user) => user.user_id), ...page.tasks.map((task) => task.user_id)];
-    put(list, [...new Set(names)].map((user) => h("option", { value: user })));
+    put(
+      list,
+      [...new Set(names)].map((user) => h("option", { value: user })),
+    );
   };
   pick.addEventListener("focus", fill);
   pick.addEventListener("change", async () => {
@@ -160,7 +229,7 @@ let nextTry = 0;
 let awayTick = null;
 function showAway() {
   const node = document.getElementById("away");
-  if (!node || !node.hidden) return;
+  if (!node?.hidden) return;
   const text = h("span", {});
   put(node, text, h("button", { class: "quiet", onclick: () => live.retry() }, "Try now"));
   node.hidden = false;

@@ -43,7 +43,14 @@ export const themeName = (id) => themes().find((theme) => theme.id === id)?.labe
 
 function save() {
   const { user, source, memories, granularity, runs } = model;
-  const small = { user, source, granularity, stored: model.stored !== null, cluster: runs.cluster?.taskId, analyze: runs.analyze?.taskId };
+  const small = {
+    user,
+    source,
+    granularity,
+    stored: model.stored !== null,
+    cluster: runs.cluster?.taskId,
+    analyze: runs.analyze?.taskId,
+  };
   try {
     const text = JSON.stringify({ ...small, memories });
     sessionStorage.setItem(SAVED, text.length <= MOST_SAVED ? text : JSON.stringify(small));
@@ -54,7 +61,16 @@ function save() {
 
 export function forget() {
   sessionStorage.removeItem(SAVED);
-  Object.assign(model, { user: "", source: "", stored: null, notes: [], memories: [], byId: new Map(), recall: null, places: new Places() });
+  Object.assign(model, {
+    user: "",
+    source: "",
+    stored: null,
+    notes: [],
+    memories: [],
+    byId: new Map(),
+    recall: null,
+    places: new Places(),
+  });
   model.runs = { cluster: null, analyze: null };
 }
 
@@ -94,7 +110,13 @@ export async function analyze() {
 async function submit(operation, body) {
   const before = model.runs[operation];
   // The previous result stays on the page until the new one is there.
-  const run = (model.runs[operation] = { taskId: null, status: "submitting", progress: null, result: before?.result ?? null, error: null });
+  const run = (model.runs[operation] = {
+    taskId: null,
+    status: "submitting",
+    progress: null,
+    result: before?.result ?? null,
+    error: null,
+  });
   emit(operation);
   // One key for all tries: however often the answer is lost, there is one task.
   const headers = { Prefer: "respond-async", "Idempotency-Key": randomKey() };
@@ -107,7 +129,10 @@ async function submit(operation, body) {
     } catch (error) {
       if (model.runs[operation] !== run) return;
       if (error.status !== 0 && error.status !== 503) {
-        Object.assign(run, { status: "failed", error: { ...error.problem, title: error.message, detail: null, retry_after: error.retryAfter } });
+        Object.assign(run, {
+          status: "failed",
+          error: { ...error.problem, title: error.message, detail: null, retry_after: error.retryAfter },
+        });
         emit(operation);
         break;
       }
@@ -120,7 +145,8 @@ async function submit(operation, body) {
   save();
 }
 
-const randomKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+const randomKey = () =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 function follow(operation, run, task) {
   Object.assign(run, { taskId: task.id, status: task.status, progress: task.progress, cached: task.cached });
@@ -128,7 +154,8 @@ function follow(operation, run, task) {
   emit(operation);
   watch(task.id, (event) => {
     if (model.runs[operation] !== run) return;
-    if (["succeeded", "failed", "cancelled"].includes(event.type)) return ended(operation, run, { ...event, status: event.type });
+    if (["succeeded", "failed", "cancelled"].includes(event.type))
+      return ended(operation, run, { ...event, status: event.type });
     run.status = event.type === "progress" ? "running" : event.type;
     if (event.progress) run.progress = event.progress;
     emit(operation);
@@ -177,7 +204,10 @@ export async function recall(query) {
 
 const finished = (taskId) =>
   new Promise((resolve) => {
-    watch(taskId, (event) => ["succeeded", "failed", "cancelled"].includes(event.type) && resolve({ ...event, status: event.type }));
+    watch(
+      taskId,
+      (event) => ["succeeded", "failed", "cancelled"].includes(event.type) && resolve({ ...event, status: event.type }),
+    );
   });
 
 /** After a reload: the same memories, and tasks that go on where they are. */
@@ -188,7 +218,11 @@ export async function resume() {
   } catch {
     saved = null;
   }
-  if (saved?.stored) return openUser(saved.user).then(() => true, () => false);
+  if (saved?.stored)
+    return openUser(saved.user).then(
+      () => true,
+      () => false,
+    );
   if (!saved?.cluster) return false;
   Object.assign(model, { user: saved.user, source: saved.source, granularity: saved.granularity });
   setMemories(saved.memories ?? []);
@@ -220,8 +254,13 @@ async function reopen(operation, taskId) {
 async function fetchTexts(user, taskId) {
   const held = await get(`/users/${encodeURIComponent(user)}/export`);
   const request = held.tasks.find((task) => task.id === taskId)?.request;
-  setMemories((request?.memories ?? []).map((memory, i) => (typeof memory === "string" ? { id: String(i), text: memory } : { id: String(i), ...memory })));
-  if (request?.options && typeof request.options.granularity === "number") model.granularity = request.options.granularity;
+  setMemories(
+    (request?.memories ?? []).map((memory, i) =>
+      typeof memory === "string" ? { id: String(i), text: memory } : { id: String(i), ...memory },
+    ),
+  );
+  if (request?.options && typeof request.options.granularity === "number")
+    model.granularity = request.options.granularity;
   emit("memories");
 }
 
@@ -230,7 +269,10 @@ export async function openUser(user, taskId = null) {
   const mine = ++opening;
   const overtaken = () => mine !== opening;
   if (taskId === null && (await openStored(user, overtaken))) return;
-  const find = async (operation) => (await get(`/tasks?user_id=${encodeURIComponent(user)}&operation=${operation}&limit=20`)).tasks.find((t) => t.status === "succeeded" || t.status === "running" || t.status === "queued");
+  const find = async (operation) =>
+    (await get(`/tasks?user_id=${encodeURIComponent(user)}&operation=${operation}&limit=20`)).tasks.find(
+      (t) => t.status === "succeeded" || t.status === "running" || t.status === "queued",
+    );
   const [clustering, analysis] = await Promise.all([taskId ? { id: taskId } : find("cluster"), find("analyze")]);
   if (overtaken()) return;
   if (!clustering) throw new ApiError(404, { title: `There are no themes of ${user} yet.` });
@@ -264,7 +306,14 @@ async function openStored(user, overtaken) {
   if (overtaken()) return true;
   if (model.user !== user) model.places = new Places();
   const { version, as_of, stale } = view;
-  Object.assign(model, { user, source: user, stored: { version, as_of, stale }, notes: currency(view), recall: null, granularity: 0.5 });
+  Object.assign(model, {
+    user,
+    source: user,
+    stored: { version, as_of, stale },
+    notes: currency(view),
+    recall: null,
+    granularity: 0.5,
+  });
   model.hidden.clear();
   const run = (result) => ({ taskId: null, status: "succeeded", progress: null, result, error: null });
   model.runs = { cluster: run(view), analyze: insights && run(insights) };
@@ -280,7 +329,9 @@ async function openStored(user, overtaken) {
 /** How current a view is, in words. */
 function currency({ as_of, stale }) {
   const when = new Date(as_of).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-  const behind = stale?.changes ? ` ${stale.changes} change${stale.changes === 1 ? "" : "s"} since then will be sorted in soon.` : "";
+  const behind = stale?.changes
+    ? ` ${stale.changes} change${stale.changes === 1 ? "" : "s"} since then will be sorted in soon.`
+    : "";
   return [`As of ${when}.${behind}`];
 }
 

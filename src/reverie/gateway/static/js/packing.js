@@ -19,7 +19,8 @@ export function pack(communities, aspect) {
           const x = other.x + reach * Math.cos((step * Math.PI) / 18);
           const y = other.y + reach * Math.sin((step * Math.PI) / 18);
           const cost = Math.hypot(x / aspect, y);
-          if (cost < least && done.every((d) => Math.hypot(x - d.x, y - d.y) - d.r - r > 0.65)) [best, least] = [{ x, y, r }, cost];
+          if (cost < least && done.every((d) => Math.hypot(x - d.x, y - d.y) - d.r - r > 0.65))
+            [best, least] = [{ x, y, r }, cost];
         }
     }
     done.push((discs[index] = best));

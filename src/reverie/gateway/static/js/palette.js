@@ -1,8 +1,34 @@
 // Colours of themes: the same hues as the charts (charts/palette.py), light and dark.
 
 const HUES = {
-  light: ["#4f5bd5", "#e4572e", "#0f9b8e", "#d39600", "#c23b8f", "#4c9a2a", "#2a8fd6", "#9a6234", "#8b4fd0", "#8a8f1f", "#c4314b", "#5d7389"],
-  dark: ["#8b95ff", "#ff8a66", "#3fd0c0", "#f5c04a", "#f07cc0", "#8fd46a", "#6cbcf7", "#d3a077", "#bf95ff", "#cfd45a", "#ff7f92", "#9fb4c8"],
+  light: [
+    "#4f5bd5",
+    "#e4572e",
+    "#0f9b8e",
+    "#d39600",
+    "#c23b8f",
+    "#4c9a2a",
+    "#2a8fd6",
+    "#9a6234",
+    "#8b4fd0",
+    "#8a8f1f",
+    "#c4314b",
+    "#5d7389",
+  ],
+  dark: [
+    "#8b95ff",
+    "#ff8a66",
+    "#3fd0c0",
+    "#f5c04a",
+    "#f07cc0",
+    "#8fd46a",
+    "#6cbcf7",
+    "#d3a077",
+    "#bf95ff",
+    "#cfd45a",
+    "#ff7f92",
+    "#9fb4c8",
+  ],
 };
 const PAPER = { light: [251, 250, 247], dark: [21, 23, 29] };
 const INK = { light: [29, 31, 39], dark: [241, 240, 236] };
@@ -28,7 +54,14 @@ media.addEventListener("change", () => {
 });
 
 const mix = (hex, other, share) =>
-  "#" + [1, 3, 5].map((i, n) => Math.round(parseInt(hex.slice(i, i + 2), 16) * (1 - share) + other[n] * share).toString(16).padStart(2, "0")).join("");
+  "#" +
+  [1, 3, 5]
+    .map((i, n) =>
+      Math.round(parseInt(hex.slice(i, i + 2), 16) * (1 - share) + other[n] * share)
+        .toString(16)
+        .padStart(2, "0"),
+    )
+    .join("");
 
 /** The colour of place `index`; -1 is no theme. */
 export function colour(index) {

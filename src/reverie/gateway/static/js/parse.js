@@ -34,7 +34,8 @@ export async function parseFile(file, author) {
     await archive(file, collector);
     return done(collector, name);
   }
-  if (file.size > LARGEST) throw new Unreadable(`This file is larger than 64 MB. On a computer, this reads it: reverie cluster "${name}"`);
+  if (file.size > LARGEST)
+    throw new Unreadable(`This file is larger than 64 MB. On a computer, this reads it: reverie cluster "${name}"`);
   text(decode(await file.arrayBuffer(), collector), name, collector);
   return done(collector, name);
 }
@@ -65,7 +66,9 @@ function decode(buffer, collector) {
     if (bytes.subarray(0, 4096).includes(0)) throw new Unreadable("This is not a text file.");
     collector.notes.push("not UTF-8; read as Windows-1252");
     // Some engines take Windows-1252 for Latin-1.
-    return new TextDecoder("windows-1252").decode(bytes).replace(/[\u0080-\u009f]/g, (c) => WINDOWS[c.charCodeAt(0) - 0x80]);
+    return new TextDecoder("windows-1252")
+      .decode(bytes)
+      .replace(/[\u0080-\u009f]/g, (c) => WINDOWS[c.charCodeAt(0) - 0x80]);
   }
 }
 
@@ -73,7 +76,17 @@ function text(whole, name, collector) {
   whole = whole.replace(/^\uFEFF/, "");
   const trimmed = whole.trim();
   if (!trimmed) throw new Unreadable("There is nothing in it.");
-  const kind = /\.(csv|tsv)$/i.test(name) ? "csv" : /\.(jsonl|ndjson)$/i.test(name) ? "jsonl" : /\.json$/i.test(name) ? "json" : /\.txt$/i.test(name) ? "txt" : /\.html?$/i.test(name) || /^<!doctype html/i.test(trimmed) ? "html" : "";
+  const kind = /\.(csv|tsv)$/i.test(name)
+    ? "csv"
+    : /\.(jsonl|ndjson)$/i.test(name)
+      ? "jsonl"
+      : /\.json$/i.test(name)
+        ? "json"
+        : /\.txt$/i.test(name)
+          ? "txt"
+          : /\.html?$/i.test(name) || /^<!doctype html/i.test(trimmed)
+            ? "html"
+            : "";
   if (kind === "html") throw new Unreadable("This is a page (HTML); export the chat as JSON instead.");
   if (kind === "csv") {
     if (whole.slice(0, 200).includes("AuthorID")) prepareOrder(whole, collector);
@@ -82,7 +95,7 @@ function text(whole, name, collector) {
   const isChat = kind === "txt" || !kind ? chatOf(whole) : undefined;
   if (isChat) return chat(isChat, whole, collector);
   if (kind !== "txt") {
-    if (json(whole, trimmed, kind, name, collector)) return undefined;
+    if (json(whole, trimmed, kind, collector)) return undefined;
     const first = trimmed.split("\n", 1)[0].toLowerCase();
     const heading = first.split(/[,;\t]/).map((cell) => cell.replaceAll('"', "").trim());
     if (!kind && heading.length > 1 && heading.some((cell) => TABLE.text.includes(cell))) return csv(whole, collector);
@@ -97,7 +110,7 @@ function text(whole, name, collector) {
 }
 
 /** Whether it was JSON, as one document or a value a line. */
-function json(whole, trimmed, kind, name, collector) {
+function json(whole, trimmed, kind, collector) {
   if (!kind && !/^[[{"]/.test(trimmed)) return false;
   let document;
   let wrong;
@@ -107,11 +120,15 @@ function json(whole, trimmed, kind, name, collector) {
     wrong = error;
   }
   const several = trimmed.includes("\n");
-  if (!wrong && (kind === "json" || trimmed[0] === "[" || (trimmed[0] === "{" && several) || (!kind && trimmed[0] === "{"))) {
-    walk(document, collector, name);
+  if (
+    !wrong &&
+    (kind === "json" || trimmed[0] === "[" || (trimmed[0] === "{" && several) || (!kind && trimmed[0] === "{"))
+  ) {
+    walk(document, collector);
     return true;
   }
-  if (kind === "json" && !(several && valid(trimmed.split("\n", 1)[0]))) throw new Unreadable(`This is not valid JSON: ${wrong.message}`);
+  if (kind === "json" && !(several && valid(trimmed.split("\n", 1)[0])))
+    throw new Unreadable(`This is not valid JSON: ${wrong.message}`);
   // Pasted text may only look like JSON.
   if (!kind && !valid(trimmed.split("\n", 1)[0])) return false;
   for (const [index, line] of whole.split("\n").entries()) {
@@ -139,11 +156,14 @@ function valid(line) {
 
 /** JSON whose long integers (Discord's ids) become texts: as numbers they would lose their last digits. */
 function parse(given) {
-  if (/[:[,]\s*-?\d{16}/.test(given)) given = given.replace(/"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g, (piece) => (piece[0] === '"' ? piece : `"${piece}"`));
+  if (/[:[,]\s*-?\d{16}/.test(given))
+    given = given.replace(/"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g, (piece) =>
+      piece[0] === '"' ? piece : `"${piece}"`,
+    );
   return JSON.parse(given);
 }
 
-function walk(document, collector, name) {
+function walk(document, collector) {
   const head = new Map();
   let found = false;
   const container = (path, value) => {
@@ -164,7 +184,10 @@ function walk(document, collector, name) {
   const before = collector.understood;
   const isObject = typeof document === "object" && document && !Array.isArray(document);
   if (isObject) collector.take("the document", document);
-  if (collector.understood === before) throw new Unreadable(`A list of memories was expected${isObject ? `, not an object of ${Object.keys(document).slice(0, 6).join(", ")}` : ""}.`);
+  if (collector.understood === before)
+    throw new Unreadable(
+      `A list of memories was expected${isObject ? `, not an object of ${Object.keys(document).slice(0, 6).join(", ")}` : ""}.`,
+    );
 }
 
 /** A Discord data package, or the archive of another service. */
@@ -172,7 +195,8 @@ async function archive(file, collector) {
   const files = await entries(file);
   const channels = files.filter((entry) => PACKAGE.test(entry.name));
   const known = channels.length ? channels : files.filter((entry) => KNOWN.test(entry.name));
-  if (!known.length) throw new Unreadable("This zip holds neither a Discord data package nor an export of ChatGPT, Claude or WhatsApp.");
+  if (!known.length)
+    throw new Unreadable("This zip holds neither a Discord data package nor an export of ChatGPT, Claude or WhatsApp.");
   for (const entry of known) {
     try {
       const whole = (await read(file, entry)).replace(/^\uFEFF/, "");
@@ -198,6 +222,12 @@ function channel(name, whole, collector) {
   for (const [index, row] of list.entries()) {
     const lower = Object.fromEntries(Object.entries(row ?? {}).map(([key, value]) => [key.toLowerCase(), value]));
     if (typeof lower.contents !== "string" || !lower.contents.trim()) collector.leave("no text");
-    else collector.add(`${name}, message ${index + 1}`, { id: lower.id, text: lower.contents, created_at: lower.timestamp, source: folder });
+    else
+      collector.add(`${name}, message ${index + 1}`, {
+        id: lower.id,
+        text: lower.contents,
+        created_at: lower.timestamp,
+        source: folder,
+      });
   }
 }

@@ -1,8 +1,8 @@
 // Pieces that several views share.
 
 import { count, day, duration, h, memories, put, said } from "./dom.js";
-import { colour } from "./palette.js";
 import { model, themeName, themeOf } from "./model.js";
+import { colour } from "./palette.js";
 
 const STAGES = {
   submitting: "Sending",
@@ -26,17 +26,26 @@ const STAGES = {
 /** What a run is doing, in words. */
 export function stageText(run) {
   const progress = run.progress;
-  const stage = ["submitting", "loading", "queued", "away"].includes(run.status) ? run.status : (progress?.stage ?? run.status);
+  const stage = ["submitting", "loading", "queued", "away"].includes(run.status)
+    ? run.status
+    : (progress?.stage ?? run.status);
   const name = STAGES[stage] ?? stage[0].toUpperCase() + stage.slice(1);
-  return progress?.total > 1 && run.status === "running" ? `${name} ${progress.done.toLocaleString("en")} of ${progress.total.toLocaleString("en")}` : `${name}…`;
+  return progress?.total > 1 && run.status === "running"
+    ? `${name} ${progress.done.toLocaleString("en")} of ${progress.total.toLocaleString("en")}`
+    : `${name}…`;
 }
 
-export const busy = (run) => run !== null && ["submitting", "loading", "queued", "running", "away"].includes(run.status);
+export const busy = (run) =>
+  run !== null && ["submitting", "loading", "queued", "running", "away"].includes(run.status);
 
 /** A progress bar that can be updated: `bar.update(run)`. */
 export function progressBar(label) {
   const fill = h("div", { class: "fill" });
-  const track = h("div", { class: "track", role: "progressbar", "aria-label": label, "aria-valuemin": "0", "aria-valuemax": "100" }, fill);
+  const track = h(
+    "div",
+    { class: "track", role: "progressbar", "aria-label": label, "aria-valuemin": "0", "aria-valuemax": "100" },
+    fill,
+  );
   const text = h("span", { class: "stage" });
   const node = h("div", { class: "progress", hidden: true }, text, track);
   node.update = (run) => {
@@ -70,13 +79,24 @@ export function memoryCard(id, { extra, onclose } = {}) {
   const memory = model.byId.get(id);
   const theme = themeOf(id);
   const place = theme === null ? -1 : model.places.of(theme);
-  const facts = [day(memory?.created_at), memory?.source, memory?.kind, memory?.access_count ? `recalled ${count(memory.access_count, "time")}` : null];
+  const facts = [
+    day(memory?.created_at),
+    memory?.source,
+    memory?.kind,
+    memory?.access_count ? `recalled ${count(memory.access_count, "time")}` : null,
+  ];
   return h(
     "article",
     { class: "memory", vars: { "--c": colour(place) } },
     onclose && h("button", { class: "close", "aria-label": "Close", onclick: onclose }, "×"),
     h("p", { class: "words", dir: "auto" }, memory?.text ?? `Memory ${id}`),
-    h("p", { class: "facts" }, h("span", { class: "dot" }), said(theme === null ? "in no theme" : themeName(theme)), facts.filter(Boolean).map((fact) => h("span", {}, fact))),
+    h(
+      "p",
+      { class: "facts" },
+      h("span", { class: "dot" }),
+      said(theme === null ? "in no theme" : themeName(theme)),
+      facts.filter(Boolean).map((fact) => h("span", {}, fact)),
+    ),
     extra,
   );
 }
@@ -91,7 +111,15 @@ export function memoryList(ids, { pick, step = 8, label }) {
       const theme = themeOf(id);
       const place = theme === null ? -1 : model.places.of(theme);
       const words = h("span", { class: "words", dir: "auto" }, model.byId.get(id)?.text ?? `Memory ${id}`);
-      list.append(h("li", {}, pick ? h("button", { class: "line", vars: { "--c": colour(place) }, onclick: () => pick(id) }, words) : h("span", { class: "line", vars: { "--c": colour(place) } }, words)));
+      list.append(
+        h(
+          "li",
+          {},
+          pick
+            ? h("button", { class: "line", vars: { "--c": colour(place) }, onclick: () => pick(id) }, words)
+            : h("span", { class: "line", vars: { "--c": colour(place) } }, words),
+        ),
+      );
     }
     shown = Math.min(ids.length, shown + step);
     more.hidden = shown >= ids.length;
@@ -107,15 +135,19 @@ export function exportMenu(items, ready = () => true) {
   const list = h("div", { class: "items" });
   for (const [name, make, file] of items)
     list.append(
-      h("button", {
-        onclick: async () => {
-          menu.open = false;
-          const blob = await make();
-          const link = h("a", { href: URL.createObjectURL(blob), download: file });
-          link.click();
-          setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+      h(
+        "button",
+        {
+          onclick: async () => {
+            menu.open = false;
+            const blob = await make();
+            const link = h("a", { href: URL.createObjectURL(blob), download: file });
+            link.click();
+            setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+          },
         },
-      }, name),
+        name,
+      ),
     );
   const later = h("p", { class: "help", hidden: true }, "Not there yet.");
   list.append(later);
@@ -135,14 +167,25 @@ export function exportMenu(items, ready = () => true) {
 
 /** A bar of parts that add up: [[name, value, colour place]]. */
 export function stackBar(parts, total) {
-  return h("span", { class: "stack", "aria-hidden": "true" }, parts.map(([, value, place]) => h("span", { vars: { "--share": String(total > 0 ? value / total : 0), "--c": colour(place) } })));
+  return h(
+    "span",
+    { class: "stack", "aria-hidden": "true" },
+    parts.map(([, value, place]) =>
+      h("span", { vars: { "--share": String(total > 0 ? value / total : 0), "--c": colour(place) } }),
+    ),
+  );
 }
 
 /** Shows `node` in `root` with what a view needs before it has memories. */
 export function needMemories(root) {
   put(
     root,
-    h("div", { class: "blank" }, h("h2", {}, "No memories yet"), h("p", {}, "Paste some, drop a file, or look at the demo first."), h("p", {}, h("a", { class: "button", href: "#/try" }, "Bring memories"))),
+    h(
+      "div",
+      { class: "blank" },
+      h("h2", {}, "No memories yet"),
+      h("p", {}, "Paste some, drop a file, or look at the demo first."),
+      h("p", {}, h("a", { class: "button", href: "#/try" }, "Bring memories")),
+    ),
   );
 }
-

@@ -33,7 +33,10 @@ export function get(row, path) {
 }
 
 const has = (row, path) => get(row, path) !== undefined;
-const match = (row) => TABLE.formats.find((form) => form.has.every((path) => has(row, path)) && (!form.any || form.any.some((path) => has(row, path))));
+const match = (row) =>
+  TABLE.formats.find(
+    (form) => form.has.every((path) => has(row, path)) && (!form.any || form.any.some((path) => has(row, path))),
+  );
 
 function* expand(row, path) {
   const [, name, mark, rest] = /^(.*?)(\[\]|\{\})\.?(.*)$/.exec(path);
@@ -62,7 +65,10 @@ function kind(value) {
 
 // JSON.stringify writes a surrogate without its other half as an escape, and whole characters as they are.
 const broken = (value) => /(^|[^\\])(\\\\)*\\ud[89a-f]/i.test(JSON.stringify(value));
-const finite = (value) => (typeof value === "number" ? Number.isFinite(value) : typeof value !== "object" || value === null || Object.values(value).every(finite));
+const finite = (value) =>
+  typeof value === "number"
+    ? Number.isFinite(value)
+    : typeof value !== "object" || value === null || Object.values(value).every(finite);
 
 export class Collector {
   constructor(author) {
@@ -99,7 +105,8 @@ export class Collector {
     if (form.each && depth < 2) {
       const title = form.source ? get(row, form.source) : undefined;
       let number = 0;
-      for (const inner of expand(row, form.each)) this.take(`${place}, message ${++number}`, inner, typeof title === "string" ? title : source, depth + 1);
+      for (const inner of expand(row, form.each))
+        this.take(`${place}, message ${++number}`, inner, typeof title === "string" ? title : source, depth + 1);
     } else if (!form.skip) this.known(place, row, form, source);
   }
 
@@ -131,7 +138,8 @@ export class Collector {
   by(place, values, who, name, dates, unix, id) {
     if (!this.authors.has(who)) this.authors.set(who, { id: who, name, count: 0 });
     this.authors.get(who).count++;
-    if (this.wanted !== undefined && this.wanted !== who.toLowerCase() && this.wanted !== name.toLowerCase()) return this.leave("other people");
+    if (this.wanted !== undefined && this.wanted !== who.toLowerCase() && this.wanted !== name.toLowerCase())
+      return this.leave("other people");
     return this.keep(place, values, this.date(place, unix, dates), id, who);
   }
 
@@ -145,15 +153,27 @@ export class Collector {
     const text = joined(found);
     if (!text?.trim()) {
       const known = found !== undefined || TABLE.text.some((name) => name in lower);
-      const named = Object.keys(row).slice(0, 6).map((name) => `'${name}'`).join(", ");
-      return this.reject(place, found !== undefined && text === undefined ? `its text is ${kind(found)}` : known ? "its text is blank" : `has no text (only ${named})`);
+      const named = Object.keys(row)
+        .slice(0, 6)
+        .map((name) => `'${name}'`)
+        .join(", ");
+      return this.reject(
+        place,
+        found !== undefined && text === undefined
+          ? `its text is ${kind(found)}`
+          : known
+            ? "its text is blank"
+            : `has no text (only ${named})`,
+      );
     }
     const memory = { text, last_accessed_at: this.date(place, undefined, [row.last_accessed_at]) };
     if (row.access_count) {
-      if (!Number.isInteger(row.access_count) || row.access_count < 0) return this.reject(place, "access_count: is not a count");
+      if (!Number.isInteger(row.access_count) || row.access_count < 0)
+        return this.reject(place, "access_count: is not a count");
       memory.access_count = row.access_count;
     }
-    for (const key of ["kind", "source"]) if (typeof row[key] === "string" && row[key]) memory[key] = row[key].slice(0, key === "kind" ? 64 : 256);
+    for (const key of ["kind", "source"])
+      if (typeof row[key] === "string" && row[key]) memory[key] = row[key].slice(0, key === "kind" ? 64 : 256);
     if (isObject(row.metadata)) memory.metadata = row.metadata;
     return this.keep(place, memory, this.date(place, undefined, [first(TABLE.date)]), first(TABLE.id));
   }
@@ -178,14 +198,16 @@ export class Collector {
   }
 
   keep(place, values, created, id, author = "") {
-    if (given(id) && String(id).length > MOST_ID) return this.reject(place, `id: has ${String(id).length.toLocaleString("en")} characters, more than ${MOST_ID}`);
+    if (given(id) && String(id).length > MOST_ID)
+      return this.reject(place, `id: has ${String(id).length.toLocaleString("en")} characters, more than ${MOST_ID}`);
     for (const [name, value] of Object.entries({ id, ...values })) {
       if (value === undefined || value === null) continue;
       if (broken(value)) return this.reject(place, `${name}: is not valid Unicode (a lone surrogate)`);
       if (!finite(value)) return this.reject(place, `${name}: holds a number that JSON has not`);
     }
     if (values.text.includes("\0")) return this.reject(place, "text: holds a NUL");
-    if (values.text.length > MOST_CHARS) return this.reject(place, `text: has more than ${MOST_CHARS.toLocaleString("en")} characters`);
+    if (values.text.length > MOST_CHARS)
+      return this.reject(place, `text: has more than ${MOST_CHARS.toLocaleString("en")} characters`);
     if (given(id)) {
       id = String(id);
       if (this.places.has(id)) return this.reject(place, `has the id '${id.slice(0, 60)}' of ${this.places.get(id)}`);
@@ -220,15 +242,27 @@ export class Collector {
     const more = (all, shown) => (all > shown ? `; and ${(all - shown).toLocaleString("en")} more` : "");
     if (this.rejected.length) {
       const shown = this.rejected.slice(0, NAMED).map((row) => `${row.place}: ${row.reason}`);
-      notes.push(`rows left out: ${this.rejected.length.toLocaleString("en")} (${shown.join("; ")}${more(this.rejected.length, shown.length)})`);
+      notes.push(
+        `rows left out: ${this.rejected.length.toLocaleString("en")} (${shown.join("; ")}${more(this.rejected.length, shown.length)})`,
+      );
     }
     if (this.naive) notes.push(`dates without a time zone, taken as UTC: ${this.naive.toLocaleString("en")}`);
-    if (this.undated) notes.push(`dates left out, their texts kept: ${this.undated.toLocaleString("en")} (${this.named.join("; ")}${more(this.undated, this.named.length)})`);
+    if (this.undated)
+      notes.push(
+        `dates left out, their texts kept: ${this.undated.toLocaleString("en")} (${this.named.join("; ")}${more(this.undated, this.named.length)})`,
+      );
     return { memories, notes, rejected: this.rejected, left, undated: this.undated, user: chosen?.id };
   }
 
   chosen(name, authors) {
-    const choose = (what, among) => new ChooseAuthor(`${what}:\n${among.slice(0, 20).map((a) => `  ${a.name === a.id ? a.name : `${a.name} (${a.id})`}: ${a.count}`).join("\n")}`, among);
+    const choose = (what, among) =>
+      new ChooseAuthor(
+        `${what}:\n${among
+          .slice(0, 20)
+          .map((a) => `  ${a.name === a.id ? a.name : `${a.name} (${a.id})`}: ${a.count}`)
+          .join("\n")}`,
+        among,
+      );
     if (this.wanted === undefined) {
       if (authors.length > 1) throw choose(`${name} has texts of ${authors.length} people; choose one`, authors);
       return authors[0];

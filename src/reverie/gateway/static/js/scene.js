@@ -1,9 +1,9 @@
 // Points on a canvas: pan, zoom, hover, pick, labels; for the map and the graph. One list of things to draw feeds the
 // canvas and the SVG export. A 2-D canvas needs no shaders, so no eval and no GPU.
 
-import { colour } from "./palette.js";
 import { layLabels } from "./labels.js";
 import { listen } from "./moves.js";
+import { colour } from "./palette.js";
 import { Sprites } from "./sprites.js";
 
 const TAU = Math.PI * 2;
@@ -70,7 +70,13 @@ export class Scene {
     const low = (list) => list.reduce((a, b) => Math.min(a, b), Infinity);
     const high = (list) => list.reduce((a, b) => Math.max(a, b), -Infinity);
     let [x0, x1, y0, y1] = xs.length ? [low(xs), high(xs), low(ys), high(ys)] : [-1, 1, -1, 1];
-    for (const d of this.discs) [x0, x1, y0, y1] = [Math.min(x0, d.x - d.r), Math.max(x1, d.x + d.r), Math.min(y0, d.y - d.r), Math.max(y1, d.y + d.r)];
+    for (const d of this.discs)
+      [x0, x1, y0, y1] = [
+        Math.min(x0, d.x - d.r),
+        Math.max(x1, d.x + d.r),
+        Math.min(y0, d.y - d.r),
+        Math.max(y1, d.y + d.r),
+      ];
     if (x1 - x0 < 1e-9) [x0, x1] = [x0 - 1, x1 + 1];
     if (y1 - y0 < 1e-9) [y0, y1] = [y0 - 1, y1 + 1];
     this.bounds = { x0, x1, y0, y1 };
@@ -206,7 +212,10 @@ export class Scene {
     const [dx, dy] = this.layer ? [this.view.x - this.layer.x, this.view.y - this.layer.y] : [0, 0];
     if (!this.layer || Math.abs(dx) > ROOM || Math.abs(dy) > ROOM) {
       const { ratio, width, height } = this;
-      const canvas = new OffscreenCanvas(Math.round((width + 2 * ROOM) * ratio), Math.round((height + 2 * ROOM) * ratio));
+      const canvas = new OffscreenCanvas(
+        Math.round((width + 2 * ROOM) * ratio),
+        Math.round((height + 2 * ROOM) * ratio),
+      );
       const inner = canvas.getContext("2d");
       inner.setTransform(ratio, 0, 0, ratio, ROOM * ratio, ROOM * ratio);
       const near = (p) => !p.hidden && p.sx > -ROOM && p.sy > -ROOM && p.sx < width + ROOM && p.sy < height + ROOM;
@@ -263,8 +272,7 @@ export class Scene {
   #paintRings(c, shown, r, ink, paper) {
     c.lineWidth = 1.3;
     c.strokeStyle = ink;
-    if (this.rings.size)
-      for (const p of shown) if (this.rings.has(p.id)) ring(c, p, r + 2.2);
+    if (this.rings.size) for (const p of shown) if (this.rings.has(p.id)) ring(c, p, r + 2.2);
     if (this.lit)
       for (const p of shown) {
         const rank = this.lit.get(p.id);
@@ -354,7 +362,9 @@ export class Scene {
 
   /** Whether any of these is in the window. */
   sees(ids) {
-    return ids.map((id) => this.index.get(id)).some((p) => p && p.sx >= 0 && p.sy >= 0 && p.sx <= this.width && p.sy <= this.height);
+    return ids
+      .map((id) => this.index.get(id))
+      .some((p) => p && p.sx >= 0 && p.sy >= 0 && p.sx <= this.width && p.sy <= this.height);
   }
 
   /** The nearest point in a direction, for the arrow keys. */

@@ -25,8 +25,8 @@ export class Sprites {
     const middle = size / 2;
     if (kind === "glow") {
       const fade = c.createRadialGradient(middle, middle, 0, middle, middle, middle);
-      fade.addColorStop(0, colour(place) + "16");
-      fade.addColorStop(1, colour(place) + "00");
+      fade.addColorStop(0, `${colour(place)}16`);
+      fade.addColorStop(1, `${colour(place)}00`);
       c.fillStyle = fade;
       c.fillRect(0, 0, size, size);
     } else {

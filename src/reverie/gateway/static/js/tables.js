@@ -45,7 +45,9 @@ export function* rows(text, collector) {
         separator = said[1];
         continue;
       }
-      separator = [",", ";", "\t", "|"].reduce((best, c) => (line.split(c).length > line.split(best).length ? c : best));
+      separator = [",", ";", "\t", "|"].reduce((best, c) =>
+        line.split(c).length > line.split(best).length ? c : best,
+      );
     }
     let found = cells(line, separator);
     let [end, size, quotes] = [at, line.length, line.split('"').length - 1];
@@ -60,8 +62,12 @@ export function* rows(text, collector) {
       at = end;
       continue;
     }
-    collector.reject(`line ${at + 1}`, `a quote ${found === null ? "that opens here is never closed" : "inside a quoted text is not doubled"}`);
-    if (++opened > MOST_OPEN) throw new Unreadable(`Wrong quotes in more than ${MOST_OPEN} rows, the last in line ${at + 1}.`);
+    collector.reject(
+      `line ${at + 1}`,
+      `a quote ${found === null ? "that opens here is never closed" : "inside a quoted text is not doubled"}`,
+    );
+    if (++opened > MOST_OPEN)
+      throw new Unreadable(`Wrong quotes in more than ${MOST_OPEN} rows, the last in line ${at + 1}.`);
   }
 }
 
@@ -72,24 +78,32 @@ export function csv(text, collector) {
     if (!header) {
       header = row.map((cell) => cell.trim());
       const lower = header.map((cell) => cell.toLowerCase());
-      if (lower.some((cell) => TABLE.text.includes(cell)) || (lower.includes("authorid") && lower.includes("content"))) continue;
+      if (lower.some((cell) => TABLE.text.includes(cell)) || (lower.includes("authorid") && lower.includes("content")))
+        continue;
       header = withoutHeading(row);
     }
     if (header.length === 1 && row.length > 1 && !first.includes('"')) {
       row = [first.trim()];
       whole.push(line);
     }
-    if (row.length > header.length) collector.reject(`line ${line}`, `has ${row.length} columns where the heading has ${header.length}`);
-    else if (header !== null) take(Object.fromEntries(row.map((cell, i) => [header[i], cell])), `line ${line}`, collector);
+    if (row.length > header.length)
+      collector.reject(`line ${line}`, `has ${row.length} columns where the heading has ${header.length}`);
+    else if (header !== null)
+      take(Object.fromEntries(row.map((cell, i) => [header[i], cell])), `line ${line}`, collector);
   }
-  if (whole.length) collector.notes.push(`separators in the only column, taken as part of the text: ${whole.length} (lines ${whole.slice(0, 5).join(", ")}${whole.length > 5 ? ", ..." : ""})`);
+  if (whole.length)
+    collector.notes.push(
+      `separators in the only column, taken as part of the text: ${whole.length} (lines ${whole.slice(0, 5).join(", ")}${whole.length > 5 ? ", ..." : ""})`,
+    );
 }
 
 /** Names for the columns of a file whose first row is data: the longest cell is the text. */
 function withoutHeading(row) {
   if (row.length === 1) return ["text"];
   if (!row.some((cell) => /^[0-9]+$/.test(cell.trim())))
-    throw new Unreadable(`There is no column for the text among ${row.join(", ").slice(0, 200)}; name one of them text or content or memory.`);
+    throw new Unreadable(
+      `There is no column for the text among ${row.join(", ").slice(0, 200)}; name one of them text or content or memory.`,
+    );
   const longest = row.reduce((best, cell, i) => (cell.length > row[best].length ? i : best), 0);
   return row.map((_, i) => (i === longest ? "text" : `column ${i + 1}`));
 }
@@ -97,7 +111,8 @@ function withoutHeading(row) {
 function take(row, place, collector) {
   delete row.metadata;
   const count = row.access_count?.trim();
-  if (count && !/^[0-9]{1,11}$/.test(count)) return collector.reject(place, `access_count: '${count.slice(0, 20)}' is not a count`);
+  if (count && !/^[0-9]{1,11}$/.test(count))
+    return collector.reject(place, `access_count: '${count.slice(0, 20)}' is not a count`);
   if (count) row.access_count = Number(count);
   else delete row.access_count;
   collector.take(place, row);

@@ -7,11 +7,25 @@ import { model, on } from "../model.js";
 const SECTIONS = { lasting: "Lasting", current: "Current", regular: "Regular", bearing: "Bears on the question" };
 
 export function mount(root) {
-  const question = h("input", { type: "search", id: "question", placeholder: "What should I cook tonight?", dir: "auto", autocomplete: "off" });
+  const question = h("input", {
+    type: "search",
+    id: "question",
+    placeholder: "What should I cook tonight?",
+    dir: "auto",
+    autocomplete: "off",
+  });
   const tokens = h("input", { type: "number", id: "budget", min: "50", max: "8000", step: "50", value: "600" });
   const out = h("div", { "aria-live": "polite" });
   const help = h("p", { class: "help" });
-  const explain = () => put(help, model.stored ? said(`What a language model is told of ${model.user}: what lasts first, then what bears on the question, never above the budget.`) : "This works on memories that live in Reverie. Choose somebody whose memories are kept there, at the top of the page.");
+  const explain = () =>
+    put(
+      help,
+      model.stored
+        ? said(
+            `What a language model is told of ${model.user}: what lasts first, then what bears on the question, never above the budget.`,
+          )
+        : "This works on memories that live in Reverie. Choose somebody whose memories are kept there, at the top of the page.",
+    );
   let asked = 0; // an answer that a later question has overtaken is not shown
   const show = async (e) => {
     e?.preventDefault();
@@ -23,7 +37,11 @@ export function mount(root) {
       const found = await post(`/users/${encodeURIComponent(model.user)}/context`, ask);
       if (mine === asked) put(out, block(found, ask));
     } catch (error) {
-      if (mine === asked) put(out, h("p", { class: "note bad", role: "alert" }, error instanceof ApiError ? error.message : String(error)));
+      if (mine === asked)
+        put(
+          out,
+          h("p", { class: "note bad", role: "alert" }, error instanceof ApiError ? error.message : String(error)),
+        );
     }
   };
   put(
@@ -33,7 +51,15 @@ export function mount(root) {
       { class: "context" },
       h("h1", {}, "The next prompt"),
       help,
-      h("form", { class: "row ask", onsubmit: show }, h("label", { for: "question" }, "Question"), question, h("label", { for: "budget" }, "Tokens"), tokens, h("button", { class: "main" }, "Show the block")),
+      h(
+        "form",
+        { class: "row ask", onsubmit: show },
+        h("label", { for: "question" }, "Question"),
+        question,
+        h("label", { for: "budget" }, "Tokens"),
+        tokens,
+        h("button", { class: "main" }, "Show the block"),
+      ),
       out,
     ),
   );
@@ -43,14 +69,39 @@ export function mount(root) {
 }
 
 function block(found, ask) {
-  if (!found.text) return h("p", { class: "note" }, found.notes?.length ? `Nothing to tell: ${found.notes.join("; ")}.` : "Nothing is kept of this person yet.");
-  const left = Object.entries(found.left_out ?? {}).filter(([, n]) => n > 0).map(([why, n]) => `${n} ${why.replaceAll("_", " ")}`);
+  if (!found.text)
+    return h(
+      "p",
+      { class: "note" },
+      found.notes?.length ? `Nothing to tell: ${found.notes.join("; ")}.` : "Nothing is kept of this person yet.",
+    );
+  const left = Object.entries(found.left_out ?? {})
+    .filter(([, n]) => n > 0)
+    .map(([why, n]) => `${n} ${why.replaceAll("_", " ")}`);
   return h(
     "section",
     { class: "card" },
-    h("p", { class: "facts" }, `${count(found.tokens, "token")} of ${ask.max_tokens} by ${found.tokenizer}; ${count(found.stable_tokens, "token")} at the beginning stay the same until the view changes.`, left.length > 0 && ` Left out: ${left.join(", ")}.`),
+    h(
+      "p",
+      { class: "facts" },
+      `${count(found.tokens, "token")} of ${ask.max_tokens} by ${found.tokenizer}; ${count(found.stable_tokens, "token")} at the beginning stay the same until the view changes.`,
+      left.length > 0 && ` Left out: ${left.join(", ")}.`,
+    ),
     h("pre", { dir: "auto", class: "block" }, found.text),
     h("h2", {}, "Why each memory is there"),
-    h("ul", { class: "reasons" }, found.used.map((use) => h("li", {}, h("b", {}, SECTIONS[use.section] ?? use.section), " · ", said(model.byId.get(use.memory_id)?.text ?? use.memory_id), h("small", {}, ` ${use.reason} (${percent(use.score)})`)))),
+    h(
+      "ul",
+      { class: "reasons" },
+      found.used.map((use) =>
+        h(
+          "li",
+          {},
+          h("b", {}, SECTIONS[use.section] ?? use.section),
+          " · ",
+          said(model.byId.get(use.memory_id)?.text ?? use.memory_id),
+          h("small", {}, ` ${use.reason} (${percent(use.score)})`),
+        ),
+      ),
+    ),
   );
 }

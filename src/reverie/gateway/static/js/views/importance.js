@@ -52,9 +52,21 @@ function ranking(result) {
   return h(
     "section",
     { class: "card", "aria-labelledby": "rank-title" },
-    h("div", { class: "titled" }, h("h2", { id: "rank-title" }, "Worth keeping"), exportMenu([["Ranking as CSV", () => importanceCsv(result), "importance.csv"], ["Analysis as JSON", () => jsonFile(result), "analysis.json"]])),
+    h(
+      "div",
+      { class: "titled" },
+      h("h2", { id: "rank-title" }, "Worth keeping"),
+      exportMenu([
+        ["Ranking as CSV", () => importanceCsv(result), "importance.csv"],
+        ["Analysis as JSON", () => jsonFile(result), "analysis.json"],
+      ]),
+    ),
     h("p", { class: "help" }, "Each score is the sum of its factors. Open a memory to see how much each one adds."),
-    h("ul", { class: "keys", "aria-label": "Factors" }, factors.map((name, i) => h("li", { vars: { "--c": colour(i) } }, h("span", { class: "dot" }), words(name)))),
+    h(
+      "ul",
+      { class: "keys", "aria-label": "Factors" },
+      factors.map((name, i) => h("li", { vars: { "--c": colour(i) } }, h("span", { class: "dot" }), words(name))),
+    ),
     list,
     more,
   );
@@ -69,13 +81,51 @@ function entry(item, factors, most) {
     h(
       "details",
       {},
-      h("summary", {}, h("span", { class: "rank" }, String(item.rank)), h("span", { class: "words", dir: "auto" }, memory?.text ?? item.memory_id), item.core && h("span", { class: "chip", title: `One of the few memories that define this person: ${item.reason}` }, "core"), item.boundary && h("span", { class: "chip", title: "Something never to be said or done" }, "boundary"), h("span", { class: "score" }, item.score.toFixed(2)), stackBar(parts, most)),
+      h(
+        "summary",
+        {},
+        h("span", { class: "rank" }, String(item.rank)),
+        h("span", { class: "words", dir: "auto" }, memory?.text ?? item.memory_id),
+        item.core &&
+          h(
+            "span",
+            { class: "chip", title: `One of the few memories that define this person: ${item.reason}` },
+            "core",
+          ),
+        item.boundary && h("span", { class: "chip", title: "Something never to be said or done" }, "boundary"),
+        h("span", { class: "score" }, item.score.toFixed(2)),
+        stackBar(parts, most),
+      ),
       item.reason && h("p", { class: "help" }, item.reason[0].toUpperCase() + item.reason.slice(1), "."),
       h(
         "table",
         { class: "factors" },
-        h("thead", {}, h("tr", {}, ["Factor", "Value", "Weight", "Adds"].map((name) => h("th", { scope: "col" }, name)))),
-        h("tbody", {}, factors.filter((name) => item.factors[name]).sort((a, b) => item.factors[b].contribution - item.factors[a].contribution).map((name) => h("tr", {}, h("th", { scope: "row" }, words(name)), [item.factors[name].value, item.factors[name].weight, item.factors[name].contribution].map((n) => h("td", {}, n.toFixed(2)))))),
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            ["Factor", "Value", "Weight", "Adds"].map((name) => h("th", { scope: "col" }, name)),
+          ),
+        ),
+        h(
+          "tbody",
+          {},
+          factors
+            .filter((name) => item.factors[name])
+            .sort((a, b) => item.factors[b].contribution - item.factors[a].contribution)
+            .map((name) =>
+              h(
+                "tr",
+                {},
+                h("th", { scope: "row" }, words(name)),
+                [item.factors[name].value, item.factors[name].weight, item.factors[name].contribution].map((n) =>
+                  h("td", {}, n.toFixed(2)),
+                ),
+              ),
+            ),
+        ),
       ),
     ),
   );
@@ -89,23 +139,82 @@ function advice(result) {
   const outcome = h("p", { class: "outcome", role: "status" });
   const update = () => {
     const gone = new Set();
-    for (const item of taken) for (const id of item.action === "look" ? [] : item.action === "merge" ? item.memory_ids.slice(1) : item.memory_ids) gone.add(id);
-    outcome.textContent = taken.size ? `${howMany(model.memories.length - gone.size)} of ${model.memories.length} would stay.` : "Tick what you would do, and see what would stay.";
+    for (const item of taken)
+      for (const id of item.action === "look"
+        ? []
+        : item.action === "merge"
+          ? item.memory_ids.slice(1)
+          : item.memory_ids)
+        gone.add(id);
+    outcome.textContent = taken.size
+      ? `${howMany(model.memories.length - gone.size)} of ${model.memories.length} would stay.`
+      : "Tick what you would do, and see what would stay.";
     return gone;
   };
   update();
-  const groups = Object.keys(ACTIONS).map((action) => [action, result.advice.filter((item) => item.action === action)]).filter(([, items]) => items.length);
+  const groups = Object.keys(ACTIONS)
+    .map((action) => [action, result.advice.filter((item) => item.action === action)])
+    .filter(([, items]) => items.length);
   const row = (item) => {
-    const box = h("input", { type: "checkbox", onchange: () => (box.checked ? taken.add(item) : taken.delete(item), update()) });
-    return h("li", {}, h("label", {}, box, h("span", {}, said(item.reason || ACTIONS[item.action]))), memoryList(item.memory_ids, { step: 3, label: "Memories concerned" }));
+    const box = h("input", {
+      type: "checkbox",
+      onchange: () => (box.checked ? taken.add(item) : taken.delete(item), update()),
+    });
+    return h(
+      "li",
+      {},
+      h("label", {}, box, h("span", {}, said(item.reason || ACTIONS[item.action]))),
+      memoryList(item.memory_ids, { step: 3, label: "Memories concerned" }),
+    );
   };
   return h(
     "section",
     { class: "card", "aria-labelledby": "advice-title" },
-    h("div", { class: "titled" }, h("h2", { id: "advice-title" }, "What could go"), exportMenu([["Chosen ids as JSON", () => jsonFile({ forget: [...update()] }), "forget.json"], ["Advice as JSON", () => jsonFile(result.advice), "advice.json"]])),
+    h(
+      "div",
+      { class: "titled" },
+      h("h2", { id: "advice-title" }, "What could go"),
+      exportMenu([
+        ["Chosen ids as JSON", () => jsonFile({ forget: [...update()] }), "forget.json"],
+        ["Advice as JSON", () => jsonFile(result.advice), "advice.json"],
+      ]),
+    ),
     h("p", { class: "help" }, "A dry run. Nothing is deleted here; take the list to your bot."),
     outcome,
-    groups.length ? groups.map(([action, items]) => h("section", { class: "advice" }, h("h3", {}, `${ACTIONS[action]} · ${items.length}`), h("ul", {}, items.slice(0, 40).map(row)))) : h("p", { class: "help" }, "Nothing seems superfluous."),
-    result.duplicates.length > 0 && h("details", { class: "dups" }, h("summary", {}, `Said more than once · ${result.duplicates.length}`), h("ul", {}, result.duplicates.slice(0, 40).map((group) => h("li", {}, h("p", { class: "facts" }, h("span", { class: "chip" }, group.kind), h("span", {}, `similarity ${group.similarity.toFixed(2)}`)), memoryList(group.memory_ids, { step: 4, label: "Repetitions" }))))),
+    groups.length
+      ? groups.map(([action, items]) =>
+          h(
+            "section",
+            { class: "advice" },
+            h("h3", {}, `${ACTIONS[action]} · ${items.length}`),
+            h("ul", {}, items.slice(0, 40).map(row)),
+          ),
+        )
+      : h("p", { class: "help" }, "Nothing seems superfluous."),
+    result.duplicates.length > 0 &&
+      h(
+        "details",
+        { class: "dups" },
+        h("summary", {}, `Said more than once · ${result.duplicates.length}`),
+        h(
+          "ul",
+          {},
+          result.duplicates
+            .slice(0, 40)
+            .map((group) =>
+              h(
+                "li",
+                {},
+                h(
+                  "p",
+                  { class: "facts" },
+                  h("span", { class: "chip" }, group.kind),
+                  h("span", {}, `similarity ${group.similarity.toFixed(2)}`),
+                ),
+                memoryList(group.memory_ids, { step: 4, label: "Repetitions" }),
+              ),
+            ),
+        ),
+      ),
   );
 }

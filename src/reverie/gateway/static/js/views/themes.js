@@ -9,7 +9,13 @@ import { Scene } from "../scene.js";
 
 export function mount(root) {
   if (!model.runs.cluster) return needMemories(root);
-  const canvas = h("canvas", { tabindex: "0", role: "application", "aria-roledescription": "map", id: "map", "aria-describedby": "map-help" });
+  const canvas = h("canvas", {
+    tabindex: "0",
+    role: "application",
+    "aria-roledescription": "map",
+    id: "map",
+    "aria-describedby": "map-help",
+  });
   const tip = h("div", { class: "tip", hidden: true, "aria-hidden": "true" });
   const bar = progressBar("Progress of the clustering");
   const trouble = h("div", {});
@@ -19,7 +25,11 @@ export function mount(root) {
     hover: (id, x, y) => {
       tip.hidden = id === null;
       if (id === null) return;
-      put(tip, said(clip(model.byId.get(id)?.text ?? id)), h("small", { dir: "auto" }, themeOf(id) ? themeName(themeOf(id)) : "in no theme"));
+      put(
+        tip,
+        said(clip(model.byId.get(id)?.text ?? id)),
+        h("small", { dir: "auto" }, themeOf(id) ? themeName(themeOf(id)) : "in no theme"),
+      );
       tip.style.setProperty("--x", `${Math.min(x, scene.width - 260)}px`);
       tip.style.setProperty("--y", `${y}px`);
       tip.classList.toggle("above", y > scene.height - 120);
@@ -30,15 +40,38 @@ export function mount(root) {
 
   const pick = (id, follow = false) => {
     if (follow) scene.select(id, { follow: true });
-    put(card, id !== null && memoryCard(id, { extra: near(id, pick), onclose: () => (scene.select(null), put(card), canvas.focus()) }));
+    put(
+      card,
+      id !== null &&
+        memoryCard(id, { extra: near(id, pick), onclose: () => (scene.select(null), put(card), canvas.focus()) }),
+    );
     if (id !== null) announce(model.byId.get(id)?.text ?? "");
   };
 
-  const query = h("input", { type: "search", id: "query", placeholder: "Ask these memories…", "aria-label": "Ask these memories", value: model.recall?.query ?? "", dir: "auto" });
+  const query = h("input", {
+    type: "search",
+    id: "query",
+    placeholder: "Ask these memories…",
+    "aria-label": "Ask these memories",
+    value: model.recall?.query ?? "",
+    dir: "auto",
+  });
   query.addEventListener("search", () => query.value === "" && recall(""));
-  const form = h("form", { class: "ask", role: "search", onsubmit: (e) => (e.preventDefault(), recall(query.value)) }, query, h("button", { class: "main" }, "Ask"));
+  const form = h(
+    "form",
+    { class: "ask", role: "search", onsubmit: (e) => (e.preventDefault(), recall(query.value)) },
+    query,
+    h("button", { class: "main" }, "Ask"),
+  );
 
-  const slider = h("input", { type: "range", id: "granularity", min: "0", max: "1", step: "0.05", value: String(model.granularity) });
+  const slider = h("input", {
+    type: "range",
+    id: "granularity",
+    min: "0",
+    max: "1",
+    step: "0.05",
+    value: String(model.granularity),
+  });
   let waiting = null;
   slider.addEventListener("input", () => {
     clearTimeout(waiting);
@@ -64,19 +97,26 @@ export function mount(root) {
           "div",
           { class: "bar" },
           form,
-          exportMenu([
-            ["Themes as JSON", () => jsonFile(model.runs.cluster.result), "themes.json"],
-            ["Memories as CSV", themesCsv, "themes.csv"],
-            ["This view as PNG", () => canvasPng(canvas), "map.png"],
-            ["This view as SVG", () => sceneSvg(scene, "Map of themes"), "map.svg"],
-          ], () => drawn),
+          exportMenu(
+            [
+              ["Themes as JSON", () => jsonFile(model.runs.cluster.result), "themes.json"],
+              ["Memories as CSV", themesCsv, "themes.csv"],
+              ["This view as PNG", () => canvasPng(canvas), "map.png"],
+              ["This view as SVG", () => sceneSvg(scene, "Map of themes"), "map.svg"],
+            ],
+            () => drawn,
+          ),
         ),
         h(
           "div",
           { class: "canvas" },
           canvas,
           tip,
-          h("p", { id: "map-help", class: "sr" }, "Arrow keys move from memory to memory, plus and minus zoom, 0 shows everything, Escape lets go. The list beside the map holds the same."),
+          h(
+            "p",
+            { id: "map-help", class: "sr" },
+            "Arrow keys move from memory to memory, plus and minus zoom, 0 shows everything, Escape lets go. The list beside the map holds the same.",
+          ),
           h(
             "div",
             { class: "zoom", role: "group", "aria-label": "Zoom" },
@@ -87,7 +127,14 @@ export function mount(root) {
           trouble,
           bar,
         ),
-        h("div", { class: "bar foot" }, h("label", { for: "granularity" }, "Fewer, broader"), slider, h("span", { "aria-hidden": "true" }, "More, finer"), h("output", { id: "summary" })),
+        h(
+          "div",
+          { class: "bar foot" },
+          h("label", { for: "granularity" }, "Fewer, broader"),
+          slider,
+          h("span", { "aria-hidden": "true" }, "More, finer"),
+          h("output", { id: "summary" }),
+        ),
       ),
       side,
     ),
@@ -108,9 +155,14 @@ export function mount(root) {
     scene.setData(mapData(run.result));
     const list = themes();
     canvas.setAttribute("aria-label", `Map of ${howMany(model.memories.length)} in ${list.length} themes`);
-    root.querySelector("#summary").textContent = `${list.length} theme${list.length === 1 ? "" : "s"} · ${run.result.unclustered.length} in none`;
+    root.querySelector("#summary").textContent =
+      `${list.length} theme${list.length === 1 ? "" : "s"} · ${run.result.unclustered.length} in none`;
     announce(`${list.length} themes found.`);
-    put(changes, model.notes.map((note) => h("p", { class: "note" }, note)), changesStrip(run.result));
+    put(
+      changes,
+      model.notes.map((note) => h("p", { class: "note" }, note)),
+      changesStrip(run.result),
+    );
     put(legend, legendList(pick, scene));
   };
   let drawn = null;
@@ -126,14 +178,27 @@ export function mount(root) {
     const found = model.recall;
     scene.lit = found?.status === "succeeded" ? new Map(found.hits.map((hit) => [hit.memory_id, hit.rank])) : null;
     scene.draw();
-    put(results, found && recallList(found, (id) => pick(id, true), () => ((query.value = ""), recall(""))));
+    put(
+      results,
+      found &&
+        recallList(
+          found,
+          (id) => pick(id, true),
+          () => ((query.value = ""), recall("")),
+        ),
+    );
   };
   const repaint = () => {
     if (drawn) put(legend, legendList(pick, scene));
     showHidden();
   };
   addEventListener("look", repaint);
-  const off = [on("cluster", showThemes), on("hidden", showHidden), on("recall", showRecall), on("memories", () => ((drawn = null), showThemes()))];
+  const off = [
+    on("cluster", showThemes),
+    on("hidden", showHidden),
+    on("recall", showRecall),
+    on("memories", () => ((drawn = null), showThemes())),
+  ];
   scene.resize();
   showThemes();
   showRecall();
@@ -146,7 +211,7 @@ export function mount(root) {
   };
 }
 
-const clip = (text) => (text.length > 180 ? text.slice(0, 178) + "…" : text);
+const clip = (text) => (text.length > 180 ? `${text.slice(0, 178)}…` : text);
 const grain = (value) => (value < 0.3 ? "few, broad themes" : value > 0.7 ? "many, fine themes" : "medium");
 
 function mapData(result) {
@@ -155,11 +220,18 @@ function mapData(result) {
     return { id: p.id, x: p.x, y: p.y, theme, place: theme === null ? -1 : model.places.of(theme) };
   });
   const at = new Map(points.map((p) => [p.id, p]));
-  const labels = themes().slice(0, 80).map((theme) => {
-    const members = theme.memory_ids.map((id) => at.get(id)).filter(Boolean);
-    const text = theme.label || theme.keywords.join(", ") || "theme";
-    return { text: text.length > 32 ? text.slice(0, 31) + "…" : text, ...anchor(members), place: model.places.of(theme.id), hidden: () => model.hidden.has(theme.id) };
-  });
+  const labels = themes()
+    .slice(0, 80)
+    .map((theme) => {
+      const members = theme.memory_ids.map((id) => at.get(id)).filter(Boolean);
+      const text = theme.label || theme.keywords.join(", ") || "theme";
+      return {
+        text: text.length > 32 ? `${text.slice(0, 31)}…` : text,
+        ...anchor(members),
+        place: model.places.of(theme.id),
+        hidden: () => model.hidden.has(theme.id),
+      };
+    });
   return { points, labels };
 }
 
@@ -180,24 +252,64 @@ function near(id, pick) {
   const points = model.runs.cluster?.result?.map ?? [];
   const from = points.find((p) => p.id === id);
   if (!from) return null;
-  const close = points.filter((p) => p.id !== id).map((p) => [(p.x - from.x) ** 2 + (p.y - from.y) ** 2, p.id]).sort((a, b) => a[0] - b[0]).slice(0, 3).map((p) => p[1]);
-  return close.length ? [h("h3", {}, "Close by"), memoryList(close, { pick: (other) => pick(other, true), label: "Close by" })] : null;
+  const close = points
+    .filter((p) => p.id !== id)
+    .map((p) => [(p.x - from.x) ** 2 + (p.y - from.y) ** 2, p.id])
+    .sort((a, b) => a[0] - b[0])
+    .slice(0, 3)
+    .map((p) => p[1]);
+  return close.length
+    ? [h("h3", {}, "Close by"), memoryList(close, { pick: (other) => pick(other, true), label: "Close by" })]
+    : null;
 }
 
 function changesStrip(result) {
   const label = (id) => said(`“${themeName(id)}”`);
   const lines = [];
   const list = themes();
-  if (result.born.length && result.born.length < list.length) lines.push(h("li", { class: "born" }, h("b", {}, "New: "), result.born.slice(0, 6).flatMap((id, i) => [i ? ", " : "", label(id)]), result.born.length > 6 && ` and ${result.born.length - 6} more`));
+  if (result.born.length && result.born.length < list.length)
+    lines.push(
+      h(
+        "li",
+        { class: "born" },
+        h("b", {}, "New: "),
+        result.born.slice(0, 6).flatMap((id, i) => [i ? ", " : "", label(id)]),
+        result.born.length > 6 && ` and ${result.born.length - 6} more`,
+      ),
+    );
   const some = (list, kind, one, many) => {
     for (const item of list.slice(0, 3)) lines.push(one(item));
     if (list.length > 3) lines.push(h("li", { class: kind }, many(list.length - 3)));
   };
-  some(result.merged, "merged", (merge) => h("li", { class: "merged" }, h("b", {}, "Merged: "), `${merge.themes.length} themes became `, label(merge.into)), (n) => `and ${n} more merged`);
-  some(result.split, "split-up", (split) => h("li", { class: "split-up" }, h("b", {}, "Split: "), "one theme became ", split.into.flatMap((id, i) => [i ? ", " : "", label(id)])), (n) => `and ${n} more split`);
-  if (result.gone.length) lines.push(h("li", { class: "gone" }, h("b", {}, "Gone: "), count(result.gone.length, "theme")));
+  some(
+    result.merged,
+    "merged",
+    (merge) =>
+      h("li", { class: "merged" }, h("b", {}, "Merged: "), `${merge.themes.length} themes became `, label(merge.into)),
+    (n) => `and ${n} more merged`,
+  );
+  some(
+    result.split,
+    "split-up",
+    (split) =>
+      h(
+        "li",
+        { class: "split-up" },
+        h("b", {}, "Split: "),
+        "one theme became ",
+        split.into.flatMap((id, i) => [i ? ", " : "", label(id)]),
+      ),
+    (n) => `and ${n} more split`,
+  );
+  if (result.gone.length)
+    lines.push(h("li", { class: "gone" }, h("b", {}, "Gone: "), count(result.gone.length, "theme")));
   if (!lines.length) return null;
-  return h("section", { class: "changes", "aria-labelledby": "changes-title" }, h("h2", { id: "changes-title" }, "Since last time"), h("ul", {}, lines));
+  return h(
+    "section",
+    { class: "changes", "aria-labelledby": "changes-title" },
+    h("h2", { id: "changes-title" }, "Since last time"),
+    h("ul", {}, lines),
+  );
 }
 
 function legendList(pick, scene) {
@@ -206,29 +318,74 @@ function legendList(pick, scene) {
   const alone = model.runs.cluster.result.unclustered;
   const item = (id, name, size, place, ids, facts) => {
     const inner = h("div", { class: "inside" });
-    const open = h("button", {
-      class: "name", "aria-expanded": "false",
-      onclick: () => {
-        const now = open.getAttribute("aria-expanded") !== "true";
-        open.setAttribute("aria-expanded", String(now));
-        put(inner, now && [facts, memoryList(ids, { pick: (memory) => pick(memory, true), label: `Memories of ${name}` }), h("button", { class: "quiet", onclick: () => solo(id) }, "Show only this theme")]);
-        scene.focus = now ? new Set(ids) : null;
-        scene.draw();
-        if (now) for (const other of document.querySelectorAll(".legend .name[aria-expanded=true]")) if (other !== open) other.click();
-        scene.focus = now ? new Set(ids) : scene.focus;
-        // What is opened is also seen, wherever the map was moved to.
-        if (now && !scene.sees(ids)) scene.fit();
+    const open = h(
+      "button",
+      {
+        class: "name",
+        "aria-expanded": "false",
+        onclick: () => {
+          const now = open.getAttribute("aria-expanded") !== "true";
+          open.setAttribute("aria-expanded", String(now));
+          put(
+            inner,
+            now && [
+              facts,
+              memoryList(ids, { pick: (memory) => pick(memory, true), label: `Memories of ${name}` }),
+              h("button", { class: "quiet", onclick: () => solo(id) }, "Show only this theme"),
+            ],
+          );
+          scene.focus = now ? new Set(ids) : null;
+          scene.draw();
+          if (now)
+            for (const other of document.querySelectorAll(".legend .name[aria-expanded=true]"))
+              if (other !== open) other.click();
+          scene.focus = now ? new Set(ids) : scene.focus;
+          // What is opened is also seen, wherever the map was moved to.
+          if (now && !scene.sees(ids)) scene.fit();
+        },
       },
-    }, said(name), h("span", { class: "size" }, String(size)));
-    const swatch = h("button", { class: "swatch", "aria-pressed": "true", "aria-label": `${name}: on the map`, title: "Show or hide", onclick: () => toggle(id) });
-    return h("li", { "data-theme": id ?? "", vars: { "--c": colour(place), "--share": String(size / most) } }, h("div", { class: "head" }, swatch, open), inner);
+      said(name),
+      h("span", { class: "size" }, String(size)),
+    );
+    const swatch = h("button", {
+      class: "swatch",
+      "aria-pressed": "true",
+      "aria-label": `${name}: on the map`,
+      title: "Show or hide",
+      onclick: () => toggle(id),
+    });
+    return h(
+      "li",
+      { "data-theme": id ?? "", vars: { "--c": colour(place), "--share": String(size / most) } },
+      h("div", { class: "head" }, swatch, open),
+      inner,
+    );
   };
   return h(
     "section",
     { class: "legend", "aria-labelledby": "legend-title" },
-    h("div", { class: "titled" }, h("h2", { id: "legend-title" }, "Themes"), h("button", { class: "quiet", onclick: () => (model.hidden.clear(), emit("hidden")) }, "Show all")),
+    h(
+      "div",
+      { class: "titled" },
+      h("h2", { id: "legend-title" }, "Themes"),
+      h("button", { class: "quiet", onclick: () => (model.hidden.clear(), emit("hidden")) }, "Show all"),
+    ),
     list.length === 0 && h("p", { class: "help" }, "Too few memories are alike to make a theme."),
-    h("ul", {}, list.map((theme) => item(theme.id, theme.label || theme.keywords.join(", ") || "theme", theme.size, model.places.of(theme.id), byTypical(theme), themeFacts(theme))), alone.length > 0 && item(null, "In no theme", alone.length, -1, alone, null)),
+    h(
+      "ul",
+      {},
+      list.map((theme) =>
+        item(
+          theme.id,
+          theme.label || theme.keywords.join(", ") || "theme",
+          theme.size,
+          model.places.of(theme.id),
+          byTypical(theme),
+          themeFacts(theme),
+        ),
+      ),
+      alone.length > 0 && item(null, "In no theme", alone.length, -1, alone, null),
+    ),
   );
 }
 
@@ -236,19 +393,64 @@ const byTypical = (theme) => [...new Set([...theme.representative_ids, ...theme.
 
 function themeFacts(theme) {
   const span = theme.first_at ? `${day(theme.first_at)} – ${day(theme.last_at)}` : null;
-  return h("p", { class: "facts" }, theme.keywords.length > 0 && said(theme.keywords.join(", ")), span && h("span", {}, span), h("span", { title: "Mean similarity of the members to the theme's centre" }, `cohesion ${percent(Math.max(0, theme.cohesion))}`));
+  return h(
+    "p",
+    { class: "facts" },
+    theme.keywords.length > 0 && said(theme.keywords.join(", ")),
+    span && h("span", {}, span),
+    h(
+      "span",
+      { title: "Mean similarity of the members to the theme's centre" },
+      `cohesion ${percent(Math.max(0, theme.cohesion))}`,
+    ),
+  );
 }
 
 function recallList(found, pick, clear) {
   const body = [];
   if (found.status === "running") body.push(h("p", { class: "help", role: "status" }, "Looking…"));
-  else if (found.status !== "succeeded") body.push(h("p", { class: "note bad", role: "alert" }, found.error?.title ?? "That did not work."));
+  else if (found.status !== "succeeded")
+    body.push(h("p", { class: "note bad", role: "alert" }, found.error?.title ?? "That did not work."));
   else if (!found.hits.length) body.push(h("p", { class: "help" }, "Nothing here bears on that."));
   else
     body.push(
-      h("ol", { class: "hits" }, found.hits.map((hit) =>
-        h("li", {}, h("button", { class: "line", onclick: () => pick(hit.memory_id) }, h("span", { class: "rank" }, String(hit.rank)), h("span", { class: "words", dir: "auto" }, hit.text)),
-          h("div", { class: "terms" }, ["relevance", "importance", "recency"].map((name, i) => h("span", { vars: { "--share": String(Math.max(0, Math.min(1, hit.terms[name]))), "--c": colour(i) } }, `${name} ${hit.terms[name].toFixed(2)}`)))))),
+      h(
+        "ol",
+        { class: "hits" },
+        found.hits.map((hit) =>
+          h(
+            "li",
+            {},
+            h(
+              "button",
+              { class: "line", onclick: () => pick(hit.memory_id) },
+              h("span", { class: "rank" }, String(hit.rank)),
+              h("span", { class: "words", dir: "auto" }, hit.text),
+            ),
+            h(
+              "div",
+              { class: "terms" },
+              ["relevance", "importance", "recency"].map((name, i) =>
+                h(
+                  "span",
+                  { vars: { "--share": String(Math.max(0, Math.min(1, hit.terms[name]))), "--c": colour(i) } },
+                  `${name} ${hit.terms[name].toFixed(2)}`,
+                ),
+              ),
+            ),
+          ),
+        ),
+      ),
     );
-  return h("section", { class: "recall", "aria-labelledby": "recall-title" }, h("div", { class: "titled" }, h("h2", { id: "recall-title" }, "What comes to mind"), h("button", { class: "quiet", onclick: clear }, "Clear")), body);
+  return h(
+    "section",
+    { class: "recall", "aria-labelledby": "recall-title" },
+    h(
+      "div",
+      { class: "titled" },
+      h("h2", { id: "recall-title" }, "What comes to mind"),
+      h("button", { class: "quiet", onclick: clear }, "Clear"),
+    ),
+    body,
+  );
 }

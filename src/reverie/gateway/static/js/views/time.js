@@ -1,7 +1,7 @@
 // When: memories over time by theme, the week's rhythm, what chance does not explain.
 
 import uPlot from "../../vendor/uPlot.js";
-import { h, memories as howMany, number, pValue, put, s, said } from "../dom.js";
+import { h, memories as howMany, number, put, pValue, s, said } from "../dom.js";
 import { canvasPng, csvFile, jsonFile, svgFile } from "../files.js";
 import { analyze, model, on, themes } from "../model.js";
 import { colour } from "../palette.js";
@@ -11,7 +11,17 @@ const DAY = 86_400_000;
 const MOST = 11;
 const DATE = { day: "numeric", month: "short" };
 const WEEK = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-const KINDS = { burst: "Burst", rate_change: "Change", theme_trend: "Trend", theme_stopped: "Stopped", weekly_rhythm: "Weekly rhythm", daily_rhythm: "Daily rhythm", monthly_recurrence: "Every month", yearly_recurrence: "Every year", theme_cooccurrence: "Together" };
+const KINDS = {
+  burst: "Burst",
+  rate_change: "Change",
+  theme_trend: "Trend",
+  theme_stopped: "Stopped",
+  weekly_rhythm: "Weekly rhythm",
+  daily_rhythm: "Daily rhythm",
+  monthly_recurrence: "Every month",
+  yearly_recurrence: "Every year",
+  theme_cooccurrence: "Together",
+};
 
 export function mount(root) {
   if (!model.memories.length) return needMemories(root);
@@ -27,7 +37,15 @@ export function mount(root) {
   let layers = null;
 
   if (!dated.length) {
-    put(root, h("div", { class: "blank" }, h("h2", {}, "No memory has a date"), h("p", {}, "Give created_at with each memory, and this page shows when what was said.")));
+    put(
+      root,
+      h(
+        "div",
+        { class: "blank" },
+        h("h2", {}, "No memory has a date"),
+        h("p", {}, "Give created_at with each memory, and this page shows when what was said."),
+      ),
+    );
     return () => {};
   }
   put(
@@ -44,7 +62,18 @@ export function mount(root) {
           { class: "titled" },
           h("h2", { id: "over-time" }, "Over time"),
           exportMenu([
-            ["Counts as CSV", () => csvFile([["start", ...layers.rows.map((l) => l.name)], ...layers.starts.map((t, i) => [new Date(t).toISOString().slice(0, 10), ...layers.rows.map((l) => l.counts[i])])]), "timeline.csv"],
+            [
+              "Counts as CSV",
+              () =>
+                csvFile([
+                  ["start", ...layers.rows.map((l) => l.name)],
+                  ...layers.starts.map((t, i) => [
+                    new Date(t).toISOString().slice(0, 10),
+                    ...layers.rows.map((l) => l.counts[i]),
+                  ]),
+                ]),
+              "timeline.csv",
+            ],
             ["Patterns as JSON", () => jsonFile(model.runs.analyze?.result?.patterns ?? []), "patterns.json"],
             ["Chart as PNG", () => canvasPng(chart.querySelector("canvas")), "timeline.png"],
             ["Chart as SVG", () => timelineSvg(layers), "timeline.svg"],
@@ -54,7 +83,24 @@ export function mount(root) {
         chart,
         legend,
       ),
-      h("div", { class: "two" }, h("section", { class: "card", "aria-labelledby": "rhythm" }, h("h2", { id: "rhythm" }, "Rhythm of the week"), h("p", { class: "help" }, `When memories were made, in ${zone.replaceAll("_", " ")}`), heat), h("section", { class: "card", "aria-labelledby": "found" }, h("h2", { id: "found" }, "What chance does not explain"), bar, patterns)),
+      h(
+        "div",
+        { class: "two" },
+        h(
+          "section",
+          { class: "card", "aria-labelledby": "rhythm" },
+          h("h2", { id: "rhythm" }, "Rhythm of the week"),
+          h("p", { class: "help" }, `When memories were made, in ${zone.replaceAll("_", " ")}`),
+          heat,
+        ),
+        h(
+          "section",
+          { class: "card", "aria-labelledby": "found" },
+          h("h2", { id: "found" }, "What chance does not explain"),
+          bar,
+          patterns,
+        ),
+      ),
     ),
   );
   put(heat, heatMap(dated));
@@ -64,13 +110,22 @@ export function mount(root) {
     layers = stack(dated);
     const found = (model.runs.analyze?.result?.patterns ?? []).map(span).filter(Boolean);
     plot = plotOf(chart, layers, found, reading);
-    put(legend, layers.rows.filter((l) => l.counts.some(Boolean)).map((l) => h("li", { vars: { "--c": l.colour() } }, h("span", { class: "dot" }), said(l.name))));
+    put(
+      legend,
+      layers.rows
+        .filter((l) => l.counts.some(Boolean))
+        .map((l) => h("li", { vars: { "--c": l.colour() } }, h("span", { class: "dot" }), said(l.name))),
+    );
   };
   const show = () => {
     const run = model.runs.analyze;
     bar.update(run);
     const result = run?.result;
-    put(patterns, run && ["failed", "cancelled"].includes(run.status) && failure(run, analyze), result && patternList(result));
+    put(
+      patterns,
+      run && ["failed", "cancelled"].includes(run.status) && failure(run, analyze),
+      result && patternList(result),
+    );
     draw();
   };
   const resized = new ResizeObserver(() => plot?.setSize({ width: chart.clientWidth, height: tall(chart) }));
@@ -104,10 +159,24 @@ function stack(dated) {
   const at = new Map(starts.map((t, i) => [t, i]));
   const list = themes();
   const big = list.length <= MOST + 1 ? list : list.slice(0, MOST);
-  const rows = big.map((theme) => ({ id: theme.id, name: theme.label || theme.keywords.join(", ") || "theme", colour: () => colour(model.places.of(theme.id)), counts: starts.map(() => 0) }));
+  const rows = big.map((theme) => ({
+    id: theme.id,
+    name: theme.label || theme.keywords.join(", ") || "theme",
+    colour: () => colour(model.places.of(theme.id)),
+    counts: starts.map(() => 0),
+  }));
   const row = new Map(rows.map((r) => [r.id, r]));
-  const rest = { name: `${list.length - big.length} smaller themes`, colour: () => colour(-1), counts: starts.map(() => 0) };
-  const none = { name: list.length ? "in no theme" : "memories", colour: () => (list.length ? getComputedStyle(document.documentElement).getPropertyValue("--line").trim() : colour(0)), counts: starts.map(() => 0) };
+  const rest = {
+    name: `${list.length - big.length} smaller themes`,
+    colour: () => colour(-1),
+    counts: starts.map(() => 0),
+  };
+  const none = {
+    name: list.length ? "in no theme" : "memories",
+    colour: () =>
+      list.length ? getComputedStyle(document.documentElement).getPropertyValue("--line").trim() : colour(0),
+    counts: starts.map(() => 0),
+  };
   const theme = model.runs.cluster?.result?.assignments ?? {};
   dated.forEach((memory, i) => {
     const mine = theme[memory.id];
@@ -136,20 +205,49 @@ function plotOf(node, { starts, weekly, rows }, found, reading) {
       height: tall(node),
       legend: { show: false },
       cursor: { y: false, points: { show: false } },
-      scales: { x: { time: true, range: (_, low, high) => [low - (weekly ? 4 : 0.6) * 86_400, high + (weekly ? 4 : 0.6) * 86_400] }, y: { range: (_, low, high) => [0, Math.max(1, high * 1.06)] } },
+      scales: {
+        x: {
+          time: true,
+          range: (_, low, high) => [low - (weekly ? 4 : 0.6) * 86_400, high + (weekly ? 4 : 0.6) * 86_400],
+        },
+        y: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.06)] },
+      },
       axes: [
-        { stroke: muted, font, grid: { show: false }, ticks: { stroke: line }, splits: (u, _, low, high) => ticksOf(starts, low, high, u.bbox.width / (devicePixelRatio || 1)), values: (_, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleDateString(undefined, DATE)) },
-        { stroke: muted, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] },
+        {
+          stroke: muted,
+          font,
+          grid: { show: false },
+          ticks: { stroke: line },
+          splits: (u, _, low, high) => ticksOf(starts, low, high, u.bbox.width / (devicePixelRatio || 1)),
+          values: (_, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleDateString(undefined, DATE)),
+        },
+        {
+          stroke: muted,
+          font,
+          grid: { stroke: line, width: 1 },
+          ticks: { show: false },
+          size: 44,
+          incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000],
+        },
       ],
-      series: [{}, ...used.map((r) => ({ label: r.name, fill: r.colour(), width: 0, paths: bars, points: { show: false } })).reverse()],
+      series: [
+        {},
+        ...used
+          .map((r) => ({ label: r.name, fill: r.colour(), width: 0, paths: bars, points: { show: false } }))
+          .reverse(),
+      ],
       hooks: {
         drawClear: [(u) => drawSpans(u, found, ink)],
         setCursor: [
           (u) => {
             const i = u.cursor.idx;
             if (i === null || i === undefined) return void (reading.textContent = everything);
-            const parts = used.filter((r) => r.counts[i]).sort((a, b) => b.counts[i] - a.counts[i]).slice(0, 3).map((r) => `${r.name} ${r.counts[i]}`);
-            reading.textContent = `${unit}${new Date(starts[i]).toLocaleDateString(undefined, { dateStyle: "medium" })}: ${howMany(total[i])}${parts.length ? " · " + parts.join(" · ") : ""}`;
+            const parts = used
+              .filter((r) => r.counts[i])
+              .sort((a, b) => b.counts[i] - a.counts[i])
+              .slice(0, 3)
+              .map((r) => `${r.name} ${r.counts[i]}`);
+            reading.textContent = `${unit}${new Date(starts[i]).toLocaleDateString(undefined, { dateStyle: "medium" })}: ${howMany(total[i])}${parts.length ? ` · ${parts.join(" · ")}` : ""}`;
           },
         ],
       },
@@ -193,11 +291,15 @@ function drawSpans(u, found, ink) {
 
 function span(pattern) {
   if (!/burst|change/.test(pattern.kind)) return null;
-  const times = pattern.memory_ids.map((id) => Date.parse(model.byId.get(id)?.created_at)).filter((t) => !isNaN(t));
+  const times = pattern.memory_ids
+    .map((id) => Date.parse(model.byId.get(id)?.created_at))
+    .filter((t) => !Number.isNaN(t));
   const given = [pattern.details?.from ?? pattern.details?.since, pattern.details?.to].map((t) => Date.parse(t));
-  if (!isNaN(given[0]) && isNaN(given[1])) given[1] = times.reduce((a, b) => Math.max(a, b), given[0]);
-  const [from, to] = given.every((t) => !isNaN(t)) ? given : [times.reduce((a, b) => Math.min(a, b), Infinity), times.reduce((a, b) => Math.max(a, b), -Infinity)];
-  return isFinite(from) && isFinite(to) ? { from, to, pattern } : null;
+  if (!Number.isNaN(given[0]) && Number.isNaN(given[1])) given[1] = times.reduce((a, b) => Math.max(a, b), given[0]);
+  const [from, to] = given.every((t) => !Number.isNaN(t))
+    ? given
+    : [times.reduce((a, b) => Math.min(a, b), Infinity), times.reduce((a, b) => Math.max(a, b), -Infinity)];
+  return Number.isFinite(from) && Number.isFinite(to) ? { from, to, pattern } : null;
 }
 
 /** Weekday by hour, as a table that can be read aloud. */
@@ -212,24 +314,82 @@ function heatMap(dated) {
     "table",
     {},
     h("caption", { class: "sr" }, "Memories by weekday and hour"),
-    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "sr" }, "Day")), Array.from({ length: 24 }, (_, hour) => h("th", { scope: "col", class: hour % 6 ? "minor" : "" }, String(hour).padStart(2, "0"))))),
-    h("tbody", {}, WEEK.map((name, i) => h("tr", {}, h("th", { scope: "row" }, name), counts[i].map((n, hour) => h("td", { vars: { "--share": String(n / most) }, class: n ? "" : "zero", title: `${name} ${hour}:00: ${n}` }, h("span", { class: "sr" }, String(n))))))),
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        h("th", { scope: "col" }, h("span", { class: "sr" }, "Day")),
+        Array.from({ length: 24 }, (_, hour) =>
+          h("th", { scope: "col", class: hour % 6 ? "minor" : "" }, String(hour).padStart(2, "0")),
+        ),
+      ),
+    ),
+    h(
+      "tbody",
+      {},
+      WEEK.map((name, i) =>
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row" }, name),
+          counts[i].map((n, hour) =>
+            h(
+              "td",
+              { vars: { "--share": String(n / most) }, class: n ? "" : "zero", title: `${name} ${hour}:00: ${n}` },
+              h("span", { class: "sr" }, String(n)),
+            ),
+          ),
+        ),
+      ),
+    ),
   );
 }
 
 function patternList(result) {
   if (!result.patterns.length)
-    return [h("p", { class: "help" }, "Nothing: what is there could be chance, and is not shown."), result.notes.map((note) => h("p", { class: "help" }, said(note)))];
+    return [
+      h("p", { class: "help" }, "Nothing: what is there could be chance, and is not shown."),
+      result.notes.map((note) => h("p", { class: "help" }, said(note))),
+    ];
   return [
-    h("ul", { class: "patterns" }, result.patterns.map((pattern) => {
-      const inner = h("div", {});
-      const toggle = h("button", { class: "quiet", "aria-expanded": "false", onclick: () => {
-        const open = toggle.getAttribute("aria-expanded") !== "true";
-        toggle.setAttribute("aria-expanded", String(open));
-        put(inner, open && memoryList(pattern.memory_ids, { label: "Memories of this pattern" }));
-      } }, howMany(pattern.memory_ids.length));
-      return h("li", {}, h("span", { class: "chip" }, KINDS[pattern.kind] ?? pattern.kind.replaceAll("_", " ")), h("p", {}, said(pattern.description)), h("p", { class: "facts" }, h("span", { title: "Chance of this if nothing were there" }, `p ${pValue(pattern.p_value)}`), pattern.q_value !== null && pattern.q_value !== undefined && h("span", { title: "After correction for all tests of this report" }, `q ${pValue(pattern.q_value)}`), pattern.memory_ids.length > 0 && toggle), inner);
-    })),
+    h(
+      "ul",
+      { class: "patterns" },
+      result.patterns.map((pattern) => {
+        const inner = h("div", {});
+        const toggle = h(
+          "button",
+          {
+            class: "quiet",
+            "aria-expanded": "false",
+            onclick: () => {
+              const open = toggle.getAttribute("aria-expanded") !== "true";
+              toggle.setAttribute("aria-expanded", String(open));
+              put(inner, open && memoryList(pattern.memory_ids, { label: "Memories of this pattern" }));
+            },
+          },
+          howMany(pattern.memory_ids.length),
+        );
+        return h(
+          "li",
+          {},
+          h("span", { class: "chip" }, KINDS[pattern.kind] ?? pattern.kind.replaceAll("_", " ")),
+          h("p", {}, said(pattern.description)),
+          h(
+            "p",
+            { class: "facts" },
+            h("span", { title: "Chance of this if nothing were there" }, `p ${pValue(pattern.p_value)}`),
+            pattern.q_value !== null &&
+              pattern.q_value !== undefined &&
+              h("span", { title: "After correction for all tests of this report" }, `q ${pValue(pattern.q_value)}`),
+            pattern.memory_ids.length > 0 && toggle,
+          ),
+          inner,
+        );
+      }),
+    ),
     result.notes.map((note) => h("p", { class: "help" }, said(note))),
   ];
 }
@@ -243,19 +403,54 @@ function timelineSvg({ starts, rows, weekly }) {
   const totals = starts.map((_, i) => used.reduce((sum, r) => sum + r.counts[i], 0));
   const most = Math.max(1, ...totals);
   const step = (width - left - 20) / starts.length;
-  const svg = s("svg", { xmlns: "http://www.w3.org/2000/svg", viewBox: `0 0 ${width} ${height}`, width, height, "font-family": "Inter, system-ui, sans-serif", "font-size": 13 });
-  svg.append(s("rect", { width, height, fill: paper }), s("text", { x: left, y: 28, fill: ink, "font-size": 18, "font-weight": 600 }, `Memories per ${weekly ? "week" : "day"}`), s("text", { x: left - 8, y: 60, fill: muted, "text-anchor": "end" }, number(most)), s("text", { x: left - 8, y: floor, fill: muted, "text-anchor": "end" }, "0"));
+  const svg = s("svg", {
+    xmlns: "http://www.w3.org/2000/svg",
+    viewBox: `0 0 ${width} ${height}`,
+    width,
+    height,
+    "font-family": "Inter, system-ui, sans-serif",
+    "font-size": 13,
+  });
+  svg.append(
+    s("rect", { width, height, fill: paper }),
+    s(
+      "text",
+      { x: left, y: 28, fill: ink, "font-size": 18, "font-weight": 600 },
+      `Memories per ${weekly ? "week" : "day"}`,
+    ),
+    s("text", { x: left - 8, y: 60, fill: muted, "text-anchor": "end" }, number(most)),
+    s("text", { x: left - 8, y: floor, fill: muted, "text-anchor": "end" }, "0"),
+  );
   starts.forEach((t, i) => {
     let y = floor;
     for (const row of used) {
       const tall = (row.counts[i] / most) * (floor - 50);
-      if (tall > 0) svg.append(s("rect", { x: (left + step * i + step * 0.08).toFixed(1), y: (y -= tall).toFixed(1), width: (step * 0.84).toFixed(1), height: tall.toFixed(1), fill: row.colour() }));
+      if (tall > 0)
+        svg.append(
+          s("rect", {
+            x: (left + step * i + step * 0.08).toFixed(1),
+            y: (y -= tall).toFixed(1),
+            width: (step * 0.84).toFixed(1),
+            height: tall.toFixed(1),
+            fill: row.colour(),
+          }),
+        );
     }
-    if (i % Math.ceil(starts.length / 10) === 0) svg.append(s("text", { x: (left + step * i).toFixed(1), y: floor + 20, fill: muted }, new Date(t).toLocaleDateString("en", { month: "short", day: "numeric" })));
+    if (i % Math.ceil(starts.length / 10) === 0)
+      svg.append(
+        s(
+          "text",
+          { x: (left + step * i).toFixed(1), y: floor + 20, fill: muted },
+          new Date(t).toLocaleDateString("en", { month: "short", day: "numeric" }),
+        ),
+      );
   });
   used.forEach((row, i) => {
     const [x, y] = [left + (i % 4) * 235, floor + 44 + Math.floor(i / 4) * 20];
-    svg.append(s("rect", { x, y: y - 10, width: 11, height: 11, fill: row.colour() }), s("text", { x: x + 18, y, fill: ink }, row.name.slice(0, 28)));
+    svg.append(
+      s("rect", { x, y: y - 10, width: 11, height: 11, fill: row.colour() }),
+      s("text", { x: x + 18, y, fill: ink }, row.name.slice(0, 28)),
+    );
   });
   return svgFile(svg);
 }

@@ -1,13 +1,20 @@
 // Bring memories: paste, drop, or the demo.
 
 import { announce, h, memories as howMany, put } from "../dom.js";
-import { begin, model } from "../model.js";
+import { begin } from "../model.js";
 import { ChooseAuthor, parseFile, parseText, Unreadable } from "../parse.js";
 
 const EXAMPLE = "I moved to Lisbon in March\nMy sister Lena gets married in June\nAllergic to penicillin\n…";
 
 export function mount(root) {
-  const words = h("textarea", { id: "paste", rows: "9", spellcheck: "false", dir: "auto", placeholder: EXAMPLE, "aria-describedby": "paste-help" });
+  const words = h("textarea", {
+    id: "paste",
+    rows: "9",
+    spellcheck: "false",
+    dir: "auto",
+    placeholder: EXAMPLE,
+    "aria-describedby": "paste-help",
+  });
   const user = h("input", { id: "who", value: somebody(), autocomplete: "off", maxlength: "256" });
   const problem = h("div", { role: "alert" });
 
@@ -21,16 +28,37 @@ export function mount(root) {
       location.hash = "#/themes";
       await sent;
     } catch (error) {
-      if (error instanceof ChooseAuthor) return put(problem, choice(error, (id) => go(load, source, who, id)));
-      put(problem, h("p", { class: "note bad" }, error instanceof Unreadable ? error.message : `That could not be read: ${error.message}`));
+      if (error instanceof ChooseAuthor)
+        return put(
+          problem,
+          choice(error, (id) => go(load, source, who, id)),
+        );
+      put(
+        problem,
+        h(
+          "p",
+          { class: "note bad" },
+          error instanceof Unreadable ? error.message : `That could not be read: ${error.message}`,
+        ),
+      );
     }
   };
-  const file = h("input", { type: "file", id: "file", class: "sr", accept: ".jsonl,.ndjson,.json,.csv,.tsv,.txt,.zip", onchange: () => file.files[0] && go((author) => parseFile(file.files[0], author), file.files[0].name) });
+  const file = h("input", {
+    type: "file",
+    id: "file",
+    class: "sr",
+    accept: ".jsonl,.ndjson,.json,.csv,.tsv,.txt,.zip",
+    onchange: () => file.files[0] && go((author) => parseFile(file.files[0], author), file.files[0].name),
+  });
   const drop = h(
     "label",
     { class: "drop", for: "file" },
     h("strong", {}, "Drop a file here, or choose one"),
-    h("span", {}, "jsonl, csv, txt, a chat or an export: Discord (package, DiscordChatExporter), WhatsApp, Telegram, ChatGPT, Claude, mem0 and others. It is read in this browser; only the texts are sent, to this service."),
+    h(
+      "span",
+      {},
+      "jsonl, csv, txt, a chat or an export: Discord (package, DiscordChatExporter), WhatsApp, Telegram, ChatGPT, Claude, mem0 and others. It is read in this browser; only the texts are sent, to this service.",
+    ),
   );
   // Kept, since a drop's files are gone when an author is chosen later.
   const take = (dropped) => go((author) => parseFile(dropped, author), dropped.name);
@@ -50,7 +78,11 @@ export function mount(root) {
         "header",
         { class: "hero" },
         h("h1", {}, "What do all these memories say?"),
-        h("p", {}, "Bring what your bot remembers of someone. Reverie finds the themes, the rhythms and what matters, in the background."),
+        h(
+          "p",
+          {},
+          "Bring what your bot remembers of someone. Reverie finds the themes, the rhythms and what matters, in the background.",
+        ),
       ),
       h(
         "div",
@@ -61,7 +93,21 @@ export function mount(root) {
           h("h2", { id: "paste-title" }, h("label", { for: "paste" }, "Paste memories")),
           words,
           h("p", { id: "paste-help", class: "help" }, "One a line, or JSON lines with text and created_at, or CSV."),
-          h("div", { class: "row" }, h("label", { for: "who" }, "Kept under the name"), user, h("button", { class: "main", id: "go", onclick: () => go((author) => parseText(words.value, "", author), "pasted text") }, "Find the themes")),
+          h(
+            "div",
+            { class: "row" },
+            h("label", { for: "who" }, "Kept under the name"),
+            user,
+            h(
+              "button",
+              {
+                class: "main",
+                id: "go",
+                onclick: () => go((author) => parseText(words.value, "", author), "pasted text"),
+              },
+              "Find the themes",
+            ),
+          ),
         ),
         h(
           "div",
@@ -82,13 +128,23 @@ export function mount(root) {
 }
 
 /** A name of its own for each paste: what was pasted before belongs to somebody else. */
-const somebody = () => `pasted-${[...crypto.getRandomValues(new Uint8Array(3))].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+const somebody = () =>
+  `pasted-${[...crypto.getRandomValues(new Uint8Array(3))].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 
 /** Whose memories of a chat are taken. */
 function choice(error, chosen) {
   const who = (author) => (author.name === author.id ? author.name : `${author.name} (${author.id})`);
-  const buttons = error.authors.slice(0, 20).map((author) => h("button", { type: "button", onclick: () => chosen(author.id) }, `${who(author)}: ${author.count}`));
-  return h("div", { class: "note" }, h("p", {}, "Several people wrote in it. Whose texts are these memories?"), h("div", { class: "row", id: "authors" }, buttons));
+  const buttons = error.authors
+    .slice(0, 20)
+    .map((author) =>
+      h("button", { type: "button", onclick: () => chosen(author.id) }, `${who(author)}: ${author.count}`),
+    );
+  return h(
+    "div",
+    { class: "note" },
+    h("p", {}, "Several people wrote in it. Whose texts are these memories?"),
+    h("div", { class: "row", id: "authors" }, buttons),
+  );
 }
 
 /** The demo's memories, moved by whole weeks so that they end near today and keep their weekdays. */
@@ -97,5 +153,11 @@ export async function demo() {
   const last = Math.max(...list.map((memory) => Date.parse(memory.created_at)));
   const week = 7 * 86_400_000;
   const shift = Math.max(0, Math.floor((Date.now() - last) / week) * week);
-  return { memories: list.map((memory) => ({ ...memory, created_at: new Date(Date.parse(memory.created_at) + shift).toISOString() })), notes: [] };
+  return {
+    memories: list.map((memory) => ({
+      ...memory,
+      created_at: new Date(Date.parse(memory.created_at) + shift).toISOString(),
+    })),
+    notes: [],
+  };
 }
