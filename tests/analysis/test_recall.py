@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reverie.analysis import recall
+from reverie.analysis import RecallIndex, analyze, read_durable, recall, recall_in, recall_index
+from reverie.analysis.durable import Durable
+from reverie.analysis.importance import shares
 from reverie.contracts import Memory, RecallOptions, RecallResult
 from reverie.embedding import HashEmbedder
 from reverie.errors import InvalidInput
 from tests.analysis.people import NOW, embed, memories, themed
+
+_ALL = RecallOptions(top=1000, weights={"importance": 1.0})
 
 
 def _recall(query: str, found: Sequence[Memory], options: RecallOptions | None = None) -> RecallResult:
@@ -51,6 +56,61 @@ def test_of_equally_relevant_memories_the_newer_and_the_used_come_first() -> Non
     assert _ids(_recall("green tea", [old, new, used])) == ["m2", "m1", "m0"]
     recent = RecallOptions(weights={"recency": 1.0, "importance": 0.0})
     assert _ids(_recall("green tea", [old, new, used], recent))[0] == "m1"
+
+
+def test_of_equally_relevant_memories_the_lasting_fact_comes_first() -> None:
+    found = memories(["peanuts today, so many peanuts", "I am allergic to peanuts", "peanuts again, haha"])
+    vectors = np.full((3, 8), 8**-0.5, dtype=np.float32)
+    result = recall("peanuts", vectors[0], found, vectors, now=NOW)
+    assert result.memories[0].memory_id == "m1"
+    assert result.memories[0].terms.importance > result.memories[1].terms.importance + 0.1
+
+
+def test_importance_is_the_same_factors_with_the_same_weights_as_in_an_analysis() -> None:
+    found = memories([*themed(40), "I am allergic to peanuts", "!play despacito", "my sister Paula lives in Vienna"])
+    found[3] = found[3].model_copy(update={"access_count": 9})
+    found[5] = found[5].model_copy(update={"metadata": {"pinned": True}})
+    vectors = embed([m.text for m in found])
+    factors = {e.memory_id: e.factors for e in analyze(found, vectors, now=NOW).importance}
+    shared = ("durable", "specificity", "access", "pinned")
+    assert set(shares(shared)) == set(shared)
+    terms = {h.memory_id: h.terms for h in recall("x", vectors[0], found, vectors, _ALL, now=NOW).memories}
+    for memory in found:
+        weights = {name: factors[memory.id][name].weight for name in shared}
+        told = sum(weights[name] * factors[memory.id][name].value for name in shared) / sum(weights.values())
+        assert terms[memory.id].importance == pytest.approx(told, abs=1e-9)
+
+
+@pytest.mark.parametrize("weights", [None, {"importance": 3.0}, {"relevance": 0.0, "importance": 1.0}])
+def test_leaving_out_who_cannot_be_among_the_best_changes_no_answer(weights: dict[str, float] | None) -> None:
+    texts = [*themed(60), *(f"I am allergic to {food}" for food in ("nuts", "milk", "eggs")), "lol ok", "!help"]
+    found = memories(texts)
+    whole = _recall("what about nuts and tea?", found, RecallOptions(top=len(found), weights=weights))
+    for top in (1, 5, 20):
+        few = _recall("what about nuts and tea?", found, RecallOptions(top=top, weights=weights))
+        assert few.memories == whole.memories[:top]
+
+
+def test_a_memory_is_read_for_what_lasts_when_a_question_comes_near_it_and_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[str] = []
+
+    def watched(texts: Sequence[str], *more: Any) -> list[Durable]:
+        read.extend(texts)
+        return read_durable(texts, *more)
+
+    monkeypatch.setattr(recall_index, "read_durable", watched)
+    found = memories([*themed(300), "my sister Paula plays the cello in Vienna"])
+    index = RecallIndex.of(found, embed([m.text for m in found]))
+    vector = HashEmbedder(128).embed(["who plays the cello?"], kind="query").vectors[0]
+    few = RecallOptions(top=3)
+    recall_in(index, "who plays the cello?", vector, few, now=NOW)
+    assert 0 < len(read) < len(found) / 2
+    recall_in(index, "who plays the cello?", vector, few, now=NOW)
+    later = index.changed(memories(["new"]), embed(["new"]))
+    recall_in(later, "who plays the cello?", vector, few, now=NOW)
+    assert len(read) == len(set(read))
 
 
 @settings(max_examples=30, deadline=None)

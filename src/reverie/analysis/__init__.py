@@ -5,7 +5,8 @@ from reverie.analysis.engine import analyze
 from reverie.analysis.export import to_graphml, to_networkx, to_node_link
 from reverie.analysis.importance import DEFAULT_WEIGHTS
 from reverie.analysis.insight import Insight, LocalInsight, TextInsight
-from reverie.analysis.recall import RECALL_WEIGHTS, RecallIndex, recall, recall_in
+from reverie.analysis.recall import RECALL_WEIGHTS, recall, recall_in
+from reverie.analysis.recall_index import RecallIndex
 
 __all__ = [
     "DEFAULT_WEIGHTS",

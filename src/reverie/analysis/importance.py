@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -18,7 +18,16 @@ from reverie.embedding.base import Vectors
 from reverie.embedding.calibration import REFERENCE, SAME, Scale
 from reverie.errors import InvalidInput
 
-__all__ = ["DEFAULT_WEIGHTS", "core_memories", "importance", "is_pinned", "recency", "specificity"]
+__all__ = [
+    "DEFAULT_WEIGHTS",
+    "HALF_ACCESSES",
+    "core_memories",
+    "importance",
+    "is_pinned",
+    "recency",
+    "shares",
+    "specificity",
+]
 
 Values = NDArray[np.float64]
 
@@ -40,7 +49,8 @@ _CORE_SHARE = 0.05
 _CORE_LEAST = 3
 _SAME_KIND = 3
 """Core memories of one kind: four pets are not a person."""
-_HALF_ACCESSES = 5.0
+HALF_ACCESSES = 5.0
+"""Accesses that are half of what accesses can count."""
 
 
 def importance(
@@ -75,8 +85,7 @@ def importance(
     nothing pinned) has no part. ``near``: with cosines on the reference's scale; ``scale`` reads those of ``vectors``.
     Raises ``InvalidInput`` for the name of an unknown factor.
     """
-    if unknown := sorted(set(weights or ()) - set(DEFAULT_WEIGHTS)):
-        raise InvalidInput(f"options.weights has no factor {unknown[0]!r}; factors are {', '.join(DEFAULT_WEIGHTS)}")
+    _known(weights)
     n = len(memories)
     if n == 0:
         return []
@@ -87,7 +96,7 @@ def importance(
         "specificity": specificity(vectors) * says,
         "novelty": _novelty(near, n) * says,
         "information": _information(tokens, insights) * says,
-        "access": np.array([m.access_count / (m.access_count + _HALF_ACCESSES) for m in memories]),
+        "access": np.array([m.access_count / (m.access_count + HALF_ACCESSES) for m in memories]),
         "recurrence": _recurrence(memories, near),
     }
     if any(m.created_at or m.last_accessed_at for m in memories):
@@ -97,17 +106,13 @@ def importance(
     pinned = np.array([float(is_pinned(m)) for m in memories])
     if pinned.any():
         values["pinned"] = pinned
-    names = [name for name in DEFAULT_WEIGHTS if name in values]
-    raw = np.array([{**DEFAULT_WEIGHTS, **(weights or {})}[name] for name in names])
-    if raw.sum() <= 0:
-        raw = np.ones(len(names))
-    share = raw / raw.sum()
+    weight = shares(values, weights)
+    names = list(weight)
     table = np.stack([values[name] for name in names], axis=1)
-    parts = table * share
+    parts = table * np.array(list(weight.values()))
     scores = parts.sum(axis=1)
     order = np.argsort(-np.round(scores, 9), kind="stable")
     core = set(core_memories(pinned, durable, vectors, order, scale))
-    shares = share.tolist()
     return [
         Importance.built(
             memory_id=memories[i].id,
@@ -115,7 +120,7 @@ def importance(
             rank=rank,
             factors={
                 name: Factor.built(value=v, weight=w, contribution=c)
-                for name, v, w, c in zip(names, table[i].tolist(), shares, parts[i].tolist(), strict=True)
+                for name, v, w, c in zip(names, table[i].tolist(), weight.values(), parts[i].tolist(), strict=True)
             },
             core=i in core,
             kind=durable[i].kind,
@@ -124,6 +129,23 @@ def importance(
         )
         for rank, i in enumerate(order.tolist(), 1)
     ]
+
+
+def shares(factors: Collection[str], weights: Mapping[str, float] | None = None) -> dict[str, float]:
+    """What each of ``factors`` weighs, of 1 in all: ``DEFAULT_WEIGHTS``, some of them replaced by ``weights``.
+
+    The one rule of what is worth keeping, for ``analyze`` and ``recall``. Where nothing weighs anything, all weigh the
+    same. Raises ``InvalidInput`` for the name of an unknown factor.
+    """
+    _known(weights)
+    raw = {name: {**DEFAULT_WEIGHTS, **(weights or {})}[name] for name in DEFAULT_WEIGHTS if name in factors}
+    total = sum(raw.values())
+    return {name: value / total if total > 0 else 1 / len(raw) for name, value in raw.items()}
+
+
+def _known(weights: Mapping[str, float] | None) -> None:
+    if unknown := sorted(set(weights or ()) - set(DEFAULT_WEIGHTS)):
+        raise InvalidInput(f"options.weights has no factor {unknown[0]!r}; factors are {', '.join(DEFAULT_WEIGHTS)}")
 
 
 def core_memories(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
-from functools import cached_property
-from itertools import accumulate, islice, pairwise
+from datetime import datetime
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reverie.analysis.importance import faded, is_pinned, moments, specificity
+from reverie.analysis.durable import Prototypes
+from reverie.analysis.importance import faded
+from reverie.analysis.recall_index import RecallIndex
 from reverie.analysis.stems import search_terms
 from reverie.analysis.texts import STOPWORDS, words
 from reverie.contracts import Memory, RecalledMemory, RecallOptions, RecallResult, RecallTerms
@@ -21,125 +22,24 @@ from reverie.embedding.base import Vectors
 from reverie.embedding.calibration import REFERENCE, Scale
 from reverie.errors import InvalidInput
 
-__all__ = ["RECALL_WEIGHTS", "RecallIndex", "recall", "recall_in"]
+__all__ = ["RECALL_WEIGHTS", "recall", "recall_in"]
 
-RECALL_WEIGHTS: dict[str, float] = {"relevance": 1.0, "importance": 0.06, "recency": 0.02}
+RECALL_WEIGHTS: dict[str, float] = {"relevance": 1.0, "importance": 0.1, "recency": 0.02}
 """Relevance decides; the others part what is nearly as relevant."""
 
 _LEXICAL = 0.4
 _NEIGHBOUR = 0.4
 """Part of its best neighbour's relevance that something said in a conversation gets."""
-_CONVERSATION = timedelta(minutes=10)
-"""Pause after which a conversation is another one."""
 _NAMED = 0.2
 """Relevance that is added where the question names who said it."""
 _CHANCE = 0.25
 """Share of a question's rare words that a memory may hold by chance."""
 _POOL = 10
 """Diversity looks at this many times ``top`` candidates."""
-_HALF_ACCESSES = 5.0
 _MOST_TERMS = 32
 _REST_OF_WORD = re.compile(r"[^\W_]*")
 
 Values = NDArray[np.float64]
-
-
-class RecallIndex:
-    """Memories as questions need them, column by column: made once, asked often.
-
-    ``vectors`` is (n, d) float32 of unit length, of one model. ``moments`` (n,): seconds since 1970 of making or last
-    use, minus infinity where neither is known; ``created`` (n,): of making alone, NaN where it is not known;
-    ``accesses`` (n,) and ``pinned`` (n,) as numbers; ``speakers`` (n,): who said it, where that is not the user.
-    ``alphabet``: the characters that the model knows (``ModelSpec``). What it cannot read is compared by characters;
-    ``lost`` (n,) says which that are, where it was found out before. Raises ``InvalidInput`` when the lengths differ.
-    """
-
-    def __init__(
-        self,
-        ids: Sequence[str],
-        texts: Sequence[str],
-        vectors: Vectors,
-        *,
-        moments: Values,
-        accesses: Values,
-        pinned: Values,
-        created: Values,
-        speakers: Sequence[str | None],
-        alphabet: str | None = None,
-        lost: NDArray[np.bool_] | None = None,
-    ) -> None:
-        self.ids, self.texts = ids, texts
-        self.alphabet = alphabet
-        self.vectors = np.asarray(vectors, dtype=np.float32)
-        self.moments = moments
-        self.accesses, self.pinned = accesses, pinned
-        self.created, self.speakers = created, speakers
-        columns = (texts, self.vectors, moments, accesses, pinned, created, speakers)
-        if any(len(column) != len(ids) for column in columns):
-            raise InvalidInput(f"{len(self.vectors)} vectors for {len(ids)} memories")
-        if lost is None:
-            self.vectors, lost = legible(texts, self.vectors, alphabet)
-        self.lost = lost
-
-    @classmethod
-    def of(cls, memories: Sequence[Memory], vectors: Vectors, alphabet: str | None = None) -> RecallIndex:
-        """From memories and their vectors."""
-        return cls(
-            [m.id for m in memories],
-            [m.text for m in memories],
-            vectors,
-            moments=moments(memories),
-            accesses=np.array([m.access_count for m in memories], dtype=np.float64),
-            pinned=np.array([is_pinned(m) for m in memories], dtype=np.float64),
-            created=np.array(
-                [m.created_at.timestamp() if m.created_at else np.nan for m in memories], dtype=np.float64
-            ),
-            speakers=[m.speaker for m in memories],
-            alphabet=alphabet,
-        )
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def changed(self, memories: Sequence[Memory], vectors: Vectors, gone: Collection[str] = ()) -> RecallIndex:
-        """The index without ``gone``, and with ``memories``, new ones or old ones that changed, at its end."""
-        left = {*gone, *(m.id for m in memories)}
-        stay = np.array([memory not in left for memory in self.ids], dtype=bool)
-        kept = np.flatnonzero(stay).tolist()
-        new = RecallIndex.of(memories, vectors, self.alphabet)
-        return RecallIndex(
-            [*(self.ids[i] for i in kept), *new.ids],
-            [*(self.texts[i] for i in kept), *new.texts],
-            np.concatenate([self.vectors[stay], new.vectors]) if len(new) else self.vectors[stay],
-            moments=np.concatenate([self.moments[stay], new.moments]),
-            accesses=np.concatenate([self.accesses[stay], new.accesses]),
-            pinned=np.concatenate([self.pinned[stay], new.pinned]),
-            created=np.concatenate([self.created[stay], new.created]),
-            speakers=[*(self.speakers[i] for i in kept), *new.speakers],
-            alphabet=self.alphabet,
-            lost=np.concatenate([self.lost[stay], new.lost]),
-        )
-
-    @cached_property
-    def joined(self) -> tuple[str, list[int]]:
-        """All texts in small letters, end to end, and where each ends: one search costs less than one of each."""
-        lowered = [text.lower() for text in self.texts]
-        return "\n".join(lowered), list(accumulate(len(text) + 1 for text in lowered))
-
-    @cached_property
-    def importance(self) -> Values:
-        """(n,) 0 to 1."""
-        used = self.accesses / (self.accesses + _HALF_ACCESSES)
-        return np.asarray(0.6 * specificity(self.vectors) + 0.25 * used + 0.15 * self.pinned)
-
-    @cached_property
-    def conversations(self) -> NDArray[np.intp]:
-        """(k, 2) memories that were said one right after the other."""
-        told = [i for i, who in enumerate(self.speakers) if who and not np.isnan(self.created[i])]
-        told.sort(key=lambda i: (self.created[i], i))
-        limit = _CONVERSATION.total_seconds()
-        pairs = [(a, b) for a, b in pairwise(told) if self.created[b] - self.created[a] <= limit]
-        return np.array(pairs, dtype=np.intp).reshape(-1, 2)
 
 
 def recall(
@@ -152,13 +52,15 @@ def recall(
     now: datetime,
     scale: Scale = REFERENCE,
     alphabet: str | None = None,
+    prototypes: Prototypes | None = None,
 ) -> RecallResult:
     """Rank ``memories`` for ``query``; ``query_vector`` is (d,) and ``vectors`` (n, d), unit length, of one model,
     whose cosines ``scale`` reads.
 
     As ``recall_in``, for a list that one question is asked of.
     """
-    return recall_in(RecallIndex.of(memories, vectors, alphabet), query, query_vector, options, now=now, scale=scale)
+    index = RecallIndex.of(memories, vectors, alphabet, prototypes)
+    return recall_in(index, query, query_vector, options, now=now, scale=scale)
 
 
 def recall_in(
@@ -177,7 +79,7 @@ def recall_in(
 
     - relevance: cosine, blended with the share of the query's rare words that the memory holds. Where memories have a
       ``speaker``, those of whom the query names come first, and an answer also counts by the question before it.
-    - importance: distance from the user's mean, access count, pinned. A cheap form of ``analyze``'s.
+    - importance: how much it is worth keeping, by ``analyze``'s factors durable, specificity, access and pinned.
     - recency: halves every ``half_life_days``.
 
     Nothing is returned whose ``fit`` is below ``min_relevance``: how surely it has to do with the query, by cosine
@@ -198,18 +100,16 @@ def recall_in(
     asked, _ = legible([query], query_vector[None, :], index.alphabet)
     query_vector = asked[0]
     relevance, fit = _relevance(query, query_vector, index, scale)
-    terms = {
-        "relevance": relevance,
-        "importance": index.importance,
-        "recency": faded(index.moments, now, options.half_life_days),
-    }
-    total = sum(weights.values())
-    scores = np.asarray(sum(weights[name] / total * value for name, value in terms.items()), dtype=np.float64)
+    recency = faded(index.moments, now, options.half_life_days)
+    share = {name: weight / sum(weights.values()) for name, weight in weights.items()}
     above = fit >= options.min_relevance
     left = int(above.sum())
     top = min(options.top, left)
     pool = min(left, top * _POOL if options.diversity else top)
-    order = _best(np.where(above, scores, -1.0), pool) if pool else []
+    base = np.where(above, share["relevance"] * relevance + share["recency"] * recency, -1.0)
+    importance, scores = _with_importance(index, base, share["importance"], pool)
+    terms = {"relevance": relevance, "importance": importance, "recency": recency}
+    order = _best(scores, pool) if pool else []
     if options.diversity:
         order = _spread(order, scores, index.vectors, top, options.diversity)
     return RecallResult(
@@ -238,6 +138,26 @@ def _weights(given: Mapping[str, float] | None) -> dict[str, float]:
         raise InvalidInput(f"options.weights has no term {unknown[0]!r}; terms are {', '.join(RECALL_WEIGHTS)}")
     weights = {**RECALL_WEIGHTS, **(given or {})}
     return weights if sum(weights.values()) > 0 else dict(RECALL_WEIGHTS)
+
+
+def _with_importance(index: RecallIndex, base: Values, share: float, pool: int) -> tuple[Values, Values]:
+    """(n,) importance and (n,) scores, right for the ``pool`` best: the others are not read, and are never among them.
+
+    Who could not be among the best even as the most important of all is left out.
+    """
+    importance = np.zeros(len(index))
+    if not pool:
+        return importance, base
+    most = np.where(base < 0, -1.0, base + share * index.most_importance)
+    first = np.array(_best(most, pool), dtype=np.intp)
+    importance[first] = index.importance(first)
+    least = float((base[first] + share * importance[first]).min()) - 1e-6
+    rest = np.setdiff1d(np.flatnonzero((most >= least) & (base >= 0)), first)
+    importance[rest] = index.importance(rest)
+    scores = np.full(len(index), -1.0)
+    read = np.concatenate([first, rest])
+    scores[read] = base[read] + share * importance[read]
+    return importance, scores
 
 
 def _relevance(

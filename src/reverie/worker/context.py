@@ -140,7 +140,8 @@ def _past(
         return memories, (), 0
     wanted = [([m.text for m in memories], DOCUMENT), ([request.ask.query], QUERY)]
     done = vectorize(runtime, task, request.cloud, options.model, wanted, on_progress=on_progress)
-    index = RecallIndex.of(memories, done.sets[0].vectors, done.embedder.model.alphabet)
+    prototypes = runtime.anchors.prototypes(done.embedder)
+    index = RecallIndex.of(memories, done.sets[0].vectors, done.embedder.model.alphabet, prototypes)
     found = recall_in(index, request.ask.query, done.sets[1].vectors[0], options, now=now, scale=done.scale)
     return memories, found.memories, int(found.stats.get("below_floor", 0))
 

@@ -108,7 +108,12 @@ def run_recall(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnP
     else:
         wanted = [([m.text for m in request.memories], DOCUMENT), ([request.query], QUERY)]
         done = vectorize(runtime, task, request.cloud, options.model, wanted, on_progress=on_progress)
-        index = RecallIndex.of(request.memories, done.sets[0].vectors, done.embedder.model.alphabet)
+        index = RecallIndex.of(
+            request.memories,
+            done.sets[0].vectors,
+            done.embedder.model.alphabet,
+            runtime.anchors.prototypes(done.embedder),
+        )
         version, query = None, done.sets[1].vectors[0]
     stats = embedding_stats(done.sets[0], time.perf_counter() - started) | done.stats()
     on_progress("ranking", 0, 1)

@@ -71,6 +71,7 @@ def stored_index(
     memories, person = given_or_stored(runtime, task, None)
     assert person is not None
     done = embedded(memories, person)
-    index = RecallIndex.of(memories, done.sets[0].vectors, done.embedder.model.alphabet)
+    prototypes = runtime.anchors.prototypes(done.embedder)
+    index = RecallIndex.of(memories, done.sets[0].vectors, done.embedder.model.alphabet, prototypes)
     runtime.stored.keep(task, person, done.embedder.model.key, index)
     return index, person.version, done, done.sets[1].vectors[0]
