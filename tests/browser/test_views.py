@@ -10,8 +10,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
+from tests.additions.toys import TOYS
 from tests.browser.conftest import memories, nobody_works, paste, picture, theme_buttons, view, wait_for_map
 from tests.browser.test_files import package
 from tests.live import LiveService
@@ -299,3 +300,19 @@ def test_the_prompt_page_shows_the_block_of_stored_memories_and_why_each_is_ther
     expect(block).to_contain_text("Never bring up my old school")
     expect(signed_in.locator(".reasons")).to_contain_text("sets a boundary")
     expect(signed_in.locator(".context .facts")).to_contain_text("of 600")
+
+
+def test_a_page_that_was_added_as_contributing_says_opens_from_the_menu(
+    context: BrowserContext, signed_in: Page
+) -> None:
+    main, view_script = signed_in.request.get(signed_in.url.split("#")[0] + "js/main.js").text(), ""
+    for change in TOYS["Add a page to the dashboard"]:
+        if change.path.endswith("main.js") and change.before:
+            main = main.replace(change.before, change.text + change.before)
+        elif change.before is None:
+            view_script = change.text
+    context.route("**/js/main.js", lambda route: route.fulfill(body=main, content_type="text/javascript"))
+    context.route("**/js/views/toy.js", lambda route: route.fulfill(body=view_script, content_type="text/javascript"))
+    signed_in.reload()
+    signed_in.get_by_role("link", name="Toys").click()
+    expect(signed_in.get_by_role("heading", name="Toys are here")).to_be_visible()
