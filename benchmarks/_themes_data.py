@@ -84,30 +84,37 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def load_sets(folder: Path, only: Sequence[str] = (), most: int = 25_000) -> list[LabelledSet]:
-    """All labelled sets, embedded with the bundled model; vectors are kept under ``.bench/vectors``."""
+def load_sets(
+    folder: Path, only: Sequence[str] = (), most: int = 25_000, precision: str = "float32"
+) -> list[LabelledSet]:
+    """All labelled sets, embedded with the bundled model; vectors are kept under ``.bench/vectors``.
+
+    ``most``: of larger sets this many texts, spread evenly over the file.
+    """
     sets = []
     for path in _files(folder):
         name = path.name.removesuffix(".jsonl.gz")
         if only and name not in only:
             continue
         with gzip.open(path, "rt", encoding="utf-8") as lines:
-            rows = [json.loads(line) for line in lines][:most]
+            rows = [json.loads(line) for line in lines]
+        rows = rows[:: -(-len(rows) // most)]
         texts = [row["text"] for row in rows]
         truths = {"label": np.array([row["label"] for row in rows])}
         if "domain" in rows[0]:
             truths["domain"] = np.array([row["domain"] for row in rows])
-        sets.append(LabelledSet(name, texts, _embedded(name, texts), truths))
+        sets.append(LabelledSet(name, texts, _embedded(name, texts, precision), truths))
     return sets
 
 
-def _embedded(name: str, texts: list[str]) -> Vectors:
+def _embedded(name: str, texts: list[str], precision: str) -> Vectors:
     digest = hashlib.sha256("\x00".join(texts).encode()).hexdigest()[:16]
-    kept = CACHE / f"{name}-{digest}.npy"
+    kept = CACHE / f"{name}-{digest}{'' if precision == 'float32' else '-' + precision}.npy"
     if kept.exists():
         return np.asarray(np.load(kept))
     print(f"embedding {len(texts):,} texts of {name} (once)", file=sys.stderr)
-    embedder = create_embedder("ctranslate2", data_dir=ROOT / ".bench" / "models")
+    engine = "openvino" if precision == "bfloat16" else "ctranslate2"
+    embedder = create_embedder(engine, precision=precision, data_dir=ROOT / ".bench" / "models")
     vectors = embedder.embed(texts).vectors
     CACHE.mkdir(parents=True, exist_ok=True)
     np.save(kept, vectors)

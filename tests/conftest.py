@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from tests.invariants import broken_rules
 from tests.live import LiveService
 
 _numbers = itertools.count()
+
+# Exact figures are float32's; what a machine would choose has tests of its own.
+os.environ["REVERIE_PRECISION"] = "float32"
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["AUTO", "ENGLISH", "MULTILINGUAL", "NICKNAMES", "TWO_MODELS", "accepted", "full_name", "listed"]
+__all__ = [
+    "AUTO",
+    "CHOOSES_PRECISION",
+    "ENGLISH",
+    "MULTILINGUAL",
+    "NICKNAMES",
+    "TWO_MODELS",
+    "accepted",
+    "full_name",
+    "listed",
+]
 
 AUTO = "auto"
 """English users have the English model; whoever writes another language has the multilingual one, where it is here."""
@@ -11,6 +21,9 @@ ENGLISH, MULTILINGUAL = "all-MiniLM-L6-v2", "multilingual-e5-small"
 
 TWO_MODELS = ("auto", "ctranslate2")
 """Embedders that run both."""
+
+CHOOSES_PRECISION = ("auto", "ctranslate2", "openvino")
+"""Embedders that compute in more than one precision; all others have one of their own."""
 
 NICKNAMES = {AUTO: ENGLISH, "english": ENGLISH, "multilingual": MULTILINGUAL}
 """What people may say instead of the name of a model that a package carries."""

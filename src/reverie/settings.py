@@ -100,6 +100,9 @@ class ServerSettings(Group):
     port: int = Field(8000, ge=0, le=65535, description="Port the gateway listens on; 0 picks a free one")
     data_dir: Path = Field(default_factory=data_dir, description="Folder for models, keys, logs and embedded servers")
     database_url: SecretStr | None = Field(None, description="PostgreSQL, as postgresql://user:password@host/db")
+    database_wait: float = Field(
+        0.0, ge=0, description="Longest wait at a start for a database that is not up yet, seconds"
+    )
     redis_url: SecretStr | None = Field(None, description="Redis or Valkey, as redis://host:6379/0 or unix:///path")
     broker_url: SecretStr | None = Field(None, description="Celery broker when it is not the Redis above (amqp://...)")
     database_password: SecretStr | None = Field(None, description="Password for a database_url that has none")
@@ -166,9 +169,10 @@ class EmbeddingSettings(Group):
         description="Model name or folder; english, multilingual, or auto: by what each user writes",
     )
     precision: str = Field(
-        "float32",
-        pattern="^(float32|int8|bfloat16)$",
-        description="float32, int8 (ctranslate2) or bfloat16 (openvino, where the processor has it)",
+        "auto",
+        pattern="^(auto|float32|int8|bfloat16)$",
+        description="float32, int8 (ctranslate2), bfloat16 (openvino, where the processor has it), or auto: the "
+        "fastest that is as good, chosen at the first start and kept",
     )
     embed_threads: int = Field(0, ge=0, le=256, description="Compute threads a worker process embeds with; 0 = cores")
     embed_shared: str = Field(
@@ -246,6 +250,9 @@ class QueueSettings(Group):
     sweep_seconds: float = Field(1.0, gt=0, description="Time between sweeps for lost work, seconds")
     max_attempts: int = Field(3, ge=1, description="Crashes after which a task is dead-lettered")
     task_time_limit: float = Field(600.0, gt=0, description="Longest run of one attempt, seconds")
+    help_queues: str = Field(
+        "", description="Queues that a worker with nothing to do takes waiting tasks of, as analysis,clustering"
+    )
     worker_port: int = Field(
         0, ge=0, le=65535, description="Port on which a worker answers /healthz and /readyz; 0 = none"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import json
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from reverie.cli import build_parser, main
+from reverie.cli import _module_of, build_parser, main
 from reverie.testing.gateway import FakeGateway
 from tests.readers.shared_cases import DATA
 
@@ -272,3 +273,14 @@ def test_an_interrupted_command_says_when_its_task_goes_on(service: FakeGateway,
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=30)[1].decode()
     assert f"goes on: {service.url}/tasks/{task.id}" in said
+
+
+def test_a_command_is_understood_without_loading_the_others() -> None:
+    (every,) = (action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction))
+    for word in every.choices:
+        only = _module_of(word)
+        assert only is not None, word
+        (own,) = (action for action in build_parser(only)._actions if isinstance(action, argparse._SubParsersAction))
+        assert word in own.choices
+    assert _module_of("nope") is None
+    assert _module_of("--version") is None

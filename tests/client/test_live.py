@@ -33,6 +33,8 @@ async def test_every_operation_gives_its_own_result(service: LiveService) -> Non
         vectors = await ai.embed(["one", "two"])
         assert np.asarray(vectors[0]).shape == np.asarray(vectors[1]).shape
         assert np.linalg.norm(vectors[1]) == pytest.approx(1.0, abs=1e-5)
+        assert vectors.model is not None
+        assert vectors.model.precision == "float32"
 
 
 async def test_the_same_again_comes_from_the_cache_and_is_listed(service: LiveService) -> None:

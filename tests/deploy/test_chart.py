@@ -149,4 +149,5 @@ def test_keda_counts_the_queued_and_running_tasks_of_a_queue(database_url: str) 
             row = connection.execute(trigger["metadata"]["query"].encode()).fetchone()
             found[name] = row[0] if row else None
         connection.rollback()  # rows without payloads and results break the rules of a real database
-    assert found == {"night-semantic-clustering": 3, "night-memory-analysis": 1, "night-fast-lane": 0}
+    # What waits in a queue that is helped out counts half: one of analysis, two of clustering.
+    assert found == {"night-semantic-clustering": 4, "night-memory-analysis": 2, "night-fast-lane": 0}

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 import redis
 
-from reverie.embedded import logs, start_servers
+from reverie.embedded import RunningServers, logs, start_servers
 from reverie.embedded.binaries import Postgres, find_postgres, find_valkey, runnable
 from reverie.embedded.children import nobody
 from reverie.errors import StartupError
@@ -130,6 +130,16 @@ def test_unusual_folders_work(folder: Path, name: str) -> None:
             assert connection.execute("SELECT 1").fetchone() == (1,)
         with redis.Redis.from_url(servers.redis_url) as client:
             assert client.ping()
+
+
+def test_others_start_while_the_database_does(folder: Path) -> None:
+    seen: list[tuple[str, str, bool]] = []
+
+    def meanwhile(running: RunningServers) -> None:
+        seen.append((running.database_url, running.redis_url, "postgres" in running.pids))
+
+    with start_servers(folder, meanwhile=meanwhile) as running:
+        assert seen == [(running.database_url, running.redis_url, False)]
 
 
 def test_given_urls_start_nothing(folder: Path) -> None:

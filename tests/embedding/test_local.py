@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from tokenizers import Tokenizer
 
 from reverie.embedding import Embedder, create_embedder
 from reverie.embedding.batching import MAX_WINDOWS, excerpts, make_batches, windows
+from reverie.embedding.local import LocalEmbedder
 
 from . import tiny_model
 
@@ -127,6 +130,46 @@ def test_batches_hold_every_row_once_within_the_budget() -> None:
     batches = make_batches(lengths, 512)
     assert sorted(row for batch in batches for row in batch) == list(range(501))
     assert all(len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= 512 for batch in batches)
+
+
+def test_the_last_batches_are_small_where_several_take_them() -> None:
+    lengths = [16] * 1000
+    batches = make_batches(lengths, 512, takers=2, least=128)
+    assert sorted(row for batch in batches for row in batch) == list(range(1000))
+    sizes = [16 * len(batch) for batch in batches]
+    assert sizes[0] == 512
+    assert sizes[-2] == 128
+    left = [sum(sizes[place:]) for place in range(len(sizes))]
+    assert all(size <= max(128, rest // 4) for size, rest in zip(sizes, left, strict=True))
+
+
+def test_a_replica_that_is_held_up_leaves_all_other_batches_to_the_rest(
+    tiny: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = tiny_model.WORDS
+    texts = [" ".join(words[n // 18**k % 18] for k in range(4)) for n in range(400)]
+    expected = tiny.embed(texts).vectors
+    assert isinstance(tiny, LocalEmbedder)
+    forward, lock, all_others = tiny._forward, threading.Lock(), threading.Event()
+    began: list[int] = []
+    done: list[int] = []
+
+    def held_up(ids: list[list[int]]) -> Any:
+        with lock:
+            began.append(len(ids))
+            first = len(began) == 1
+        if first:
+            assert all_others.wait(60), "they waited for this one"
+        vectors = forward(ids)
+        with lock:
+            done.append(len(ids))
+            if sum(done) + began[0] == len(texts):
+                all_others.set()
+        return vectors
+
+    monkeypatch.setattr(tiny, "_forward", held_up)
+    np.testing.assert_allclose(tiny.embed(texts).vectors, expected, atol=1e-6)
+    assert len(done) > 5
 
 
 def test_progress_ends_at_the_number_of_texts_and_may_stop_the_work(tiny: Embedder) -> None:

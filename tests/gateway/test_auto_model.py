@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from reverie.embedding import chosen_precision
 from reverie.embedding.measuring import sentences
 from tests.live import LiveService
 
@@ -20,6 +21,7 @@ ENGLISH, MULTILINGUAL = "all-MiniLM-L6-v2", "multilingual-e5-small"
 @pytest.fixture(scope="module")
 def live(database_url: str, redis_url: str) -> Iterator[LiveService]:
     environment = {"REVERIE_EMBEDDER": "ctranslate2", "CUDA_VISIBLE_DEVICES": "", "REVERIE_EMBED_THREADS": "1"}
+    environment["REVERIE_PRECISION"] = "auto"
     workers = {"worker": ("fast,clustering,analysis", 1)}
     with LiveService(database_url, redis_url, environment=environment, workers=workers) as live:
         yield live
@@ -51,6 +53,7 @@ def rows(live: LiveService, query: str, user: str) -> list[dict[str, Any]]:
 def test_a_user_who_turns_from_english_to_german_keeps_their_themes_and_mixes_no_vectors(live: LiveService) -> None:
     first = ask(live, "cluster", {"user_id": "turns", "memories": memories("en")})
     assert model_of(first) == ENGLISH
+    assert first["result"]["model"]["precision"] == chosen_precision("ctranslate2", data_dir=live.data_dir)
     again = ask(live, "cluster", {"user_id": "turns", "memories": memories("en")})
     assert again["id"] == first["id"]
     both = memories("en") + memories("de")[:30]

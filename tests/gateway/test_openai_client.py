@@ -34,6 +34,7 @@ def test_a_list_gives_vectors_in_order_and_the_tokens_used(client: openai.OpenAI
     np.testing.assert_array_equal([row.embedding for row in found.data], expected.vectors)
     assert [row.index for row in found.data] == [0, 1, 2, 3]
     assert found.model == MODEL
+    assert found.model_extra == {"precision": "float32"}, "what the numbers were computed in"
     assert found.usage.prompt_tokens == found.usage.total_tokens > 0
 
 

@@ -42,6 +42,12 @@ def _modules() -> list[str]:
     return [name for name in _FIRST if name in found] + sorted(found - set(_FIRST))
 
 
+def _module_of(word: str) -> str | None:
+    """The module of the subcommand called ``word``; None when there is none."""
+    name = {"import": "import_file"}.get(word, word.replace("-", "_"))
+    return name if "_" not in word and name in _modules() else None
+
+
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     """The whole parser, every subcommand included; with ``only``, that subcommand alone."""
     parser = argparse.ArgumentParser(
@@ -73,8 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not words:
         build_parser().print_help()
         return 0
-    # A health check runs every few seconds in every container: it must not load what the other commands need.
-    arguments = build_parser("health" if words[:1] == ["health"] else None).parse_args(words)
+    # No command loads what the others need: a health check runs every few seconds, and a service starts five processes.
+    arguments = build_parser(_module_of(words[0])).parse_args(words)
     try:
         return int(arguments.run(arguments))
     except ReverieError as error:

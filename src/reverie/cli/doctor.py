@@ -104,16 +104,21 @@ def _folder() -> list[Finding]:
 
 def _model() -> list[Finding]:
     try:
-        from reverie.embedding import explain_choice
+        from reverie.embedding import chosen_precision, explain_choice, explain_precision
         from reverie.settings import Settings
     except ModuleNotFoundError as error:
         return [Finding("embedding", None, f"not here ({error.name} is missing); a client needs none")]
     settings = Settings.load()
-    embedding = settings.embedding
+    embedding, data_dir = settings.embedding, settings.server.data_dir
+    precision, remarks = embedding.precision, []
+    if precision == "auto":
+        precision = chosen_precision(embedding.embedder, embedding.model, data_dir=data_dir)
+        why = explain_precision(embedding.embedder, embedding.model, data_dir=data_dir)
+        remarks.append(Finding("precision", None, f"auto; a new installation here takes {why}"))
     if embedding.embedder != "auto":
-        return [_named(embedding.embedder, embedding.precision)]
-    chosen = explain_choice(embedding.model, embedding.precision, data_dir=settings.server.data_dir)
-    return [Finding("embedding", not chosen.startswith("none"), chosen)]
+        return [_named(embedding.embedder, precision), *remarks]
+    chosen = explain_choice(embedding.model, precision, data_dir=data_dir)
+    return [Finding("embedding", not chosen.startswith("none"), chosen), *remarks]
 
 
 def _named(embedder: str, precision: str) -> Finding:
@@ -153,4 +158,7 @@ def _service(url: str | None) -> list[Finding]:
             findings.append(Finding("API key", True, "accepted"))
             waiting = sum(queue["waiting"] for queue in status.get("queues", ()))
             findings.append(Finding("queues", None, f"{waiting:,} waiting"))
+            serving = sorted({str(w["precision"]) for w in status.get("workers") or () if w.get("precision")})
+            if serving:
+                findings.append(Finding("  vectors", None, f"computed in {' and '.join(serving)} by the workers"))
     return findings

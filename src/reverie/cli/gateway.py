@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 from typing import TYPE_CHECKING
 
 from reverie._listen import check_address
+from reverie.aio.on_demand import OnDemand
 from reverie.cli._arguments import port
 from reverie.errors import MissingExtra
 
@@ -36,13 +38,15 @@ def run(arguments: argparse.Namespace) -> int:
     return main(arguments.host, arguments.port, mcp=_mcp(host, port))
 
 
-def _mcp(host: str, port: int) -> McpEndpoint | None:
+def _mcp(host: str, port: int) -> OnDemand | None:
     """What answers ``/mcp``; None where the extra is not installed. Here, since the gateway does not import the SDK."""
-    try:
-        from reverie.mcp_server.http import McpEndpoint
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("reverie"):
-            raise
+    if importlib.util.find_spec("mcp") is None or not port:
         return None
     reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)
-    return McpEndpoint(f"http://{reachable}:{port}") if port else None
+
+    def make() -> McpEndpoint:
+        from reverie.mcp_server.http import McpEndpoint
+
+        return McpEndpoint(f"http://{reachable}:{port}")
+
+    return OnDemand(make)

@@ -26,11 +26,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     """Do it beside the running service; may be stopped and run again."""
     try:
+        from pydantic import SecretStr
+
         from reverie.cli.keys import servers
         from reverie.embedding import create_embedder
         from reverie.queue.cache import VectorCache
         from reverie.settings import Settings
         from reverie.store import Codec
+        from reverie.worker.precision import settle_precision
         from reverie.worker.reembedding import pin_tenant, reembed
     except ModuleNotFoundError as error:
         if error.name and error.name.startswith("reverie"):
@@ -43,16 +46,19 @@ def run(arguments: argparse.Namespace) -> int:
     if model not in listed(AUTO):
         raise InvalidInput(f"there is no model {arguments.model!r} for users; choose english, multilingual or auto")
     chosen = None if arguments.model == AUTO else model
-    embedding, key = settings.embedding, settings.server.encryption_key
-    embedder = create_embedder(
-        embedding.embedder,
-        model,
-        precision=embedding.precision,
-        threads=embedding.embed_threads,
-        data_dir=arguments.data_dir or settings.server.data_dir,
-    )
+    key = settings.server.encryption_key
     users = texts = 0
     with servers(arguments) as (database_url, redis_url):
+        settings.server.database_url = SecretStr(database_url)
+        settle_precision(settings)
+        embedding = settings.embedding
+        embedder = create_embedder(
+            embedding.embedder,
+            model,
+            precision=embedding.precision,
+            threads=embedding.embed_threads,
+            data_dir=arguments.data_dir or settings.server.data_dir,
+        )
         cache = VectorCache(redis_url)
         if arguments.tenant and not arguments.user:
             pin_tenant(database_url, arguments.tenant, chosen)
@@ -71,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
                     f"{step.tenant} {step.user_id}: {step.texts} texts embedded, now with {arguments.model}", flush=True
                 )
         cache.close()
-    embedder.close()
+        embedder.close()
     print(f"{users} users, {texts} texts")
     if arguments.user and not users:
         raise InvalidInput(f"no texts of the user {arguments.user!r} are stored here")

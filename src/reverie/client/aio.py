@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from reverie.client._connection import Connection, read_task
 from reverie.client._options import listed
 from reverie.client._resilience import pauses
 from reverie.client._stream import read_event, refusal
+from reverie.client._vectors import EmbeddedTexts
 from reverie.client._wire import MemoryLike, request_body, segment
 from reverie.client.task import AsyncTask
 from reverie.client.user import AsyncUser
@@ -190,16 +190,16 @@ class AsyncReverie(Connection):
         dimensions: int | None = None,
         model: str | None = None,
         timeout: float = 60.0,
-    ) -> list[memoryview[float]]:
-        """Vectors of texts, one memoryview of float32 a text (``numpy.asarray(view)`` costs nothing)."""
+    ) -> EmbeddedTexts:
+        """Vectors of texts, one memoryview of float32 a text (``numpy.asarray(view)`` costs nothing).
+
+        ``.model`` of what comes back says by which model they were made, and in which precision.
+        """
         options = {"kind": kind, "dimensions": dimensions, "model": model}
         task = await self._submit(
             "embed", user_id, None, options, {"texts": listed(texts, "texts")}, None, min(timeout, 30.0), timeout
         )
-        result = await task.result(timeout=timeout)
-        raw = memoryview(base64.b64decode(result.vectors))
-        size = result.dimensions * 4
-        return [raw[i * size : (i + 1) * size].cast("f") for i in range(result.count)]
+        return EmbeddedTexts(await task.result(timeout=timeout))
 
     async def _submit(
         self,

@@ -20,6 +20,7 @@ from reverie.client._options import (
     SettingsArguments,
     StoredRecallArguments,
 )
+from reverie.client._vectors import EmbeddedTexts
 from reverie.client._wire import MemoryLike
 from reverie.client.aio import AsyncReverie
 from reverie.client.task import AsyncTask, R
@@ -118,7 +119,7 @@ class Reverie:
         """See ``AsyncReverie.submit_recall_task``."""
         return SyncTask(self, self._run(self._client.submit_recall_task(user_id, query, memories, **options)))
 
-    def embed(self, texts: Sequence[str], **options: Unpack[EmbedArguments]) -> list[memoryview[float]]:
+    def embed(self, texts: Sequence[str], **options: Unpack[EmbedArguments]) -> EmbeddedTexts:
         """See ``AsyncReverie.embed``."""
         return self._run(self._client.embed(texts, **options))
 

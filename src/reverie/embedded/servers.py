@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -148,9 +148,11 @@ def start_servers(
     *,
     database_url: str | None = None,
     redis_url: str | None = None,
+    meanwhile: Callable[[RunningServers], None] = lambda running: None,
 ) -> RunningServers:
     """Start what is not given by URL, on ``data_dir``; ready when this returns.
 
+    ``meanwhile`` is called once, when all addresses are known; PostgreSQL need not answer yet.
     Raises ``StartupError`` when the folder is in use or a server does not come up, ``MissingExtra`` when there are
     no server programs.
     """
@@ -167,13 +169,16 @@ def start_servers(
     running = RunningServers(data_dir)
     running.database_url, running.redis_url = database_url or "", redis_url or ""
     if database_url and redis_url:
+        meanwhile(running)
         return running
     running._lock.acquire()
     try:
         if not redis_url:
             _start_valkey(running)
-        if not database_url:
-            _start_postgres(running)
+        if database_url:
+            meanwhile(running)
+        else:
+            _start_postgres(running, meanwhile)
     except BaseException:
         running.stop()
         raise
@@ -291,7 +296,7 @@ def _pings(path: Path) -> bool:
 # -- PostgreSQL ----------------------------------------------------------------------------------
 
 
-def _start_postgres(running: RunningServers) -> None:
+def _start_postgres(running: RunningServers, meanwhile: Callable[[RunningServers], None]) -> None:
     identity = nobody()
     folder = running.data_dir / "postgres"
     version = folder / "PG_VERSION"
@@ -299,9 +304,13 @@ def _start_postgres(running: RunningServers) -> None:
     if identity.uid is not None:
         _let_through(running.data_dir)
         postgres = runnable(postgres, identity, running.data_dir)
-    if not version.exists():
-        _initialize(postgres, folder, _log_of_postgres(running, identity), identity)
     sockets = _socket_folder(running, running.data_dir / "pg", identity)
+    running.database_url = f"postgresql://postgres@/postgres?host={quote(str(sockets), safe='')}"
+    if version.exists():
+        meanwhile(running)
+    else:
+        with _initializing(postgres, folder, _log_of_postgres(running, identity), identity):
+            meanwhile(running)
     argv: list[str | Path] = [postgres.bin / "postgres", "-D", folder, "-k", sockets]
     for name, value in _POSTGRES_OPTIONS.items():
         argv += ["-c", f"{name}={value}"]
@@ -323,7 +332,6 @@ def _start_postgres(running: RunningServers) -> None:
                 time.sleep(0.2)
 
     running._run("postgres", start, signal.SIGINT)
-    running.database_url = f"postgresql://postgres@/postgres?host={quote(str(sockets), safe='')}"
 
 
 def _log_of_postgres(running: RunningServers, identity: Identity) -> Path:
@@ -338,7 +346,9 @@ def _predecessor_lingers(log: Path) -> bool:
     return "another postmaster" in end or "pre-existing shared memory block" in end
 
 
-def _initialize(postgres: Postgres, folder: Path, log: Path, identity: Identity) -> None:
+@contextlib.contextmanager
+def _initializing(postgres: Postgres, folder: Path, log: Path, identity: Identity) -> Iterator[None]:
+    """Make PostgreSQL's data folder beside the block; whole when the block is left."""
     # Into a folder beside it and then renamed: a start that is killed half-way leaves nothing that looks whole.
     fresh = folder.with_name("postgres.new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -347,17 +357,22 @@ def _initialize(postgres: Postgres, folder: Path, log: Path, identity: Identity)
     argv = [postgres.bin / "initdb", "-D", fresh, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync",
             "--no-instructions", "--locale=C.UTF-8" if sys.platform == "linux" else "--locale=C"]  # fmt: skip
     with open(log, "ab") as out:
-        done = subprocess.run(
+        process = subprocess.Popen(
             [str(word) for word in argv],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
             env=_environment(),
             cwd="/",
-            check=False,
             **identity.popen(),
         )
-    if done.returncode != 0:
+    try:
+        yield
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    if process.wait() != 0:
         raise StartupError(f"PostgreSQL could not make its data folder; the end of {log}:\n{_tail(log)}")
     fresh.replace(folder)
 

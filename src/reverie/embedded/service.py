@@ -79,14 +79,29 @@ class Service:
     def _start(self) -> None:
         database, redis = read_secret("REVERIE_DATABASE_URL"), read_secret("REVERIE_REDIS_URL")
         check_address(self._address.host, self._address.port)
-        self._servers = start_servers(self.data_dir, database_url=database, redis_url=redis)
+        self._servers = start_servers(
+            self.data_dir, database_url=database, redis_url=redis, meanwhile=self._start_roles
+        )
+        self._wait_ready()
+        assert self.supervisor is not None
+        # Nothing is due in its first seconds, which belong to those that somebody waits for.
+        self.supervisor.add(self._upkeep)
+        self.api_key = read_secret("REVERIE_API_KEY") or _read_key(self.data_dir)
+        # Addresses that were given may hold passwords and are in the environment anyway.
+        own = {} if database else {"database_url": self._servers.database_url}
+        own |= {} if redis else {"redis_url": self._servers.redis_url}
+        write_run_file(self.data_dir, self.url, **own)
+
+    def _start_roles(self, servers: RunningServers) -> None:
+        """Start all that somebody waits for. They read their code while the database starts, and wait for it then."""
         environment = {
             # Somebody waits at the keyboard: long work is handed back soon, and goes on at the next start.
             "REVERIE_DRAIN_SECONDS": os.environ.get("REVERIE_DRAIN_SECONDS") or "3",
             **self._environment,
             "REVERIE_DATA_DIR": str(self.data_dir),
-            "REVERIE_DATABASE_URL": self._servers.database_url,
-            "REVERIE_REDIS_URL": self._servers.redis_url,
+            "REVERIE_DATABASE_URL": servers.database_url,
+            "REVERIE_DATABASE_WAIT": os.environ.get("REVERIE_DATABASE_WAIT") or "60",
+            "REVERIE_REDIS_URL": servers.redis_url,
         }
         gateway = ["gateway", "--host", self._address.host, "--port", str(self._address.port)]
         heavy = ["worker", "--queues", "clustering,analysis", "--concurrency", str(self._workers)]
@@ -94,16 +109,11 @@ class Service:
             Role("gateway", gateway, environment),
             Role("worker-fast", ["worker", "--queues", "fast"], environment, grace=25),
             Role("worker-heavy", heavy, environment, grace=25),
-            Role("worker-upkeep", ["worker", "--queues", "upkeep", "--concurrency", "2"], environment, grace=25),
         ]
+        upkeep = ["worker", "--queues", "upkeep", "--concurrency", "2"]
+        self._upkeep = Role("worker-upkeep", upkeep, environment, grace=25)
         self.supervisor = Supervisor(roles, self.data_dir / "logs", say=self._say)
         self.supervisor.start()
-        self._wait_ready()
-        self.api_key = read_secret("REVERIE_API_KEY") or _read_key(self.data_dir)
-        # Addresses that were given may hold passwords and are in the environment anyway.
-        own = {} if database else {"database_url": self._servers.database_url}
-        own |= {} if redis else {"redis_url": self._servers.redis_url}
-        write_run_file(self.data_dir, self.url, **own)
 
     def _wait_ready(self) -> None:
         assert self.supervisor is not None

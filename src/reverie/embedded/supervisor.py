@@ -60,6 +60,10 @@ class Supervisor:
         """Start every role."""
         self._children = [_Child(role, self._spawn(role), time.monotonic()) for role in self._roles]
 
+    def add(self, role: Role) -> None:
+        """Start one more role."""
+        self._children.append(_Child(role, self._spawn(role), time.monotonic()))
+
     def _spawn(self, role: Role) -> subprocess.Popen[bytes]:
         with open(logs.prepare(self._logs, role.name), "ab") as out:
             return spawn(

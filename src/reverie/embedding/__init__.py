@@ -1,7 +1,13 @@
 """Texts in, unit vectors out: a local model on the CPU or GPU, a provider, or a fake."""
 
 from reverie.embedding.base import Embedder, Embeddings, EmbedKind, ModelSpec, OnProgress, Vectors, silent
-from reverie.embedding.factory import DEFAULT_MODEL, create_embedder, explain_choice
+from reverie.embedding.factory import (
+    DEFAULT_MODEL,
+    chosen_precision,
+    create_embedder,
+    explain_choice,
+    explain_precision,
+)
 from reverie.embedding.hashed import HashEmbedder
 from reverie.embedding.text import text_key
 
@@ -14,8 +20,10 @@ __all__ = [
     "ModelSpec",
     "OnProgress",
     "Vectors",
+    "chosen_precision",
     "create_embedder",
     "explain_choice",
+    "explain_precision",
     "silent",
     "text_key",
 ]

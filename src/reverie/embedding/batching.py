@@ -58,16 +58,23 @@ def excerpts(text: str, size: int, most: int = MAX_WINDOWS) -> list[str]:
     return [text[start : start + span] for start in starts]
 
 
-def make_batches(lengths: Sequence[int], budget: int, *, slack: float = 0.25) -> list[list[int]]:
+def make_batches(
+    lengths: Sequence[int], budget: int, *, slack: float = 0.25, takers: int = 0, least: int = 1
+) -> list[list[int]]:
     """Group row numbers into batches of at most ``budget`` tokens (padding counted), longest rows first.
 
     Rows of exactly equal length go together. Only a batch that is less than half full takes rows that are shorter, by
     at most the part ``slack`` of its longest row: a little padding costs less than a batch of one row. A row longer
     than the budget is a batch by itself.
+
+    With ``takers`` the last batches grow smaller, down to ``least`` tokens: each is half of what a taker's share of the
+    rest would be, so that nobody waits long for the one who took the last (guided self-scheduling, Polychronopoulos
+    and Kuck 1987).
     """
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
     batches: list[list[int]] = []
     longest = 0
+    most, rest = budget, sum(lengths)
     for row in order:
         length = lengths[row]
         rows = len(batches[-1]) if batches else 0
@@ -76,5 +83,8 @@ def make_batches(lengths: Sequence[int], budget: int, *, slack: float = 0.25) ->
         if not batches or full or unlike:
             batches.append([])
             longest = length
+            if takers:
+                budget = min(most, max(least, rest // (2 * takers)))
+        rest -= length
         batches[-1].append(row)
     return batches

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reverie._models import ENGLISH, NICKNAMES, full_name
+from reverie._models import CHOOSES_PRECISION, ENGLISH, NICKNAMES, full_name
 from reverie.embedding.base import Embedder
 from reverie.embedding.hashed import HashEmbedder
+from reverie.embedding.precision import Measurement, fastest, processor
 from reverie.errors import MissingExtra, ReverieError, UnsupportedModel, WrongSetting
 
 if TYPE_CHECKING:
@@ -20,8 +21,10 @@ __all__ = [
     "DEFAULT_MODEL",
     "LOCAL_BACKENDS",
     "check_embedder",
+    "chosen_precision",
     "create_embedder",
     "explain_choice",
+    "explain_precision",
     "served_model",
     "wants_host",
 ]
@@ -49,9 +52,12 @@ def create_embedder(
 
     ``name`` is ``auto``, ``ctranslate2``, ``openvino``, ``sentence-transformers``, ``hash``, or a provider of
     ``reverie.embedding.providers`` (``openai``, ...). ``model`` is a name or a folder. ``precision`` is ``float32``,
-    ``int8`` (ctranslate2) or ``bfloat16`` (openvino, on a processor that has it). ``threads`` 0 is one a core.
+    ``int8`` (ctranslate2), ``bfloat16`` (openvino, on a processor that has it) or ``auto`` (``chosen_precision``).
+    ``threads`` 0 is one a core.
     ``data_dir`` keeps converted models. Raises ``MissingExtra`` or ``UnsupportedModel``, both saying the cure.
     """
+    if precision == "auto":
+        precision = chosen_precision(name, model, data_dir=data_dir)
     if precision not in PRECISIONS:
         raise UnsupportedModel(f"precision {precision!r} is not known; use one of {', '.join(PRECISIONS)}")
     if name == "auto":
@@ -80,6 +86,36 @@ def explain_choice(model: str = DEFAULT_MODEL, precision: str = "float32", *, da
     except ReverieError as error:
         return f"none: {error.message}"
     return f"{choice.backend}: {choice.reason}"
+
+
+def chosen_precision(name: str, model: str = DEFAULT_MODEL, *, data_dir: Path) -> str:
+    """What the precision ``auto`` is for embedder ``name`` on this machine; nothing is loaded.
+
+    ``float32`` unless another one was measured to be faster and as good for this model on this kind of processor.
+    """
+    row = _measured(name, model, data_dir)
+    return row.precision if row is not None else "float32"
+
+
+def explain_precision(name: str, model: str = DEFAULT_MODEL, *, data_dir: Path) -> str:
+    """The same in a line, with the reason."""
+    row = _measured(name, model, data_dir)
+    if row is not None:
+        return f"{row.precision}: {row}"
+    return f"float32: nothing faster was measured to be as good for this model on {processor()}"
+
+
+def _measured(name: str, model: str, data_dir: Path) -> Measurement | None:
+    from reverie.embedding.models import find_model
+
+    engines = [engine for engine in CHOOSES_PRECISION if engine != "auto" and name in ("auto", engine)]
+    try:
+        if not engines or (name == "auto" and _choose(model, "auto", data_dir).backend not in engines):
+            return None
+        found = find_model(model, data_dir).name
+    except ReverieError:  # whoever loads the model will say so
+        return None
+    return fastest(found, processor(), tuple(engine for engine in engines if _installed(engine)))
 
 
 def check_embedder(settings: EmbeddingSettings, data_dir: Path) -> None:

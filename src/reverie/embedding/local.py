@@ -9,9 +9,9 @@ from __future__ import annotations
 import itertools
 import os
 from abc import ABC, abstractmethod
-from collections import deque
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,9 @@ Array = NDArray[Any]
 # 512 and 1,024 measure the same; the smaller one reports progress (and notices a cancellation) twice as often.
 TOKENS_PER_BATCH = 512
 _FEWEST_TOKENS_PER_BATCH = 64
+_LAST_TOKENS = 128
+_TAIL = 2
+"""Full batches a replica from which on the last ones are made small."""
 _TEXTS_PER_TOKENIZER_CALL = 1000
 
 
@@ -148,23 +151,38 @@ class LocalEmbedder(ABC):
         lengths = [self._shape(1, len(row.ids))[1] for row in rows]
         share = -(-sum(lengths) // self._replicas)  # a small request still keeps every core busy
         budget = min(TOKENS_PER_BATCH, max(_FEWEST_TOKENS_PER_BATCH, share))
-        waiting = iter(make_batches(lengths, budget))
-        running: deque[tuple[list[int], Future[Vectors]]] = deque()
+        # Much work ends in small batches; little is in as many as there are replicas, and no more.
+        takers = self._replicas if share > _TAIL * budget else 0
+        waiting = iter(make_batches(lengths, budget, takers=takers, least=_LAST_TOKENS))
+        running: dict[Future[Vectors], list[int]] = {}
+        windows_of = Counter(row.text for row in rows)
+        parts: dict[int, Vectors] = {}
         done = 0
         try:
             while True:
+                # One more for each replica than it works on: whoever is free takes the next, wherever the others are.
                 while len(running) < 2 * self._replicas and (batch := next(waiting, None)) is not None:
-                    running.append((batch, self._pool.submit(self._forward, [rows[number].ids for number in batch])))
+                    running[self._pool.submit(self._forward, [rows[number].ids for number in batch])] = batch
                 if not running:
-                    return sums
-                batch, future = running.popleft()
-                for number, vector in zip(batch, future.result(), strict=True):
-                    sums[rows[number].text] += vector * rows[number].weight
-                done += len(batch)
-                on_progress("embedding", total * done // len(rows), total)
+                    break
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    batch = running.pop(future)
+                    for number, vector in zip(batch, future.result(), strict=True):
+                        row = rows[number]
+                        weighted = vector * row.weight
+                        if windows_of[row.text] == 1:
+                            sums[row.text] = weighted
+                        else:
+                            parts[number] = weighted
+                    done += len(batch)
+                    on_progress("embedding", total * done // len(rows), total)
         finally:
-            for _, future in running:
+            for future in running:
                 future.cancel()
+        # In the windows' own order: a sum must not depend on which batch was done first.
+        for number in sorted(parts):
+            sums[rows[number].text] += parts[number]
+        return sums
 
     def _forward(self, ids: list[list[int]]) -> Vectors:
         """Pooled vectors of rows, ``(len(ids), d)``, not normalised."""

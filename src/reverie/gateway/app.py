@@ -42,6 +42,7 @@ from reverie.gateway.submissions.body_parser import BodyParser
 from reverie.gateway.submissions.cloud_policy import CloudPolicies
 from reverie.gateway.submissions.duration_estimate import DurationEstimator
 from reverie.gateway.submissions.group_commit import GroupCommit
+from reverie.gateway.submissions.kept_precision import KeptPrecision
 from reverie.gateway.submissions.parse import ParseLimits
 from reverie.gateway.submissions.protocol import STATE
 from reverie.gateway.submissions.result_cache import ResultCache
@@ -151,6 +152,7 @@ def create_app(settings: Settings, *, mcp: Endpoint | None = None) -> FastAPI:
             dispatcher=dispatcher,
             durations=durations,
             cloud_policies=policies,
+            precision=KeptPrecision(store, settings.embedding),
             admission=admission,
             sweeper=Sweeper(database_url, store, hub, dispatcher, admission, celery, settings.queue, rounds),
             webhooks=webhooks,

@@ -63,7 +63,7 @@ def main(host: str | None = None, port: int | None = None, *, mcp: Endpoint | No
     configure_logs(settings.server.log_level, settings.server.log_format)
     if settings.server.database_url is None:
         raise StartupError("No database: set REVERIE_DATABASE_URL, or start everything with: reverie up")
-    migrate(settings.server.database_url.get_secret_value())
+    migrate(settings.server.database_url.get_secret_value(), wait=settings.server.database_wait)
     ensure_first_key(settings)
     config = uvicorn.Config(
         create_app(settings, mcp=mcp),

@@ -17,6 +17,7 @@ from reverie.gateway.submissions.body_parser import BodyParser
 from reverie.gateway.submissions.cloud_policy import CloudPolicies
 from reverie.gateway.submissions.duration_estimate import DurationEstimator
 from reverie.gateway.submissions.group_commit import GroupCommit
+from reverie.gateway.submissions.kept_precision import KeptPrecision
 from reverie.gateway.submissions.result_cache import ResultCache
 from reverie.queue import Dispatcher
 from reverie.settings import Settings
@@ -51,6 +52,8 @@ class State:
     dispatcher: Dispatcher
     durations: DurationEstimator
     cloud_policies: CloudPolicies
+    #: What vectors are computed in.
+    precision: KeptPrecision
     admission: Admission
     sweeper: Sweeper
     loop_watch: LoopWatch

@@ -36,6 +36,17 @@ def schema_version(connection: psycopg.Connection) -> int:
     return int(row[0]) if row else 0
 
 
+def _connect(database_url: str, wait: float) -> psycopg.Connection:
+    end = time.monotonic() + wait
+    while True:
+        try:
+            return psycopg.connect(database_url, autocommit=True, connect_timeout=10)
+        except psycopg.OperationalError:
+            if time.monotonic() >= end:
+                raise
+        time.sleep(0.02)
+
+
 def _apply(connection: psycopg.Connection, version: int, script: str) -> None:
     """Run one migration while others serve.
 
@@ -57,14 +68,16 @@ def _apply(connection: psycopg.Connection, version: int, script: str) -> None:
             time.sleep(0.5)
 
 
-def migrate(database_url: str) -> list[int]:
+def migrate(database_url: str, *, wait: float = 0.0) -> list[int]:
     """Bring the schema up to date; returns the numbers of the migrations that ran.
+
+    ``wait``: seconds in which the database may still be starting. Raises ``psycopg.OperationalError`` after that.
 
     Safe to call from many processes at once: an advisory lock lets one work while the others wait.
     A database that is newer than this code is left alone, so that old and new versions can serve side by side.
     """
     ran: list[int] = []
-    with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
+    with _connect(database_url, wait) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         try:
             connection.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import mmap
@@ -25,6 +26,7 @@ from reverie.settings import Settings
 from reverie.worker.embed_host import start_host
 from reverie.worker.health import serve_health
 from reverie.worker.keeper import start_keeper
+from reverie.worker.precision import settle_precision
 from reverie.worker.wake import OVERDUE, Pulse, steady_consumer, waker
 
 __all__ = ["main"]
@@ -42,6 +44,9 @@ UPKEEP = "upkeep"
 UPKEEP_NICE = 15
 """What a worker for upkeep alone adds to its niceness."""
 
+AUTOGROUP = "/proc/self/autogroup"
+"""Where Linux tells and takes the niceness of a session (sched(7))."""
+
 _BEFORE_UPKEEP = 20
 """Tasks of other queues that go before an upkeep whose turn it is."""
 
@@ -49,9 +54,15 @@ _SMALL = 10.0
 """Seconds of predicted work up to which an upkeep is small. One child of a worker that has several takes no other, so
 that a user with 100,000 memories does not hold up those with a hundred."""
 
+_MOST_HELP = 30.0
+"""Seconds of predicted work up to which a worker helps another queue out: its own may get something to do."""
+
 _current: list[Callable[[], Any]] = []
 """The maker of this process's runtime. Children are sent functions by name, and find it here after the fork."""
 
+
+_helped: set[str] = set()
+"""Queues that this worker only helps out; set before the fork."""
 
 _several = [False]
 """Whether this worker has more than one child; set before the fork."""
@@ -59,11 +70,16 @@ _several = [False]
 
 def _most(queue: str) -> float | None:
     """Seconds of predicted work that this child takes on at most from a queue; None is any."""
+    if queue in _helped:
+        return _MOST_HELP
     return _SMALL if queue == UPKEEP and getattr(current_process(), "index", None) == 0 and _several[0] else None
 
 
 def look_for_overdue(queues: Sequence[str]) -> str | None:
-    """Run one task whose message was lost; its id, or None when nothing is overdue. Runs in a child."""
+    """Run one task whose message was lost, or that waits in a queue to help out; its id, or None without one.
+
+    Runs in a child.
+    """
     from reverie.worker.run import run_next
 
     for queue in queues:
@@ -107,7 +123,10 @@ def make_worker_app(
 
     _current[:] = [runtime]
     app.conf.worker_consumer = steady_consumer(pulse)
-    app.steps["consumer"].add(waker(pulse, queues, look_for_overdue))
+    helped = _queues_to_help(settings, queues)
+    _helped.clear()
+    _helped.update(helped)
+    app.steps["consumer"].add(waker(pulse, [*queues, *helped], look_for_overdue))
 
     @app.task(name=TASK_NAME)  # type: ignore[untyped-decorator]
     def run(task_id: str, queue: str) -> None:
@@ -149,6 +168,30 @@ def make_worker_app(
     return app
 
 
+def _queues_to_help(settings: Settings, own: Sequence[str]) -> list[str]:
+    """The queues that the settings have this worker help out. Raises ``InvalidInput`` for one that there is not."""
+    named = [queue for part in settings.queue.help_queues.split(",") if (queue := part.strip())]
+    if unknown := sorted(set(named) - set(QUEUES)):
+        raise InvalidInput(f"REVERIE_HELP_QUEUES: unknown queue {', '.join(unknown)}; choose from {', '.join(QUEUES)}")
+    return [queue for queue in dict.fromkeys(named) if queue not in own]
+
+
+def _step_back(queues: Sequence[str]) -> None:
+    """On a machine that runs both, whoever waits for an answer goes first."""
+    if "fast" in queues or not hasattr(os, "nice"):
+        return
+    added = UPKEEP_NICE if set(queues) == {UPKEEP} else HEAVY_NICE
+    os.nice(added)
+    # Linux may group processes by session, and then a process's own niceness counts within its session alone: `reverie
+    # up` gives each role one. Setting the group's needs no privilege either. A shell's session is not ours to slow.
+    if os.getsid(0) != os.getpid():
+        return
+    with contextlib.suppress(OSError), open(AUTOGROUP, "r+") as group:
+        before = int(group.read().rpartition(" ")[2] or 0)
+        group.seek(0)
+        group.write(str(min(19, before + added)))
+
+
 def _die_with_parent() -> None:
     """On Linux, end this process when the one that forked it is killed; a retry must not race the old attempt."""
     if sys.platform == "linux":
@@ -166,23 +209,21 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
     # One thread per replica: BLAS and OpenMP pools on top of that only fight over the cores.
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
-    if "fast" not in queues and hasattr(os, "nice"):
-        # On a machine that runs both, whoever waits for an answer goes first.
-        os.nice(UPKEEP_NICE if set(queues) == {UPKEEP} else HEAVY_NICE)
+    _step_back(queues)
     settings = Settings.load()
     check_embedder(settings.embedding, settings.server.data_dir)
     configure_logs(settings.server.log_level, settings.server.log_format)
     logging.getLogger("celery.utils.functional").setLevel(logging.WARNING)
-    if settings.server.database_url is not None:
-        from reverie.store import migrate
-
-        migrate(settings.server.database_url.get_secret_value())
     # The engines' code is read once and shared by every child; models still load in the child, after the fork.
     from reverie.clustering.reference import steps_named
     from reverie.worker import run as _run  # noqa: F401
 
     steps_named(settings.clustering.steps)
+    if settings.server.database_url is not None:
+        from reverie.store import migrate
 
+        migrate(settings.server.database_url.get_secret_value(), wait=settings.server.database_wait)
+        settle_precision(settings)
     _tracing.check()
     host = start_host(settings)
     _several[0] = concurrency > 1
@@ -197,7 +238,7 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
         redis_url.get_secret_value() if redis_url else None,
         queues,
         concurrency,
-        more=lambda: {"model": served, "embeds": ability()},
+        more=lambda: {"model": served, "precision": settings.embedding.precision, "embeds": ability()},
     )
     signals.worker_ready.connect(lambda **_: presence.start(), weak=False)
     signals.worker_shutdown.connect(lambda **_: presence.stop(), weak=False)

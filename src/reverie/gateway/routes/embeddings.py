@@ -146,7 +146,10 @@ def _openai_body(task: bytes, model: str, encoding: str) -> bytes:
         vector: Any = base64.b64encode(row).decode() if encoding == "base64" else struct.unpack(f"<{size // 4}f", row)
         data.append({"object": "embedding", "index": index, "embedding": vector})
     usage = {"prompt_tokens": result["tokens"], "total_tokens": result["tokens"]}
-    return orjson.dumps({"object": "list", "data": data, "model": model, "usage": usage})
+    answer = {"object": "list", "data": data, "model": model, "usage": usage}
+    # Beyond OpenAI's members, which its clients keep: `answer.precision`.
+    answer["precision"] = (result.get("model") or {}).get("precision", "float32")
+    return orjson.dumps(answer)
 
 
 @router.get("/v1/models", operation_id="listModels")

@@ -94,7 +94,7 @@ async def _accept(
     summary = submission.summary
     choice = await state.cloud_policies.choose(key.tenant, summary.cloud)
     person = await _person(state, key.tenant, summary) if summary.stored else None
-    content = _content(state, summary, choice, person)
+    content = _content(state, summary, choice, person, await state.precision())
     repeat = _Repeat.of(idempotency_key, summary)
     known_body = isinstance(submission, Known)
     # Two questions, to two servers.
@@ -236,7 +236,7 @@ async def _store_and_announce(state: State, new: NewTask) -> Outcome | TaskRow:
     return row
 
 
-def _content(state: State, summary: Summary, choice: CloudChoice, person: Person | None) -> bytes:
+def _content(state: State, summary: Summary, choice: CloudChoice, person: Person | None, precision: str) -> bytes:
     """The exact cache's key: content, user and whatever else decides the result."""
     embedding = state.settings.embedding
     if (
@@ -249,7 +249,7 @@ def _content(state: State, summary: Summary, choice: CloudChoice, person: Person
             f"options.model: {summary.model[:80]!r} is not served here; this service runs {names}",
             errors=[{"item": "options.model", "message": f"only {names} is served here"}],
         )
-    parts = [embedding.embedder, embedding.model, embedding.precision, summary.content_hash.hex()]
+    parts = [embedding.embedder, embedding.model, precision, summary.content_hash.hex()]
     if state.settings.clustering.steps != "own":
         parts.append(f"steps {state.settings.clustering.steps}")
     if person is not None:

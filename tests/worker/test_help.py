@@ -1,0 +1,70 @@
+"""What a worker does for others: it steps back for the fast lane, and helps out a queue that has too much."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reverie.errors import InvalidInput
+from reverie.settings import QueueSettings, Settings
+from reverie.worker.app import _queues_to_help
+from tests.live import LiveService
+
+_STEPS_BACK = """
+import os, sys
+from reverie.worker import app
+app.AUTOGROUP = sys.argv[1]
+before = os.nice(0)
+app._step_back(sys.argv[2].split(","))
+print(os.nice(0) - before)
+"""
+
+
+@pytest.mark.parametrize(
+    ("queues", "session", "nicer", "group"),
+    [
+        ("clustering,analysis", True, "5", "5"),
+        ("upkeep", True, "15", "15"),
+        ("fast,clustering", True, "0", "/autogroup-7 nice 0\n"),  # somebody waits for its answers
+        ("clustering", False, "5", "/autogroup-7 nice 0\n"),  # the session is somebody else's
+    ],
+)
+def test_heavy_work_steps_back_in_its_session_and_with_its_session(
+    tmp_path: Path, queues: str, session: bool, nicer: str, group: str
+) -> None:
+    file = tmp_path / "autogroup"
+    file.write_text("/autogroup-7 nice 0\n")
+    done = subprocess.run(
+        [sys.executable, "-c", _STEPS_BACK, str(file), queues],
+        capture_output=True,
+        text=True,
+        check=True,
+        start_new_session=session,
+    )
+    assert done.stdout.strip() == nicer
+    # The kernel's file takes a number; a plain one keeps what stood behind it.
+    assert file.read_text().startswith(group)
+
+
+def test_only_queues_of_others_are_helped_out() -> None:
+    def helped(named: str) -> list[str]:
+        settings = Settings(queue=QueueSettings(help_queues=named))  # type: ignore[call-arg]
+        return _queues_to_help(settings, ["clustering"])
+
+    assert helped("") == []
+    assert helped("analysis, clustering,analysis") == ["analysis"]
+    with pytest.raises(InvalidInput, match="REVERIE_HELP_QUEUES: unknown queue anlysis"):
+        helped("anlysis")
+
+
+def test_a_worker_with_nothing_to_do_takes_what_waits_in_another_queue(database_url: str, redis_url: str) -> None:
+    environment = {"REVERIE_HELP_QUEUES": "analysis,fast"}
+    with LiveService(database_url, redis_url, environment=environment, workers={"worker": ("clustering", 1)}) as live:
+        with live.client(prefer="wait=60") as client:
+            body = {"user_id": "u", "memories": [f"the cat ate fish {n}" for n in range(12)]}
+            answer = client.post("/analyze/submit", json=body, timeout=90)
+        assert answer.json()["status"] == "succeeded", answer.text
+        live.check_invariants()
