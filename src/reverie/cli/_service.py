@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from reverie._paths import data_dir
+from reverie.cli._extras import needed
 from reverie.client import AsyncReverie
 from reverie.client._wire import default_url
-from reverie.errors import MissingExtra, ServiceUnavailable
+from reverie.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from reverie.embedded.service import Service
@@ -115,10 +116,8 @@ def reach(arguments: argparse.Namespace, *, quiet: bool = False) -> Iterator[Rea
             return
         if named:
             raise ServiceUnavailable(f"Nothing is ready at {named}. Leave the address away to run everything here.")
-    try:
+    with needed("embedded", "No service is running, and starting one"):
         from reverie.embedded.service import Service
-    except ModuleNotFoundError as error:
-        raise MissingExtra("embedded", what="No service is running, and starting one") from error
     if not quiet:
         say("Starting a service for this command; `reverie up` keeps one running.")
     with _terminable(), Service(folder, port=0, say=say) as service:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from reverie.cli._arguments import add_file_options
-from reverie.errors import MissingExtra
+from reverie.cli._extras import needed
 
 __all__ = ["add_parser", "run"]
 
@@ -24,13 +24,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, analyse, show."""
-    try:
+    with needed("cli", "reverie analyze"):
         from reverie.cli._run_file import run_file
         from reverie.cli._show import show_analysis
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("reverie"):
-            raise
-        raise MissingExtra("cli", what="reverie analyze") from error
     return run_file(
         arguments,
         lambda client, user, memories: client.submit_analysis_task(

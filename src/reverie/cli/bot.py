@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from reverie.errors import MissingExtra
+from reverie.cli._extras import needed
 
 __all__ = ["add_parser", "run"]
 
@@ -21,10 +21,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until Ctrl-C or SIGTERM."""
-    try:
+    with needed("discord", "The bot"):
         from reverie.bot.runner import main
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("reverie"):
-            raise
-        raise MissingExtra("discord", what="The bot") from error
     return main(arguments.url, arguments.store)

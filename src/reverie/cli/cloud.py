@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reverie.cli._database import servers, tell
-from reverie.errors import MissingExtra, StartupError
+from reverie.cli._extras import needed
+from reverie.errors import StartupError
 
 if TYPE_CHECKING:
     from reverie.store import PolicyStore, TenantPolicy
@@ -41,12 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it in the database that the environment names, else in the embedded one."""
     if arguments.action == "providers":
         return _providers()
-    try:
+    with needed("gateway", "reverie cloud"):
         from reverie.store import PolicyStore
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("reverie"):
-            raise
-        raise MissingExtra("gateway", what="reverie cloud") from error
     import psycopg
 
     try:
@@ -105,10 +102,8 @@ def _words(policy: TenantPolicy) -> str:
 
 
 def _providers() -> int:
-    try:
+    with needed("worker", "reverie cloud providers"):
         from reverie.embedding.providers import PROVIDERS, missing
-    except ModuleNotFoundError as error:
-        raise MissingExtra("worker", what="reverie cloud providers") from error
     for name in PROVIDERS:
         lacks = missing(name)
         print(f"{name:<20}{'configured' if lacks is None else 'not configured: ' + lacks}")

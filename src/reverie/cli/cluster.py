@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from reverie.cli._arguments import add_file_options
-from reverie.errors import MissingExtra
+from reverie.cli._extras import needed
 
 __all__ = ["add_parser", "run"]
 
@@ -38,13 +38,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, group, show."""
-    try:
+    with needed("cli", "reverie cluster"):
         from reverie.cli._run_file import run_file
         from reverie.cli._show import show_themes
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("reverie"):
-            raise
-        raise MissingExtra("cli", what="reverie cluster") from error
     return run_file(
         arguments,
         lambda client, user, memories: client.submit_clustering_task(

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reverie.errors import InvalidInput, MissingExtra, ReverieError
+from reverie.cli._extras import needed
+from reverie.errors import InvalidInput, ReverieError
 
 if TYPE_CHECKING:
     from reverie.cli._comparison import Measured
@@ -42,13 +43,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure each embedder that can be used here, and say what is missing for the others."""
-    try:
+    with needed("embedded", "reverie compare"):
         from reverie.cli import _comparison as comparison
         from reverie.cli import _comparison_view as view
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("reverie"):
-            raise
-        raise MissingExtra("embedded", what="reverie compare") from error
     if arguments.usd_per_hour is not None and not 0 < arguments.usd_per_hour < 1e6:
         raise InvalidInput("--usd-per-hour: an amount of US dollars")
     memories = _memories(arguments.file, arguments.limit)

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from reverie.cli._arguments import add_service_options
-from reverie.errors import MissingExtra
+from reverie.cli._extras import needed
 
 if TYPE_CHECKING:
     from reverie.cli._service import Reached
@@ -36,10 +36,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Start, submit, follow, show, say what is next."""
-    try:
+    with needed("cli", "reverie demo"):
         import rich  # noqa: F401 - asked for here, so that its absence is told once and kindly
-    except ModuleNotFoundError as error:
-        raise MissingExtra("cli", what="reverie demo") from error
     from reverie.cli._service import reach, say
     from reverie.demo import PEOPLE
 

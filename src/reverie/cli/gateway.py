@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reverie._listen import check_address
 from reverie.aio.on_demand import OnDemand
 from reverie.cli._arguments import port
-from reverie.errors import MissingExtra
+from reverie.cli._extras import needed
 
 if TYPE_CHECKING:
     from reverie.mcp_server.http import McpEndpoint
@@ -27,11 +27,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM."""
-    try:
+    with needed("gateway", "The gateway"):
         from reverie.gateway.serve import main
         from reverie.settings import Settings
-    except ModuleNotFoundError as error:
-        raise MissingExtra("gateway", what="The gateway") from error
     server = Settings.load().server
     host, port = arguments.host or server.host, server.port if arguments.port is None else arguments.port
     check_address(host, port)

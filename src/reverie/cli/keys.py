@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reverie.cli._database import servers, tell
-from reverie.errors import MissingExtra, NotFound, StartupError
+from reverie.cli._extras import needed
+from reverie.errors import NotFound, StartupError
 
 if TYPE_CHECKING:
     from reverie.store.keys import Key, KeyStore
@@ -35,12 +36,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it in the database that the environment names, else in the embedded one."""
-    try:
+    with needed("gateway", "reverie keys"):
         from reverie.store.keys import KeyStore
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("reverie"):
-            raise
-        raise MissingExtra("gateway", what="reverie keys") from error
     import psycopg
 
     try:

@@ -7,7 +7,7 @@ import asyncio
 import sys
 from collections.abc import Mapping
 
-from reverie.errors import MissingExtra
+from reverie.cli._extras import needed
 
 __all__ = ["add_parser", "run"]
 
@@ -22,12 +22,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until the agent closes the connection."""
-    try:
+    with needed("mcp", "reverie mcp"):
         from reverie.mcp_server.tools import build_server
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("reverie"):
-            raise
-        raise MissingExtra("mcp", what="reverie mcp") from error
     from reverie.client import AsyncReverie
 
     def connect(_: Mapping[str, str] | None) -> AsyncReverie:

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from reverie._models import AUTO, full_name, listed
-from reverie.errors import InvalidInput, MissingExtra
+from reverie.cli._extras import needed
+from reverie.errors import InvalidInput
 
 __all__ = ["add_parser", "run"]
 
@@ -25,7 +26,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it beside the running service; may be stopped and run again."""
-    try:
+    with needed("worker", "reverie reembed"):
         from pydantic import SecretStr
 
         from reverie.cli.keys import servers
@@ -35,10 +36,6 @@ def run(arguments: argparse.Namespace) -> int:
         from reverie.store import Codec
         from reverie.worker.precision import settle_precision
         from reverie.worker.reembedding import pin_tenant, reembed
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("reverie"):
-            raise
-        raise MissingExtra("worker", what="reverie reembed") from error
     settings = Settings.load()
     if settings.embedding.model != AUTO:
         raise InvalidInput(f"REVERIE_MODEL={settings.embedding.model} pins all users; users differ where it is auto")

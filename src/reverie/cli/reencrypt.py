@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from reverie.errors import InvalidInput, MissingExtra
+from reverie.cli._extras import needed
+from reverie.errors import InvalidInput
 
 __all__ = ["add_parser", "run"]
 
@@ -21,15 +22,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it beside the running service; may be stopped and run again."""
-    try:
+    with needed("gateway", "reverie reencrypt"):
         from reverie.cli.keys import servers
         from reverie.settings import Settings
         from reverie.store.codec import Codec
         from reverie.store.reencrypt import reencrypt
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("reverie"):
-            raise
-        raise MissingExtra("gateway", what="reverie reencrypt") from error
     key = Settings.load().server.encryption_key
     if key is None:
         raise InvalidInput("set REVERIE_ENCRYPTION_KEY: the new key first, older ones after commas")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from reverie.errors import MissingExtra
+from reverie.cli._extras import needed
 
 __all__ = ["add_parser", "run"]
 
@@ -23,12 +23,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM."""
-    try:
+    with needed("worker", "The endpoint"):
         from reverie.worker.endpoint import main
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("reverie"):
-            raise
-        raise MissingExtra("worker", what="The endpoint") from error
     return main(
         arguments.host,
         arguments.port,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reverie._listen import check_address
 from reverie.cli._arguments import count, port
-from reverie.errors import MissingExtra
+from reverie.cli._extras import needed
 
 __all__ = ["add_parser", "run"]
 
@@ -25,12 +25,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until Ctrl-C or SIGTERM."""
-    try:
+    with needed("embedded", "reverie up"):
         from reverie.embedded.service import Service
         from reverie.embedding.factory import check_embedder
         from reverie.settings import Settings
-    except ModuleNotFoundError as error:
-        raise MissingExtra("embedded", what="reverie up") from error
     settings = Settings.load()
     server = settings.server
     chosen = server.port if arguments.port is None else arguments.port

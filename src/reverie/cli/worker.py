@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from reverie.cli._arguments import count
-from reverie.errors import MissingExtra
+from reverie.cli._extras import needed
 
 __all__ = ["add_parser", "run"]
 
@@ -22,9 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     """Work until SIGTERM."""
-    try:
+    with needed("worker", "The worker"):
         from reverie.worker.app import main
-    except ModuleNotFoundError as error:
-        raise MissingExtra("worker", what="The worker") from error
     queues = [queue.strip() for queue in arguments.queues.split(",") if queue.strip()]
     return main(queues, concurrency=arguments.concurrency)
