@@ -16,7 +16,7 @@ KINDS: list[tuple[str, dict[str, Any], str, str]] = [
     ("daily_rhythm", {"hours": [6, 0]}, "Mostly between 06:00 and 00:00.", "Meist zwischen 06:00 und 00:00 Uhr."),
     ("burst", {"from": "2026-05-01", "to": "2026-05-02", "observed": 9, "expected": 1.3}, "9 times, where 1.3", "9-"),
     ("burst", {"from": "2026-05-01", "to": "2026-05-01", "observed": 9, "expected": 1}, "on <t:1777636800:d>", "am <"),
-    ("rate_change", {"since": "2026-05-01", "per_week_before": 2, "per_week_after": 5.04}, "More often since", "5.0-"),
+    ("rate_change", {"since": "2026-05-01", "per_week_before": 2, "per_week_after": 5.04}, "More often since", "5,0-"),
     ("rate_change", {"since": "2026-05-01", "per_week_before": 5, "per_week_after": 2}, "Less often since", "Seltener"),
     ("theme_trend", {"theme": "*cats*", "direction": "rising"}, "“\\*cats\\*” comes up more", "immer öfter"),
     ("theme_trend", {"theme": "cats", "direction": "fading"}, "less and less", "immer seltener"),
@@ -38,6 +38,19 @@ def test_a_pattern_is_told_in_both_languages(kind: str, details: dict[str, Any],
     assert english in told(pattern(kind, details), texts_for("en-US"))
     assert german in told(pattern(kind, details), texts_for("de"))
     assert f"pattern.{kind}" in read("en")
+
+
+@pytest.mark.parametrize(
+    ("language", "number", "decimal"),
+    [
+        ("en", "12,345", "1,234.5"),
+        ("de", "12.345", "1.234,5"),
+        ("es", "12.345", "1.234,5"),
+        ("fr", "12\u202f345", "1\u202f234,5"),
+    ],
+)
+def test_numbers_are_written_as_the_language_does(language: str, number: str, decimal: str) -> None:
+    assert (texts_for(language).number(12345), texts_for(language).decimal(1234.5)) == (number, decimal)
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def insights_card(result: InsightsView, texts: Texts) -> Card:
     embed = _embed(texts("insights.title"))
     for pattern in sorted(result.patterns, key=lambda p: p.p_value)[:_SHOWN_PATTERNS]:
         title = texts.get(f"pattern.{pattern.kind}", pattern.kind.replace("_", " ").capitalize())
-        certainty = texts("insights.certainty", percent=_chance(pattern))
+        certainty = texts("insights.certainty", percent=_chance(pattern, texts))
         _add(embed, clip(title, 200), f"{told(pattern, texts)}\n-# {certainty}")
     if not embed.fields:
         embed.description = texts("insights.none")
@@ -155,9 +155,9 @@ def insights_card(result: InsightsView, texts: Texts) -> Card:
     return Card(embed)
 
 
-def _chance(pattern: Pattern) -> str:
+def _chance(pattern: Pattern, texts: Texts) -> str:
     p = pattern.q_value if pattern.q_value is not None else pattern.p_value
-    return "< 0.1 %" if p < 0.001 else f"{p * 100:.1f} %"
+    return f"{'< ' if p < 0.001 else ''}{texts.decimal(max(0.1, p * 100))} %"
 
 
 def important_examples(view: InsightsView) -> list[str]:

@@ -49,7 +49,7 @@ def _daily(details: Values, texts: Texts) -> tuple[str, Values]:
 
 
 def _burst(details: Values, texts: Texts) -> tuple[str, Values]:
-    numbers = {"observed": details["observed"], "expected": f"{details['expected']:.1f}"}
+    numbers = {"observed": details["observed"], "expected": texts.decimal(details["expected"])}
     first, last = _day(details["from"]), _day(details["to"])
     if first == last:
         return "told.burst_day", {"day": first, **numbers}
@@ -58,7 +58,7 @@ def _burst(details: Values, texts: Texts) -> tuple[str, Values]:
 
 def _change(details: Values, texts: Texts) -> tuple[str, Values]:
     before, after = details["per_week_before"], details["per_week_after"]
-    numbers = {"day": _day(details["since"]), "before": f"{before:.1f}", "after": f"{after:.1f}"}
+    numbers = {"day": _day(details["since"]), "before": texts.decimal(before), "after": texts.decimal(after)}
     return "told.more_often" if after > before else "told.less_often", numbers
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from reverie._graphemes import beginning
+
 __all__ = ["clip", "escape", "one_line", "when"]
 
 _MARKDOWN = re.compile(r"([\\*_~`|\[\]<>])")
@@ -40,8 +42,7 @@ def clip(text: str, limit: int, *, literal: bool = False) -> str:
             low = middle
         else:
             high = middle - 1
-    # A cut inside an emoji made of several code points leaves its joiner or half a flag behind.
-    return prepare(text[:low].rstrip("\u200d\ufe0f ")) + "…"
+    return prepare(beginning(text, low).rstrip()) + "…"
 
 
 def when(moment: datetime, style: str = "R") -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from reverie._graphemes import beginning
 from reverie.clustering.candidates import Scored, scored
 from reverie.clustering.topics import Fit, Topics, stem
 from reverie.clustering.words import Phrasebook
@@ -198,7 +199,7 @@ def _name(
     for number, keys in enumerate(chosen):
         own = [_as_written(surfaces[key]) for key in keys]
         if not own:  # nothing but punctuation or stop words: the shortest text speaks for itself
-            own = [min((texts[i].strip()[:40] for i in groups[number]), key=lambda t: (len(t), t))]
+            own = [min((beginning(texts[i].strip(), 40) for i in groups[number]), key=lambda t: (len(t), t))]
         written.append(own)
         shown = [s for s, key in zip(own, keys, strict=False) if found[number].often(key, len(groups[number]))]
         wishes.append(_wishes(topics[number], own, shown))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
+from reverie._graphemes import beginning
 from reverie.analysis.texts import normalized
 from reverie.context.dates import month_said, said
 from reverie.context.fence import FENCE, memory_line, plain_line
@@ -312,7 +313,7 @@ class _Block:
         low, high = 0, min(len(text), tokens * _CHARS_A_TOKEN)
 
         def line(chars: int) -> tuple[str, str]:
-            part = text[:chars]
+            part = beginning(text, chars)
             # At the end of a word, where there is one not far back.
             space = part.rfind(" ", max(0, chars - 40))
             part = part[:space] if space > 0 else part
