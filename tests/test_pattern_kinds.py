@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reverie.contracts import PATTERN_KINDS
+from reverie.pattern_words import LANGUAGES
 
 SOURCES = Path(__file__).parent.parent / "src" / "reverie"
 
@@ -18,6 +19,16 @@ def test_the_bot_has_a_name_for_each_kind_in_each_language(path: Path) -> None:
     texts = json.loads(path.read_text(encoding="utf-8"))
     named = {name.removeprefix("pattern.") for name in texts if name.startswith("pattern.")}
     assert set(PATTERN_KINDS) <= named
+
+
+def test_a_sentence_has_the_same_places_in_each_language() -> None:
+    """And ``tests/bot/test_patterns.py`` tells one of each kind."""
+    found = {}
+    for language in LANGUAGES:
+        texts = json.loads((SOURCES / "pattern_words" / f"{language}.json").read_text(encoding="utf-8"))
+        found[language] = {key: sorted(re.findall(r"\{(\w+)\}", text)) for key, text in texts.items()}
+        assert len(texts["weekdays"].split(",")) == 7
+    assert all(places == found["en"] for places in found.values())
 
 
 def test_the_dashboard_has_a_name_for_each_kind_and_no_others() -> None:

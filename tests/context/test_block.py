@@ -184,6 +184,29 @@ def test_without_a_question_the_whole_budget_is_for_what_is_known() -> None:
     assert "[regular]" in (result.text or "")
 
 
+@pytest.mark.parametrize(
+    ("language", "told", "last"),
+    [
+        ("en", "More often since 1 May 2026: 2.5 times a week, 1.0 before.", "4 notes, last in"),
+        ("de-AT", "Häufiger seit 1. Mai 2026: 2,5-mal in der Woche, vorher 1,0-mal.", "4 Notizen, zuletzt"),
+        ("es", "desde el 1 de mayo de 2026", "4 notas, la última de"),
+        ("fr", "Plus souvent depuis le 1er mai 2026 : 2,5 fois par semaine, 1,0 avant.", "4 notes, la dernière en"),
+        ("it", "As the service tells it.", "4 notes, last in"),
+    ],
+)
+def test_regularities_and_dates_are_told_in_the_persons_language(language: str, told: str, last: str) -> None:
+    found = [memory(f"fact number {i}", i) for i in range(4)]
+    details = {"since": "2026-05-01", "per_week_before": 1, "per_week_after": 2.5}
+    known = insights(found)
+    known.patterns[0] = Pattern(
+        kind="rate_change", description="As the service tells it.", strength=1, p_value=0.01, details=details,
+        memory_ids=["m0"],
+    )  # fmt: skip
+    result = _built(Known(memories=found, insights=known, themes=themes(found), viewed_at=NOW, language=language))
+    assert told in (result.text or "")
+    assert last in (result.text or "")
+
+
 def test_boundaries_come_first() -> None:
     found = [memory(f"fact number {i}", i) for i in range(6)]
     known = Known(memories=found, insights=insights(found, core=3, boundary=5), viewed_at=NOW)

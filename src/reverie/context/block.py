@@ -14,10 +14,10 @@ from typing import Any
 
 from reverie._graphemes import beginning
 from reverie.analysis.texts import normalized
-from reverie.context.dates import month_said, said
+from reverie.context.dates import date_said, month_said, said, short_tag
 from reverie.context.fence import FENCE, memory_line, plain_line
 from reverie.context.words import notes_said
-from reverie.contracts import AnalyzeResult, ClusterResult, Memory, RecalledMemory
+from reverie.contracts import AnalyzeResult, ClusterResult, Memory, Pattern, RecalledMemory
 from reverie.contracts.context import (
     Context,
     ContextMessage,
@@ -26,6 +26,7 @@ from reverie.contracts.context import (
     ContextUse,
     Section,
 )
+from reverie.pattern_words import pattern_told
 from reverie.tokens import Tokenizer
 
 __all__ = ["Known", "build_context"]
@@ -241,8 +242,13 @@ class _Block:
         patterns = self._known.insights.patterns if self._known.insights is not None else []
         for pattern in patterns[:_MOST_PATTERNS]:
             if any(id_ in self._present for id_ in pattern.memory_ids):
-                shown = {"kind": pattern.kind, "text": pattern.description}
-                yield self._counted(_Entry("regular", plain_line(pattern.description, ""), shown))
+                text = self._pattern(pattern)
+                yield self._counted(_Entry("regular", plain_line(text, ""), {"kind": pattern.kind, "text": text}))
+
+    def _pattern(self, pattern: Pattern) -> str:
+        language = short_tag(self._known.language)
+        found = pattern_told(pattern, language, day=lambda day: date_said(day, language), name=str)
+        return pattern.description if found is None else found
 
     # -- what bears on the question ----------------------------------------------------------------
 

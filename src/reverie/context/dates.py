@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 
-__all__ = ["LANGUAGES", "month_said", "said", "said_plainly"]
+__all__ = ["LANGUAGES", "date_said", "month_said", "said", "said_plainly", "short_tag"]
 
 _MONTHS = {
     "en": "January February March April May June July August September October November December",
@@ -53,8 +53,13 @@ def said(moment: datetime, now: datetime, zone: tzinfo, language: str = "en") ->
 
 def said_plainly(moment: datetime, zone: tzinfo, language: str = "en") -> str:
     """The day of ``moment``, the same whenever it is told: "3 May 2023"."""
+    return date_said(moment.astimezone(zone).date(), language)
+
+
+def date_said(day: date, language: str = "en") -> str:
+    """The day: "3 May 2023"."""
     language = _language(language)
-    return _filled(_FULL[language], moment.astimezone(zone), language)
+    return _filled(_FULL[language], day, language)
 
 
 def month_said(moment: datetime, zone: tzinfo, language: str = "en") -> str:
@@ -63,12 +68,17 @@ def month_said(moment: datetime, zone: tzinfo, language: str = "en") -> str:
     return _filled(_MONTH_ONLY[language], moment.astimezone(zone), language)
 
 
+def short_tag(tag: str) -> str:
+    """The language of a tag: "de" of "de-AT"."""
+    return tag.split("-")[0].lower()
+
+
 def _language(tag: str) -> str:
-    short = tag.split("-")[0].lower()
+    short = short_tag(tag)
     return short if short in _MONTHS else "en"
 
 
-def _filled(form: str, moment: datetime, language: str) -> str:
+def _filled(form: str, moment: date, language: str) -> str:
     month = _MONTHS[language].split()[moment.month - 1]
     return form.format(
         d=f"{moment.day}er" if language == "fr" and moment.day == 1 else moment.day, month=month, year=moment.year

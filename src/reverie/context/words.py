@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from reverie.context.dates import short_tag
+
 __all__ = ["notes_said"]
 
 _NOTES = {
@@ -14,5 +16,5 @@ _NOTES = {
 
 def notes_said(count: int, last: str | None, language: str = "en") -> str:
     """ "12 notes, last in May 2026"."""
-    one, many, month = _NOTES.get(language.split("-")[0].lower(), _NOTES["en"])
+    one, many, month = _NOTES.get(short_tag(language), _NOTES["en"])
     return (one if count == 1 else many).format(n=count) + (month.format(month=last) if last else "")

@@ -7,15 +7,12 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from reverie._numbers import decimal, grouped
+
 __all__ = ["LANGUAGES", "Texts", "texts_for"]
 
 LANGUAGES = ("en", "de", "es", "fr")
 """The first is the one that others fall back to."""
-
-
-_THOUSANDS = {"de": ".", "es": ".", "fr": "\u202f"}
-"""What stands between thousands, where it is no comma. In these languages the comma is the decimal point."""
-_DECIMAL = {language: str.maketrans({",": mark, ".": ","}) for language, mark in _THOUSANDS.items()}
 
 
 class Texts:
@@ -36,11 +33,11 @@ class Texts:
 
     def number(self, number: int) -> str:
         """A number as the language writes it."""
-        return f"{number:,}".replace(",", _THOUSANDS.get(self.language, ","))
+        return grouped(number, self.language)
 
     def decimal(self, number: float) -> str:
         """A number with one place after the point, or after what the language writes there."""
-        return f"{number:,.1f}".translate(_DECIMAL.get(self.language, {}))
+        return decimal(number, self.language)
 
     def get(self, key: str, default: str) -> str:
         """The text as it is, or ``default``."""

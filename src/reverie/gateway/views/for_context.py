@@ -84,6 +84,7 @@ def _insights(body: bytes) -> dict[str, Any]:
             {
                 "kind": p["kind"],
                 "description": p["description"],
+                "details": p.get("details") or {},
                 "strength": p["strength"],
                 "p_value": p["p_value"],
                 "memory_ids": p["memory_ids"][:_MOST_MEMBERS],
