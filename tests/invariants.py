@@ -45,6 +45,12 @@ INVARIANTS = {
     "no tombstone is newer than its person's version": (
         "SELECT f.memory_id FROM forgotten f JOIN people p ON p.id = f.person WHERE f.version > p.version"
     ),
+    "no view is newer than its person's version": (
+        "SELECT v.person FROM views v JOIN people p ON p.id = v.person WHERE v.version > p.version"
+    ),
+    "the views of a person are of one version": (
+        "SELECT person FROM views GROUP BY person HAVING count(*) <> 2 OR min(version) <> max(version)"
+    ),
     "what is superseded is so by a memory that is there": (
         "SELECT m.id FROM memories m WHERE superseded_by IS NOT NULL AND NOT EXISTS "
         "(SELECT FROM memories o WHERE o.person = m.person AND o.id = m.superseded_by)"

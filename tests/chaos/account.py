@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.chaos.load import Load
 from tests.chaos.memories import Keeper
+from tests.chaos.upkeep import check_upkeep
 from tests.chaos.world import World
 from tests.invariants import INVARIANTS
 
@@ -86,9 +87,10 @@ class Account:
         if ended:
             self.notes += world.said
 
-    async def count_memories(self, people: Sequence[Keeper]) -> None:
-        """Hold what is stored against what was acknowledged."""
+    async def count_memories(self, world: World, people: Sequence[Keeper]) -> None:
+        """Hold what is stored, and the views of it, against what was acknowledged."""
         found = [fault for keeper in people for fault in await keeper.check()]
+        upkeep, wrong = await check_upkeep(world)
         self.numbers |= {
             "memory requests": sum(keeper.requests for keeper in people),
             "memories kept": sum(len(keeper.kept) for keeper in people),
@@ -96,8 +98,11 @@ class Account:
             "memories lost": sum(fault.startswith("lost") for fault in found),
             "memories back": sum(fault.startswith("resurrected") for fault in found),
             "memories twice": sum(fault.startswith("twice") for fault in found),
+            "views read": sum(keeper.views for keeper in people),
+            "views never current": sum(fault.startswith("never current") for fault in found),
+            **upkeep,
         }
-        self.broken += found[:20]
+        self.broken += found[:20] + wrong[:20]
 
     async def _seen_twice(self, world: World, load: Load, rows: dict[str, Any]) -> list[str]:
         out = [f"{wish.key} got {len(wish.ids)} tasks: {sorted(wish.ids)}" for wish in load.wishes if len(wish.ids) > 1]

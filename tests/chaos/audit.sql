@@ -28,3 +28,31 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER chaos_written AFTER INSERT OR UPDATE ON results FOR EACH ROW EXECUTE FUNCTION chaos_result();
+
+-- What happened to people's memories and views. A change is dated as the planner of upkeep dates it.
+CREATE TABLE chaos_changes (person bigint NOT NULL, at timestamptz NOT NULL, version bigint NOT NULL);
+CREATE FUNCTION chaos_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO chaos_changes (person, at, version) VALUES (NEW.id, NEW.last_change_at, NEW.version);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER chaos_changed AFTER UPDATE ON people FOR EACH ROW
+    WHEN (NEW.last_change_at IS NOT NULL AND OLD.last_change_at IS DISTINCT FROM NEW.last_change_at)
+    EXECUTE FUNCTION chaos_change();
+
+CREATE TABLE chaos_views (
+    n       bigserial PRIMARY KEY,
+    person  bigint NOT NULL,
+    kind    text NOT NULL,
+    version bigint NOT NULL,
+    -- The person's version when it was written.
+    known   bigint NOT NULL,
+    task_id text NOT NULL
+);
+CREATE FUNCTION chaos_view() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO chaos_views (person, kind, version, known, task_id)
+    SELECT NEW.person, NEW.kind, NEW.version, p.version, NEW.task_id FROM people p WHERE p.id = NEW.person;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER chaos_viewed AFTER INSERT OR UPDATE ON views FOR EACH ROW EXECUTE FUNCTION chaos_view();

@@ -30,6 +30,21 @@ async def worker_kill(scene: Scene) -> float:
     return await scene.again(row, at)
 
 
+async def upkeep_kill(scene: Scene) -> float:
+    """kill -9 of a worker in the middle of upkeep, and a memory deleted then: the next attempt's view lacks it."""
+    tenant, path, memory, row, child = await scene.upkeep("4")
+    name, pid = scene.world.worker_of(child)
+    at = await scene.now()
+    scene.kill(name, pid)
+    await scene.delete(tenant, f"{path}/memories/{memory}")
+    took = await scene.again(row, at)
+    done = await scene.ended(row["id"])
+    view = await scene.get(tenant, f"{path}/themes")
+    if done["status"] != "succeeded" or memory in view["assignments"] or len(view["assignments"]) != 7:
+        raise NotSeen(f"{row['id']} {done['status']}, and its view has {sorted(view['assignments'])}")
+    return took
+
+
 async def child_kill(scene: Scene) -> float:
     """kill -9 of a prefork child at work."""
     _, row, child = await scene.running("6")
@@ -341,6 +356,7 @@ FAULTS: dict[str, Fault] = {
     fault.__name__: fault
     for fault in (
         worker_kill,
+        upkeep_kill,
         child_kill,
         commit_without_ack,
         worker_terminated,

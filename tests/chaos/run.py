@@ -65,7 +65,7 @@ async def _play(
         account.broken += [f"a keeper of memories: {error}" for error in ended if isinstance(error, AssertionError)]
         took = time.monotonic() - began
         await account.close(world, load)
-        await account.count_memories(people)
+        await account.count_memories(world, people)
         return account.describe(world, load, lag, seed, took)
 
 

@@ -42,6 +42,37 @@ class Scene:
             raise NotSeen(f"{task['id']} did not start to work")
         return wish, row, int(row["worker"].rpartition(":")[2])
 
+    async def upkeep(self, hold: str) -> tuple[str, str, str, dict[str, Any], int]:
+        """An upkeep at work, asked for: ``(tenant, the user's path, one of the 8 memories, row, process id)``."""
+        wish = self.load.wish("cluster", hold=hold)
+        self.load.wishes.remove(wish)  # its memories are stored, not sent with a task
+        path = f"/users/{wish.key}"
+        memories = {"upkeep": "manual", "memories": wish.body["memories"]}
+        kept = await self._until_done(wish.tenant, "POST", f"{path}/memories", memories, wish.key)
+        task = await self._until_done(wish.tenant, "POST", f"{path}/upkeep")
+        row = await self.world.until(_RUNNING, task["id"], seconds=90)
+        if row is None:
+            raise NotSeen(f"{task['id']} did not start to work")
+        return wish.tenant, path, kept["ids"][0], row, int(row["worker"].rpartition(":")[2])
+
+    async def delete(self, tenant: str, path: str) -> None:
+        """Delete, until that is acknowledged."""
+        await self._until_done(tenant, "DELETE", path)
+
+    async def get(self, tenant: str, path: str) -> dict[str, Any]:
+        """Read, until a gateway answers."""
+        return await self._until_done(tenant, "GET", path)
+
+    async def _until_done(
+        self, tenant: str, method: str, path: str, body: Any = None, key: str | None = None
+    ) -> dict[str, Any]:
+        headers = {"Idempotency-Key": key} if key else {}
+        while True:
+            status, answer, _ = await self.load.request(tenant, method, path, body, headers)
+            if status in (200, 202) and answer is not None:
+                return answer
+            await asyncio.sleep(0.2)
+
     async def again(self, row: dict[str, Any], since: Any, seconds: float = 60.0) -> float:
         """Seconds from ``since`` until the task runs again under a newer token."""
         found = await self.world.until(AGAIN, row["id"], row["token"], seconds=seconds)

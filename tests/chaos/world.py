@@ -27,9 +27,11 @@ from tests.chaos.labels import Labels
 from tests.chaos.processes import children
 from tests.ports import free_port
 
-__all__ = ["TENANTS", "World"]
+__all__ = ["MAX_WAIT", "QUIET", "TENANTS", "World"]
 
 TENANTS = ("north", "south", "west")
+QUIET, MAX_WAIT = 2.0, 15.0
+"""Seconds without a change until a user's upkeep is due, and the age of a change that makes it due."""
 
 _HERE = Path(__file__).parent
 
@@ -102,6 +104,9 @@ class World:
             "REVERIE_LABEL_TIMEOUT": "3600",
             "REVERIE_TASK_TIME_LIMIT": "45",
             "REVERIE_DRAIN_SECONDS": "5",
+            "REVERIE_UPKEEP_QUIET": str(QUIET),
+            "REVERIE_UPKEEP_MAX_WAIT": str(MAX_WAIT),
+            "REVERIE_UPKEEP_PAUSE": "1",
             "OMP_NUM_THREADS": "1",
             **self._environment,
         }

@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from reverie.store import Codec, GatewayStore
-from reverie.store.memory_rows import new_row
+from reverie._text_key import text_key
+from reverie.errors import LeaseLost
+from reverie.store import Codec, GatewayStore, WorkerStore
+from reverie.store.memory_rows import content_hash, memory_body, new_row
 from reverie.store.memory_store import AddOutcome, AddRequest, MemoryStore, Page
+from reverie.store.people import PersonAt, read_stored
 from tests.invariants import broken_rules
+from tests.store.test_views import write
 
 CODEC = Codec()
 PEOPLE = (("a", "x"), ("a", "y"), ("b", "x"))
@@ -20,6 +25,7 @@ people = st.sampled_from(PEOPLE)
 memories = st.sampled_from(["1", "2", "3", "a/b", "..", "ü"])
 texts = st.sampled_from(["tea", "coffee", "mate", "the same"])
 LIMIT = 5
+_COLUMNS = ("created_at", "last_accessed_at", "access_count", "pinned", "superseded_by")
 
 
 def kept(request: AddRequest, outcome: AddOutcome) -> bytes:
@@ -32,14 +38,33 @@ class Model:
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
-        #: Deleted at some time.
-        self.gone: set[str] = set()
+        #: The version with which each came to be as it is.
+        self.versions: dict[str, int] = {}
+        #: Deleted since the view before this one, and with which version.
+        self.gone: dict[str, int] = {}
         self.version = 0
         self.changes = 0
+        #: The version that the views were made of.
+        self.view: int | None = None
+
+    def put(self, texts: dict[str, str]) -> None:
+        """These texts came with the version that is now."""
+        new = {id_: text for id_, text in texts.items() if self.texts.get(id_) != text}
+        self.texts |= new
+        self.versions |= dict.fromkeys(new, self.version)
+
+    def upkeep(self, version: int) -> None:
+        """Views of ``version`` are written: what came since stays counted."""
+        before = self.view or 0
+        if version > before:
+            self.gone = {id_: at for id_, at in self.gone.items() if at > before}
+        self.view = version
+        late = [*self.versions.values(), *self.gone.values()]
+        self.changes = sum(at > version for at in late)
 
 
 class Life(RuleBasedStateMachine):
-    """Groups of adds, adds under a key, accesses, deletions and erasures."""
+    """Groups of adds, adds under a key, patches, accesses, deletions and erasures; and upkeep in between them."""
 
     url = ""
 
@@ -50,6 +75,9 @@ class Life(RuleBasedStateMachine):
         self.store = MemoryStore(self.gateway)
         self.users: dict[tuple[str, str], Model] = {}
         self.keys: dict[tuple[str, str], tuple[tuple[str, str], bytes, bytes]] = {}
+        self.worker = WorkerStore(self.url)
+        #: Who was read by upkeep and at which version, until it writes.
+        self.read: dict[tuple[str, str], tuple[PersonAt, Model]] = {}
         self.run(self.gateway.open())
         for tenant, user in PEOPLE:
             self.run(self.gateway.erase(tenant, user))
@@ -58,6 +86,7 @@ class Life(RuleBasedStateMachine):
         return self.loop.run_until_complete(work)
 
     def teardown(self) -> None:
+        self.worker.close()
         self.run(self.gateway.close())
         self.loop.close()
 
@@ -81,7 +110,7 @@ class Life(RuleBasedStateMachine):
             assert outcome.unchanged == len(rows) - len(new) - len(other)
             self.changed(model, len(new) + len(other))
             assert outcome.version == model.version
-            model.texts |= rows
+            model.put(rows)
 
     @rule(who=people, key=st.sampled_from(["k1", "k2"]), id_=memories, text=texts)
     def add_once(self, who: tuple[str, str], key: str, id_: str, text: str) -> None:
@@ -98,7 +127,7 @@ class Life(RuleBasedStateMachine):
             assert outcome.full == LIMIT
         else:
             self.changed(model, int(model.texts.get(id_) != text))
-            model.texts[id_] = text
+            model.put({id_: text})
             self.keys[who[0], key] = (who, content, kept(request, outcome))
 
     @rule(who=people, wanted=st.lists(memories, max_size=3, unique=True))
@@ -110,10 +139,57 @@ class Life(RuleBasedStateMachine):
         gone = self.run(work())
         model = self.users.get(who, Model())
         assert sorted(gone) == sorted(model.texts.keys() & set(wanted))
-        for id_ in gone:
-            del model.texts[id_]
-        model.gone |= set(gone)
         self.changed(model, len(gone))
+        for id_ in gone:
+            del model.texts[id_], model.versions[id_]
+        model.gone |= dict.fromkeys(gone, model.version)
+
+    @rule(who=people, id_=memories, text=texts)
+    def patch(self, who: tuple[str, str], id_: str, text: str) -> None:
+        async def work() -> str | None:
+            async with self.store.changing(*who) as changing:
+                row = await changing.memory(id_) if changing else None
+                if row is None or changing is None:
+                    return None
+                before = row.words(CODEC)["text"]
+                body = memory_body({"text": text})
+                values = {
+                    "body": CODEC.encode(body),
+                    "text_key": text_key(text),
+                    "content": content_hash(body, row.created_at),
+                    "chars": len(text),
+                    "decided": False,
+                    **{name: getattr(row, name) for name in _COLUMNS},
+                }
+                await changing.patch(id_, values, chars=len(text) - len(before))
+                return str(before)
+
+        model = self.users.get(who, Model())
+        assert self.run(work()) == model.texts.get(id_)
+        if id_ in model.texts:
+            self.changed(model, 1)
+            model.texts[id_], model.versions[id_] = text, model.version
+
+    @rule(who=people)
+    def upkeep_reads(self, who: tuple[str, str]) -> None:
+        stored = read_stored(self.worker, *who, CODEC)
+        model = self.users.get(who)
+        assert (stored is None) == (model is None)
+        if stored is not None and model is not None:
+            assert {memory.id: memory.text for memory in stored.memories} == model.texts
+            self.read[who] = stored.person, model
+
+    @rule(who=people)
+    def upkeep_writes(self, who: tuple[str, str]) -> None:
+        if who not in self.read:
+            return
+        person, model = self.read.pop(who)
+        if self.users.get(who) is not model or person.version < (model.view or 0):
+            with pytest.raises(LeaseLost):
+                write(self.worker, person, who[1])
+        else:
+            write(self.worker, person, who[1])
+            model.upkeep(person.version)
 
     @rule(who=people, id_=memories)
     def access(self, who: tuple[str, str], id_: str) -> None:
@@ -148,7 +224,9 @@ class Life(RuleBasedStateMachine):
             assert (person.version, person.memories, person.changes) == (model.version, len(model.texts), model.changes)
             rows = self.run(self.store.page(person.id, Page(limit=100)))
             assert {row.id: row.words(CODEC)["text"] for row in rows} == model.texts
-            assert {row["id"] for row in self.run(self.store.forgotten(person.id))} == model.gone
+            assert {row["id"] for row in self.run(self.store.forgotten(person.id))} == model.gone.keys()
+            views = self.run(self.store.views(person.id))
+            assert {row["version"] for row in views} == ({model.view} - {None})
 
     @invariant()
     def the_rules_hold(self) -> None:
