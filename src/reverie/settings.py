@@ -272,6 +272,9 @@ class UpkeepSettings(Group):
     upkeep_max_wait: float = Field(600.0, gt=0, description="Age of the oldest change that makes it due, seconds")
     upkeep_pause: float = Field(20.0, ge=0, description="Pause after an upkeep, in multiples of what it cost")
     upkeep_in_flight: int = Field(200, ge=1, description="Most upkeeps that are queued or running at the same time")
+    upkeep_cache_mb: int = Field(
+        128, ge=0, description="Memory a worker process keeps what texts were read as in for the next upkeep, MiB"
+    )
     recall_cache_mb: int = Field(
         256, ge=0, description="Memory a worker process keeps stored memories in for the next question, MiB"
     )

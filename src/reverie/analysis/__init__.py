@@ -5,6 +5,7 @@ from reverie.analysis.engine import analyze
 from reverie.analysis.export import to_graphml, to_networkx, to_node_link
 from reverie.analysis.importance import DEFAULT_WEIGHTS
 from reverie.analysis.insight import Insight, LocalInsight, TextInsight
+from reverie.analysis.known_texts import KnownTexts
 from reverie.analysis.recall import RECALL_WEIGHTS, recall, recall_in
 from reverie.analysis.recall_index import RecallIndex
 
@@ -14,6 +15,7 @@ __all__ = [
     "RECALL_WEIGHTS",
     "Durable",
     "Insight",
+    "KnownTexts",
     "LocalInsight",
     "Prototypes",
     "RecallIndex",

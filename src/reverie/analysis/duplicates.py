@@ -12,6 +12,7 @@ from reverie.analysis.budget import Budget
 from reverie.analysis.contradictions import SUBJECT, find_contradictions
 from reverie.analysis.importance import is_pinned
 from reverie.analysis.junk import is_junk
+from reverie.analysis.known_texts import KnownTexts, read_once
 from reverie.analysis.sameness import Verdict, case_agrees, compare
 from reverie.analysis.texts import normalized
 from reverie.analysis.wording import Reading, read
@@ -39,13 +40,20 @@ _VARIABLE = re.compile(r"https?://\S+|<[@#:][^<>\s]{0,80}>|@\w+|\d+(?:[.,:/\-]\d
 
 
 def find_duplicates(
-    memories: Sequence[Memory], near: Neighbours, *, budget: Budget, vectors: Vectors, scale: Scale = REFERENCE
+    memories: Sequence[Memory],
+    near: Neighbours,
+    *,
+    budget: Budget,
+    vectors: Vectors,
+    scale: Scale = REFERENCE,
+    known: KnownTexts | None = None,
 ) -> list[DuplicateGroup]:
     """Groups of two and more memories: exact, normalised, near, similar, boilerplate; last, pairs that may contradict.
 
     Normalised: the same tokens, as ``wording`` reads them. Near: cosine at least .72, and every token that differs is
     explained as a harmless way of writing, between any two of the group (``sameness``). Similar: near, and what differs
-    may be harmless; a person should look. A memory is in one group at most, contradictions apart.
+    may be harmless; a person should look. A memory is in one group at most, contradictions apart. ``known``: what was
+    read before.
     """
     junk = [i for i, m in enumerate(memories) if is_junk(m.text)]
     taken = set(junk)
@@ -54,7 +62,7 @@ def find_duplicates(
         if i % _EVERY == 0:
             budget.check()
         if i not in taken:
-            readings[i] = read(memory.text)
+            readings[i] = read_once(known, "wording", memory.text, read)
     wordings = _wordings(memories, readings)
     leader = {i: members[0] for members in wordings for i in members}
     followers = {members[0]: members for members in wordings}

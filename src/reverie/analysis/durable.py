@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from reverie.analysis.cues import Cues, read_cues
 from reverie.analysis.junk import noise
+from reverie.analysis.known_texts import KnownTexts, read_once
 from reverie.embedding.base import Vectors
 
 __all__ = ["LASTING", "Durable", "Prototypes", "prototype_texts", "read_durable"]
@@ -133,14 +134,17 @@ def _mean_of_nearest(similar: NDArray[np.float32], count: int) -> NDArray[np.flo
 
 
 def read_durable(
-    texts: Sequence[str], vectors: Vectors | None = None, prototypes: Prototypes | None = None
+    texts: Sequence[str],
+    vectors: Vectors | None = None,
+    prototypes: Prototypes | None = None,
+    known: KnownTexts | None = None,
 ) -> list[Durable]:
     """What each text states that lasts.
 
     ``vectors``: (n, d) unit length, of the model of ``prototypes``; without both the wording alone decides. A text's
-    score depends on nothing but itself: other memories never lower it.
+    score depends on nothing but itself: other memories never lower it. ``known``: what was read before.
     """
-    cues = [read_cues(text) for text in texts]
+    cues = [read_once(known, "cues", text, read_cues) for text in texts]
     odds, nearest = np.zeros(len(texts)), np.full(len(texts), -1)
     if prototypes is not None and vectors is not None and len(texts) and vectors.shape[1] == prototypes.dimensions:
         odds, nearest = prototypes.compare(vectors)

@@ -21,6 +21,7 @@ from reverie.analysis.durable import Durable, Prototypes, read_durable
 from reverie.analysis.graph import MemoryGraph, build_graph, describe_graph
 from reverie.analysis.importance import importance
 from reverie.analysis.insight import Insight, LocalInsight, TextInsight
+from reverie.analysis.known_texts import KnownTexts
 from reverie.analysis.moments import timeline
 from reverie.analysis.patterns import find_patterns
 from reverie.analysis.shared import SharedNames, find_shared
@@ -70,6 +71,7 @@ def analyze(
     alphabet: str | None = None,
     themes: Sequence[Theme] | Grouping | None = None,
     topics: Topics | None = None,
+    known: KnownTexts | None = None,
 ) -> AnalyzeResult:
     """Analyse ``memories`` whose embeddings are ``vectors`` ((n, d), of one model, whose cosines ``scale`` reads).
 
@@ -81,7 +83,8 @@ def analyze(
     tell lasting from passing, in the vectors' model; without them the wording alone tells. ``alphabet``: the
     characters that the model knows (``ModelSpec``); what it cannot read gets vectors from its characters, and a note.
     ``themes``: the user's, as ``cluster`` told them, or what asks it when they are needed, within the deadline; without
-    either ``cluster`` is asked here, with ``topics`` for the names.
+    either ``cluster`` is asked here, with ``topics`` for the names. ``known``: what single texts were read as before;
+    it saves time and changes nothing.
 
     Raises ``InvalidInput`` when vectors do not match the memories or a weight names no factor.
     """
@@ -92,9 +95,9 @@ def analyze(
         raise InvalidInput("vectors hold values that are not finite")
     started = time.perf_counter()
     vectors, lost = legible([m.text for m in memories], vectors, alphabet)
-    reader = insight or LocalInsight()
+    reader = insight or LocalInsight(known)
     work = _Work(memories, vectors, options, now, Budget(deadline, on_progress), reader, scale, prototypes)
-    work.given, work.topics = themes, topics
+    work.given, work.topics, work.known = themes, topics, known
     if lost.any():
         work.notes.append(unread_note([m.id for m, is_lost in zip(memories, lost, strict=True) if is_lost]))
         work.stats["unread"] = int(lost.sum())
@@ -181,6 +184,7 @@ class _Work:
         self._prototypes = prototypes
         self.given: Sequence[Theme] | Grouping | None = None
         self.topics: Topics | None = None
+        self.known: KnownTexts | None = None
 
     @cached_property
     def texts(self) -> list[str]:
@@ -216,7 +220,7 @@ class _Work:
                 raise ProviderError(f"{len(found)} answers for {len(self.memories)} texts")
         except ProviderError as error:
             self.notes.append(f"sentiment and names were read locally: {reader.name} failed ({error.message})")
-            reader = LocalInsight()
+            reader = LocalInsight(self.known)
             found = reader.read(self.texts, on_progress=self.budget.pulse)
         self.stats["insight"] = reader.name
         return found
@@ -265,7 +269,7 @@ class _Work:
         for start in range(0, len(self.texts), 1024):
             self.budget.check()
             part = slice(start, start + 1024)
-            out += read_durable(self.texts[part], self.vectors[part], self._prototypes)
+            out += read_durable(self.texts[part], self.vectors[part], self._prototypes, self.known)
         return out
 
     @cached_property
@@ -285,7 +289,9 @@ class _Work:
 
     @cached_property
     def duplicates(self) -> list[DuplicateGroup]:
-        return find_duplicates(self.memories, self.near, budget=self.budget, vectors=self.vectors, scale=self.scale)
+        return find_duplicates(
+            self.memories, self.near, budget=self.budget, vectors=self.vectors, scale=self.scale, known=self.known
+        )
 
 
 def _graph(work: _Work) -> None:

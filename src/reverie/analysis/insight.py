@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 
+from reverie.analysis.known_texts import KnownTexts, read_once
 from reverie.analysis.texts import STOPWORDS, detect_languages
 from reverie.embedding.base import OnProgress, silent
 
@@ -54,6 +55,10 @@ class TextInsight(Protocol):
 class LocalInsight:
     """VADER for English (Hutto and Gilbert 2014); names by their capitals, mentions, tags and quoted titles."""
 
+    def __init__(self, known: KnownTexts | None = None) -> None:
+        """``known``: what was read before."""
+        self._known = known
+
     @property
     def name(self) -> str:
         """ "local"."""
@@ -67,7 +72,8 @@ class LocalInsight:
         for number, (text, language, found) in enumerate(zip(texts, languages, names, strict=True)):
             if number % _EVERY == 0:
                 on_progress("emotion", number, len(texts))
-            out.append(Insight(_sentiment(text) if language == "en" else None, language, found))
+            feeling = read_once(self._known, "sentiment", text, _sentiment) if language == "en" else None
+            out.append(Insight(feeling, language, found))
         on_progress("emotion", len(texts), len(texts))
         return out
 

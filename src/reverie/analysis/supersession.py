@@ -18,7 +18,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from rapidfuzz.fuzz import ratio
@@ -50,6 +50,7 @@ from reverie.analysis.claim_words import (
     TYPED,
     UNSURE,
 )
+from reverie.analysis.known_texts import KnownTexts, read_once
 from reverie.contracts import Memory
 
 __all__ = ["Judge", "Link", "find_superseded"]
@@ -123,18 +124,22 @@ def find_superseded(
     decided: Collection[str] = (),
     judge: Judge | None = None,
     budget: Budget | None = None,
+    known: KnownTexts | None = None,
 ) -> list[Link]:
     """Links from memories to those that took their place, by the order of the earlier ones.
 
     Only dated memories are compared, and only of one speaker. ``decided`` are memories that a person has decided on:
-    they are left as they are. Takes time by the number of memories, not by that of pairs.
+    they are left as they are. ``known``: what was read before. Takes time by the number of memories, not by that of
+    pairs.
     """
     statements = []
     for at, memory in enumerate(memories):
         if at % 512 == 0 and budget is not None:
             budget.check()
-        if memory.created_at is not None and (statement := _read(at, memory)) is not None:
-            statements.append(statement)
+        if memory.created_at is None:
+            continue
+        if (told := read_once(known, "statement", memory.text, _read)) is not None:
+            statements.append(replace(told, at=at, moment=memory.created_at, speaker=memory.speaker or ""))
     statements.sort(key=lambda s: (s.moment, s.at))
     found: dict[int, tuple[int, str, str, tuple[str, str]]] = {}
     for finder in (_one_value, _over, _moved, _opposite):
@@ -246,17 +251,18 @@ def _opposite(statements: Sequence[_Statement]) -> _Found:
 # -- reading ---------------------------------------------------------------------------------------
 
 
-def _read(at: int, memory: Memory) -> _Statement | None:
-    text = unicodedata.normalize("NFC", memory.text[:_READ]).lower().replace("’", "'")
+def _read(told: str) -> _Statement | None:
+    """What a text says, by nobody and at no time yet."""
+    text = unicodedata.normalize("NFC", told[:_READ]).lower().replace("’", "'")
     if '"' in text or "“" in text or "„" in text or "»" in text:
         return None
     clauses = [(c, m) for c, m in _split(text) if c]
-    out = _Statement(at, memory.created_at, memory.speaker or "", clauses=len(clauses))
+    out = _Statement(-1, None, "", clauses=len(clauses))
     for clause, question in clauses[:_MOST_CLAUSES]:
         if question or len(clause) > _CLAUSE or UNSURE.search(clause):
             continue
-        _read_clause(clause, out, memory.text[:_READ])
-    if len(clauses) > _MOST_CLAUSES or len(memory.text) > _READ:
+        _read_clause(clause, out, told[:_READ])
+    if len(clauses) > _MOST_CLAUSES or len(told) > _READ:
         out.content, out.typed = frozenset(), {}  # says more than one thing
     return out if out.claims or out.ended or out.content else None
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from reverie import _tracing
 from reverie._models import AUTO, MULTILINGUAL, TWO_MODELS, full_name, listed
+from reverie.analysis import KnownTexts
 from reverie.clustering.reference import steps_named
 from reverie.embedding import Embedder, create_embedder
 from reverie.embedding.host import HostedEmbedder
@@ -23,7 +24,7 @@ from reverie.settings import Settings
 from reverie.store import Codec, WorkerStore
 from reverie.worker.anchors import Anchors
 from reverie.worker.keeper import Board
-from reverie.worker.stored import StoredIndexes
+from reverie.worker.stored import KeptByUser, KnownIndex
 
 __all__ = ["Bill", "Runtime"]
 
@@ -68,7 +69,13 @@ class Runtime:
         self.vectors = VectorCache(redis_url)
         self.codec = Codec(keys=server.encryption_key.get_secret_value() if server.encryption_key else None)
         #: Stored memories of users who were asked about lately.
-        self.stored = StoredIndexes(database, settings.upkeep.recall_cache_mb * 2**20)
+        self.stored: KeptByUser[KnownIndex] = KeptByUser(
+            database, settings.upkeep.recall_cache_mb * 2**20, unused=600.0, name="stored-indexes"
+        )
+        #: What the texts of users were read as at their last upkeep.
+        self.texts: KeptByUser[KnownTexts] = KeptByUser(
+            database, settings.upkeep.upkeep_cache_mb * 2**20, unused=3600.0, name="known-texts"
+        )
         embedding = settings.embedding
         #: Whether users have the English or the multilingual model, by what they write.
         self.both_models = (
@@ -138,6 +145,7 @@ class Runtime:
         """Close everything."""
         _tracing.shut_down()
         self.stored.close()
+        self.texts.close()
         self.store.close()
         self.heartbeat_store.close()
         self.events.close()

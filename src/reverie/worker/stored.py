@@ -1,7 +1,7 @@
-"""Stored memories kept ready for the next question.
+"""What a worker process keeps of users whose stored memories it worked on lately, for the next time.
 
-Of each user who was asked about lately a worker process keeps one packed matrix beside the texts (docs/decisions/
-vectors.md). It is checked against the user's version before every use and brought up to date by what changed since.
+For a question: one packed matrix beside the texts (docs/decisions/vectors.md), checked against the version before every
+use and brought up to date by what changed since. For upkeep: what each text was read as.
 """
 
 from __future__ import annotations
@@ -10,44 +10,55 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import psycopg
 
-from reverie.analysis import RecallIndex
+from reverie.analysis import KnownTexts, RecallIndex
 from reverie.store import TaskRow, WorkerStore
 from reverie.store.people import PersonAt, still_valid
 
-__all__ = ["KnownIndex", "StoredIndexes"]
+__all__ = ["Kept", "KeptByUser", "KnownIndex", "index_size", "texts_size"]
 
-_UNUSED = 600.0
-"""Seconds after its last use that an index is dropped."""
 _CHECK_EVERY = 2.0
 """Seconds until what was deleted is gone from here too."""
 _PER_MEMORY = 400
 """Bytes that a memory takes beside its text and its vector, about."""
+_PER_READING = 900
+"""Bytes that a reading takes beside its text, about."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownIndex:
+    """A person's memories as recall needs them, with vectors of a model."""
+
+    model_key: str
+    index: RecallIndex
 
 
 @dataclass(slots=True)
-class KnownIndex:
-    """An index of one version of a person's memories."""
+class Kept(Generic[_T]):
+    """What is kept of one version of a person's memories."""
 
     person: int
     version: int
-    model_key: str
-    index: RecallIndex
+    value: _T
     bytes: int
     used_at: float
 
 
-class StoredIndexes:
-    """The last users' memories as recall needs them, up to ``limit`` bytes; the one not asked for longest goes first.
+class KeptByUser(Generic[_T]):
+    """The last users' entries, up to ``limit`` bytes; the one not asked for longest goes first.
 
-    A thread drops what was erased or deleted meanwhile, also when nobody asks.
+    A thread drops what was erased or deleted meanwhile, also when nobody asks, and what nobody used for ``unused``
+    seconds.
     """
 
-    def __init__(self, database_url: str, limit: int) -> None:
-        self._limit = limit
-        self._entries: OrderedDict[tuple[str, str], KnownIndex] = OrderedDict()
+    def __init__(self, database_url: str, limit: int, *, unused: float, name: str) -> None:
+        self._limit, self._unused, self._name = limit, unused, name
+        self._entries: OrderedDict[tuple[str, str], Kept[_T]] = OrderedDict()
         self._lock = threading.Lock()
         self._url = database_url
         self._closing = threading.Event()
@@ -62,14 +73,14 @@ class StoredIndexes:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def known(self, task: TaskRow) -> KnownIndex | None:
+    def known(self, task: TaskRow) -> Kept[_T] | None:
         """What is at hand of the task's user, of whatever version."""
         with self._lock:
             return self._entries.get((task.tenant, task.user_id))
 
-    def keep(self, task: TaskRow, person: PersonAt, model_key: str, index: RecallIndex) -> None:
-        """Have an index at hand, if it fits in."""
-        entry = KnownIndex(person.id, person.version, model_key, index, _size(index), time.monotonic())
+    def keep(self, task: TaskRow, person: PersonAt, value: _T, size: int) -> None:
+        """Have a value of ``size`` bytes at hand, if it fits in."""
+        entry = Kept(person.id, person.version, value, size, time.monotonic())
         name = task.tenant, task.user_id
         with self._lock:
             self._entries.pop(name, None)
@@ -79,7 +90,7 @@ class StoredIndexes:
             while sum(one.bytes for one in self._entries.values()) > self._limit:
                 self._entries.popitem(last=False)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._watch, name="stored-indexes", daemon=True)
+                self._thread = threading.Thread(target=self._watch, name=self._name, daemon=True)
                 self._thread.start()
 
     def _watch(self) -> None:
@@ -94,7 +105,7 @@ class StoredIndexes:
                 valid = still_valid(store, versions)
             except psycopg.Error:
                 valid = set()  # what cannot be checked is read anew
-            old = time.monotonic() - _UNUSED
+            old = time.monotonic() - self._unused
             with self._lock:
                 for name, entry in list(self._entries.items()):
                     if entry.used_at < old or (entry.person in versions and entry.person not in valid):
@@ -102,6 +113,12 @@ class StoredIndexes:
         store.close()
 
 
-def _size(index: RecallIndex) -> int:
+def index_size(index: RecallIndex) -> int:
+    """Bytes that an index takes, about."""
     # Each text is there twice, the second time in small letters.
     return int(index.vectors.nbytes) + sum(2 * len(text) for text in index.texts) + _PER_MEMORY * len(index)
+
+
+def texts_size(known: KnownTexts) -> int:
+    """Bytes that readings take, about."""
+    return known.chars + _PER_READING * len(known)

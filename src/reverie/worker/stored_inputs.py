@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from reverie.analysis import RecallIndex
+from reverie.analysis import KnownTexts, RecallIndex
 from reverie.contracts import Memory, RecallRequest
 from reverie.embedding.base import EmbedKind, OnProgress
 from reverie.errors import InvalidInput
@@ -15,8 +15,9 @@ from reverie.store import TaskRow
 from reverie.store.people import PersonAt, read_delta, read_stored
 from reverie.worker.cloud import Vectorized, vectorize
 from reverie.worker.runtime import Runtime
+from reverie.worker.stored import KnownIndex, index_size, texts_size
 
-__all__ = ["DOCUMENT", "QUERY", "given_or_stored", "stored_index", "view_key"]
+__all__ = ["DOCUMENT", "QUERY", "given_or_stored", "keep_texts", "known_texts", "stored_index", "view_key"]
 
 DOCUMENT: EmbedKind = "document"
 QUERY: EmbedKind = "query"
@@ -62,16 +63,34 @@ def stored_index(
         delta = read_delta(runtime.store, task.tenant, task.user_id, runtime.codec, known.version)
     if known is not None and delta is not None and delta.person.id == known.person:
         done = embedded(delta.changed, delta.person)
-        if done.embedder.model.key == known.model_key:
-            index = known.index
+        if done.embedder.model.key == known.value.model_key:
+            index = known.value.index
             if delta.changed or delta.gone:
                 index = index.changed(delta.changed, done.sets[0].vectors, delta.gone)
-            runtime.stored.keep(task, delta.person, known.model_key, index)
+            _keep(runtime, task, delta.person, known.value.model_key, index)
             return index, delta.person.version, done, done.sets[1].vectors[0]
     memories, person = given_or_stored(runtime, task, None)
     assert person is not None
     done = embedded(memories, person)
     prototypes = runtime.anchors.prototypes(done.embedder)
     index = RecallIndex.of(memories, done.sets[0].vectors, done.embedder.model.alphabet, prototypes)
-    runtime.stored.keep(task, person, done.embedder.model.key, index)
+    _keep(runtime, task, person, done.embedder.model.key, index)
     return index, person.version, done, done.sets[1].vectors[0]
+
+
+def _keep(runtime: Runtime, task: TaskRow, person: PersonAt, model_key: str, index: RecallIndex) -> None:
+    runtime.stored.keep(task, person, KnownIndex(model_key, index), index_size(index))
+
+
+def known_texts(runtime: Runtime, task: TaskRow, person: int) -> KnownTexts:
+    """What the texts of the task's user were read as before, in this process; empty where that is not at hand."""
+    kept = runtime.texts.known(task)
+    return kept.value if kept is not None and kept.person == person else KnownTexts()
+
+
+def keep_texts(
+    runtime: Runtime, task: TaskRow, person: PersonAt, memories: Sequence[Memory], known: KnownTexts
+) -> None:
+    """Have the readings of these memories at hand for the next upkeep."""
+    known.keep_only(memory.text for memory in memories)
+    runtime.texts.keep(task, person, known, texts_size(known))

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import orjson
 
+from reverie.analysis import KnownTexts
 from reverie.analysis.supersession import Judge, find_superseded
 from reverie.errors import LeaseLost
 from reverie.store import TaskRow
@@ -17,22 +18,27 @@ __all__ = ["with_what_holds"]
 
 
 def with_what_holds(
-    runtime: Runtime, task: TaskRow, stored: StoredMemories, judge: Judge | None = None
+    runtime: Runtime,
+    task: TaskRow,
+    stored: StoredMemories,
+    judge: Judge | None = None,
+    known: KnownTexts | None = None,
 ) -> StoredMemories:
     """``stored`` without what no longer holds; read anew where something was marked.
 
+    ``known``: what the texts were read as before.
     Raises ``LeaseLost`` when the task or the user is gone.
     """
     person = stored.person
-    known = read_moments(runtime.store, person.id)
+    moments = read_moments(runtime.store, person.id)
     # Undated memories hold since they were told.
     dated = [
-        memory if memory.created_at is not None else memory.model_copy(update={"created_at": known[memory.id][0]})
+        memory if memory.created_at is not None else memory.model_copy(update={"created_at": moments[memory.id][0]})
         for memory in stored.memories
-        if memory.id in known
+        if memory.id in moments
     ]
-    decided = {id_ for id_, (_, by_a_person) in known.items() if by_a_person}
-    links = find_superseded(dated, decided=decided, judge=judge)
+    decided = {id_ for id_, (_, by_a_person) in moments.items() if by_a_person}
+    links = find_superseded(dated, decided=decided, judge=judge, known=known)
     if not links:
         return stored
     told = [

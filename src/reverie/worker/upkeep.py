@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 import psycopg
 
-from reverie.analysis import analyze
+from reverie.analysis import KnownTexts, analyze
 from reverie.clustering import ClusterOutcome, ThemeState, dump_states, load_states
 from reverie.contracts import AnalyzeOptions, AnalyzeResult, ClusterOptions, Memory, Pattern
 from reverie.embedding.base import OnProgress
@@ -24,7 +24,7 @@ from reverie.worker.cloud import Vectorized, vectorize
 from reverie.worker.language import insight_for
 from reverie.worker.outcome import Outcome, embedding_stats, themes_of
 from reverie.worker.runtime import Runtime
-from reverie.worker.stored_inputs import DOCUMENT, view_key
+from reverie.worker.stored_inputs import DOCUMENT, keep_texts, known_texts, view_key
 from reverie.worker.supersede import with_what_holds
 from reverie.worker.view_side import insights_side, themes_side
 
@@ -41,7 +41,8 @@ def run_upkeep(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnP
     stored = read_stored(runtime.store, task.tenant, task.user_id, runtime.codec)
     if stored is None:
         raise LeaseLost("the user was erased")
-    stored = with_what_holds(runtime, task, stored)
+    known = known_texts(runtime, task, stored.person.id)
+    stored = with_what_holds(runtime, task, stored, known=known)
     memories, person = stored.memories, stored.person
     on_progress("reading", len(memories), len(memories))
     started = time.perf_counter()
@@ -59,7 +60,8 @@ def run_upkeep(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnP
         update={**about, "stats": {**grouped.result.stats, **stats, "clustering_seconds": round(seconds, 4)}}
     )
     zone = _zone(person.settings.get("timezone"))
-    insights = _insights(runtime, task, memories, done, grouped, person, zone, on_progress)
+    insights = _insights(runtime, task, memories, done, grouped, person, zone, on_progress, known)
+    keep_texts(runtime, task, person, memories, known)
     insights = insights.model_copy(update={**about, "stats": {**insights.stats, **stats}})
 
     codec = runtime.codec
@@ -140,6 +142,7 @@ def _insights(
     person: PersonAt,
     zone: str,
     on_progress: OnProgress,
+    known: KnownTexts,
 ) -> AnalyzeResult:
     """The analysis, with patterns that name the themes of this very view."""
     result = analyze(
@@ -153,6 +156,7 @@ def _insights(
         prototypes=runtime.anchors.prototypes(done.embedder),
         alphabet=done.embedder.model.alphabet,
         themes=grouped.result.themes,
+        known=known,
     )
     notes = list(result.notes)
     if len(memories) > _MOST_EDGES_FROM:
