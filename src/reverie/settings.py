@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, Json, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -268,6 +268,10 @@ class UpkeepSettings(Group):
     upkeep: str = Field(
         "auto", pattern="^(auto|manual)$", description="Whether upkeep starts by itself, where a user has no own say"
     )
+    upkeep_tenants: Json[dict[str, Literal["auto", "manual"]]] = Field(
+        "{}",  # type: ignore[arg-type]  # defaults are read like given values
+        description='The same for single tenants, as JSON: {"acme": "manual"}',
+    )
     upkeep_quiet: float = Field(30.0, ge=0, description="Time without a change after which upkeep is due, seconds")
     upkeep_max_wait: float = Field(600.0, gt=0, description="Age of the oldest change that makes it due, seconds")
     upkeep_pause: float = Field(20.0, ge=0, description="Pause after an upkeep, in multiples of what it cost")
@@ -278,6 +282,15 @@ class UpkeepSettings(Group):
     recall_cache_mb: int = Field(
         256, ge=0, description="Memory a worker process keeps stored memories in for the next question, MiB"
     )
+    memory_retention_days: float = Field(
+        0.0,
+        ge=0,
+        description="Age at which stored memories are removed, days; 0 = they stay until somebody deletes them",
+    )
+
+    def upkeep_of(self, tenant: str) -> str:
+        """``auto`` or ``manual``, where a user of the tenant has no own say."""
+        return self.upkeep_tenants.get(tenant, self.upkeep)
 
 
 class WebhookSettings(Group):

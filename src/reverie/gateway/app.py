@@ -25,6 +25,7 @@ from reverie.errors import ReverieError, StartupError
 from reverie.gateway.auth import Auth, bearer
 from reverie.gateway.background.log_rewriter import LogRewriter
 from reverie.gateway.background.loop_watch import LoopWatch
+from reverie.gateway.background.memory_retention import MemoryRetention
 from reverie.gateway.background.sweeper import Sweeper
 from reverie.gateway.http import openapi, problems
 from reverie.gateway.http.openapi import PROBLEMS
@@ -138,7 +139,8 @@ def create_app(settings: Settings, *, mcp: Endpoint | None = None) -> FastAPI:
         current = CurrentViews(view_store, codec, redis_url, settings.upkeep)
         placer = Placer(view_store, dispatcher, codec)
         planner = UpkeepPlanner(view_store, hub, dispatcher, durations, codec, settings.upkeep)
-        rounds = (planner.round, DigestRound(hub, codec).round)
+        retention = MemoryRetention(result_cache, settings.upkeep.memory_retention_days)
+        rounds = (planner.round, DigestRound(hub, codec).round, retention.round)
         state = State(
             settings=settings,
             store=store,

@@ -140,6 +140,18 @@ SELECT id, text_key, chars FROM gone;
 -- name: ids_before
 SELECT id FROM memories WHERE person = %(person)s AND moment < %(before)s::timestamptz;
 
+-- name: aged_people
+-- The next users, and whether they keep memories that are too old: an index lookup each.
+SELECT p.id, p.tenant, p.user_id, EXISTS (
+    SELECT FROM memories m WHERE m.person = p.id AND m.moment < statement_timestamp() - %(days)s * interval '1 day') AS aged
+FROM (SELECT id, tenant, user_id FROM people WHERE id > %(after)s ORDER BY id LIMIT %(limit)s) AS p
+ORDER BY p.id;
+
+-- name: aged_memories
+-- The oldest first.
+SELECT id FROM memories WHERE person = %(person)s AND moment < statement_timestamp() - %(days)s * interval '1 day'
+ORDER BY moment, id LIMIT %(limit)s;
+
 -- name: ids_of_theme
 SELECT id FROM memories WHERE person = %(person)s
   AND (version <= %(view)s AND id = ANY(%(members)s::text[]) OR version > %(view)s AND theme_id = %(theme)s);

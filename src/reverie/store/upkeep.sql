@@ -122,7 +122,7 @@ WITH RECURSIVE t AS (
 SELECT d.* FROM t CROSS JOIN LATERAL (
     SELECT id, memories, chars, changes, upkeep_cost, row_number() OVER (ORDER BY first_change_at) AS turn
     FROM people WHERE tenant = t.tenant AND changes > 0 AND upkeep_task_id IS NULL
-      AND (upkeep = 'auto' OR (upkeep IS NULL AND %(auto)s))
+      AND (upkeep = 'auto' OR (upkeep IS NULL AND %(auto)s <> (t.tenant = ANY(%(others)s::text[]))))
       AND (last_change_at < clock_timestamp() - %(quiet)s * interval '1 second'
            OR first_change_at < clock_timestamp() - %(max_wait)s * interval '1 second')
       AND (not_before IS NULL OR not_before < clock_timestamp())

@@ -95,14 +95,25 @@ class ViewStore:
         return Since(frozenset(row["id"] for row in rows), placed)
 
     async def due(
-        self, connection: Connection, *, auto: bool, quiet: float, max_wait: float, most: int
+        self,
+        connection: Connection,
+        *,
+        auto: bool,
+        quiet: float,
+        max_wait: float,
+        most: int,
+        others: Sequence[str] = (),
     ) -> list[DueUser]:
-        """Users who are due, tenants in turn, at most ``most`` and no more than leaves that many in flight."""
+        """Users who are due, tenants in turn, at most ``most`` and no more than leaves that many in flight.
+
+        ``auto``: whether upkeep starts by itself where a user has no own say; of the tenants in ``others`` the opposite
+        is true.
+        """
         row = await (await connection.execute(sql("upkeeps_in_flight"))).fetchone()
         free = most - (row["n"] if row else 0)
         if free <= 0:
             return []
-        asked = {"auto": auto, "quiet": quiet, "max_wait": max_wait, "limit": free}
+        asked = {"auto": auto, "others": list(others), "quiet": quiet, "max_wait": max_wait, "limit": free}
         rows = await (await connection.execute(sql("find_due"), asked)).fetchall()
         return [DueUser(r["id"], r["memories"], r["chars"], r["changes"], r["upkeep_cost"]) for r in rows]
 

@@ -77,7 +77,7 @@ class CurrentViews:
         facts = await self._views.facts(tenant, user_id, kind)
         if facts is None:
             raise NoViewYet("Nothing is stored for this user.", stale=None, next_upkeep_at=None)
-        next_at = next_upkeep_at(facts, self._settings)
+        next_at = next_upkeep_at(facts, self._settings, tenant)
         about = told(facts, next_at)
         if facts.view_version is None:
             stale = about["stale"]

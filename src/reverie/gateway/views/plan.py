@@ -21,11 +21,11 @@ _ROUND = 100
 """Most tasks that one round makes, so that a round stays short."""
 
 
-def next_upkeep_at(facts: ViewFacts, settings: UpkeepSettings) -> datetime | None:
-    """When upkeep will start by itself; None when nothing changed or it does not."""
+def next_upkeep_at(facts: ViewFacts, settings: UpkeepSettings, tenant: str) -> datetime | None:
+    """When upkeep of a tenant's user will start by itself; None when nothing changed or it does not."""
     if facts.first_change_at is None or facts.last_change_at is None:
         return None
-    if (facts.upkeep or settings.upkeep) != "auto":
+    if (facts.upkeep or settings.upkeep_of(tenant)) != "auto":
         return None
     due = min(
         facts.last_change_at + timedelta(seconds=settings.upkeep_quiet),
@@ -62,6 +62,7 @@ class UpkeepPlanner:
         due = await self._views.due(
             connection,
             auto=settings.upkeep == "auto",
+            others=[tenant for tenant, own in settings.upkeep_tenants.items() if own != settings.upkeep],
             quiet=settings.upkeep_quiet,
             max_wait=settings.upkeep_max_wait,
             most=settings.upkeep_in_flight,
