@@ -79,7 +79,7 @@ def test_a_whole_task_runs_and_keeps_its_themes_by_the_states_it_gives_back(endp
     assert {t["id"] for t in second["result"]["themes"]} == {t.id for t in result.themes}
     _, strange = invoke(endpoint, operation="cluster", request=again, states=first["states"], states_model="other")
     assert strange["status"] == "succeeded"
-    assert httpx.get(f"{endpoint}/ping").status_code == 200
+    assert httpx.get(f"{endpoint}/ping", timeout=60).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_an_endpoint_with_a_key_and_paths_of_its_own() -> None:
         assert httpx.post(f"{url}/score", json=call, timeout=60).status_code == 401
         headers = {"Authorization": f"Bearer {SECRET}"}
         assert httpx.post(f"{url}/score", json=call, headers=headers, timeout=60).status_code == 200
-        assert httpx.get(f"{url}/live").status_code == 200
+        assert httpx.get(f"{url}/live", timeout=60).status_code == 200
 
 
 def test_a_task_runs_at_azure_ml_and_is_billed_by_the_hour(

@@ -37,7 +37,7 @@ def test_an_endpoint_at_motos_aws_embeds(aws: str) -> None:
     ]
     queued = [{"Body": json.dumps(a), "ContentType": "application/json"} for a in answers]
     told = httpx.post(
-        f"{aws}/moto-api/static/sagemaker/endpoint-results", json={"region": "eu-west-1", "results": queued}
+        f"{aws}/moto-api/static/sagemaker/endpoint-results", json={"region": "eu-west-1", "results": queued}, timeout=60
     )
     assert told.status_code == 201, told.text
     settings = SageMakerSettings(

@@ -159,7 +159,7 @@ def test_killing_it_ends_every_process_and_keeps_what_was_accepted(up: Up) -> No
 
     again = Up(up.data_dir)
     try:
-        stored = httpx.get(f"{again.url}/tasks/{task['id']}", headers=again.headers).json()
+        stored = httpx.get(f"{again.url}/tasks/{task['id']}", headers=again.headers, timeout=60).json()
         assert stored["result"] == task["result"]
         again.cluster(LARGE[1:])
         everything = family(again.process.pid)

@@ -34,7 +34,9 @@ async def test_a_binary_frame_ends_a_socket_with_the_code_for_it(idle: LiveServi
 async def test_the_service_is_not_ready_while_no_worker_that_is_there_can_embed(idle: LiveService) -> None:
     about: dict[str, object] = {"model": "broken", "embeds": False}
     presence = WorkerPresence(idle.redis_url, ["fast"], 1, more=lambda: about)
-    async with httpx.AsyncClient(base_url=idle.url, headers={"Authorization": f"Bearer {idle.key}"}) as client:
+    async with httpx.AsyncClient(
+        base_url=idle.url, headers={"Authorization": f"Bearer {idle.key}"}, timeout=60
+    ) as client:
 
         async def until(word: str) -> httpx.Response:
             async with asyncio.timeout(60):

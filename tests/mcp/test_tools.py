@@ -106,6 +106,6 @@ def httpx_session(service: LiveService, key: str) -> Any:
 def test_without_a_key_nothing_is_served(service: LiveService, key: str) -> None:
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
     headers = {"authorization": key, "accept": "application/json, text/event-stream"}
-    answer = httpx.post(f"{service.url}/mcp", json=call, headers=headers)
+    answer = httpx.post(f"{service.url}/mcp", json=call, headers=headers, timeout=60)
     assert answer.status_code == 401
     assert answer.json()["type"].endswith("/unauthorized")
