@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from reverie import _tracing
 from reverie._models import listed
+from reverie.aio.background import Background, started
 from reverie.aio.batcher import Batcher
 from reverie.errors import ReverieError, StartupError
 from reverie.gateway.auth import Auth, bearer
@@ -171,40 +172,26 @@ def create_app(settings: Settings, *, mcp: Endpoint | None = None) -> FastAPI:
             planner=planner,
         )
         app.state.reverie = state
-        await store.open()
-        hub.start()
-        state.group_commit.start()
-        state.parser.start()
-        state.memories.groups.start()
-        await dispatcher.start()
-        state.sweeper.start()
-        state.durations.start()
-        webhooks.start()
-        await _warm(app)
-        state.tracing = _tracing.set_up("gateway")
-        state.loop_watch.start()
-        state.log_rewriter.start()
-        noting = asyncio.create_task(auth.note_use(), name="note-key-use")
-        try:
-            async with mcp.run() if mcp is not None else contextlib.nullcontext():
-                yield {STATE: state}
-        finally:
-            noting.cancel()
-            await webhooks.stop()
-            await state.loop_watch.stop()
-            await state.log_rewriter.stop()
-            await state.durations.stop()
-            await state.sweeper.stop()
-            await state.group_commit.stop()
-            await state.memories.groups.stop()
-            await hub.stop()
-            await dispatcher.stop()
-            await state.result_cache.close()
-            await placer.stop()
-            await state.views.close()
-            await store.close()
-            await state.parser.stop()
-            await asyncio.to_thread(_tracing.shut_down)
+        noting = Background()
+        async with contextlib.AsyncExitStack() as stack:
+            # They stop in the opposite order, also when one of them cannot start.
+            stack.push_async_callback(asyncio.to_thread, _tracing.shut_down)
+            await started(stack, state.parser.stop, state.parser.start)
+            await started(stack, store.close, store.open)
+            for close in (state.views.close, placer.stop, state.result_cache.close):
+                stack.push_async_callback(close)
+            await started(stack, dispatcher.stop, dispatcher.start)
+            await started(stack, hub.stop, hub.start)
+            for part in (state.memories.groups, state.group_commit, state.sweeper, state.durations, webhooks):
+                await started(stack, part.stop, part.start)
+            await _warm(app)
+            state.tracing = _tracing.set_up("gateway")
+            await started(stack, state.log_rewriter.stop, state.log_rewriter.start)
+            await started(stack, state.loop_watch.stop, state.loop_watch.start)
+            await started(stack, noting.stop, partial(noting.run, auth.note_use, "note-key-use"))
+            if mcp is not None:
+                await stack.enter_async_context(mcp.run())
+            yield {STATE: state}
 
     app = FastAPI(
         title="Reverie",

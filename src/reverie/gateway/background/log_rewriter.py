@@ -16,6 +16,8 @@ import redis.asyncio as aioredis
 from psycopg import sql
 from redis.exceptions import RedisError
 
+from reverie.aio.background import Background
+
 __all__ = ["LogRewriter"]
 
 log = logging.getLogger(__name__)
@@ -34,19 +36,17 @@ class LogRewriter:
         self._database_url, self._redis_url = database_url, redis_url
         self._pause = pause
         self._wanted = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background()
         #: Rewrites since the start.
         self.rewrites = 0
 
     def start(self) -> None:
         """Start waiting for erasures."""
-        self._task = asyncio.create_task(self._run(), name="log-rewriter")
+        self._background.run(self._run, "log-rewriter")
 
     async def stop(self) -> None:
         """Stop; what is not rewritten now is rewritten by the servers themselves in time."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._background.stop()
 
     def erased(self) -> None:
         """A user was erased."""

@@ -7,6 +7,8 @@ import threading
 import time
 from pathlib import Path
 
+from reverie.aio.background import Background
+
 __all__ = ["LoopWatch"]
 
 _EVERY = 0.02
@@ -22,7 +24,7 @@ class LoopWatch:
     """
 
     def __init__(self) -> None:
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background()
         self._schedstat: Path | None = None
         #: Longest delay and longest hold-up by our own code since the start, seconds.
         self.worst_lag = 0.0
@@ -35,13 +37,11 @@ class LoopWatch:
         """Start in the loop that runs now."""
         path = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
         self._schedstat = path if path.exists() else None
-        self._task = asyncio.create_task(self._run(), name="loop-watch")
+        self._background.run(self._run, "loop-watch")
 
     async def stop(self) -> None:
         """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._background.stop()
 
     def _waited(self) -> float:
         """Seconds this thread was ready to run and had no core, since its start."""

@@ -16,6 +16,7 @@ import psycopg
 from celery import Celery
 from psycopg.rows import dict_row
 
+from reverie.aio.background import Background
 from reverie.errors import DeadLettered, DeadlinePassed
 from reverie.gateway.push.hub import Hub
 from reverie.gateway.submissions.admission import Admission
@@ -66,7 +67,7 @@ class Sweeper:
         self._admission = admission
         self._celery = celery
         self._settings = settings
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background()
         self._retired_at = 0.0
         self._swept_at: float | None = None
         #: What was repaired since the start, by kind.
@@ -75,13 +76,11 @@ class Sweeper:
 
     def start(self) -> None:
         """Start sweeping in the background."""
-        self._task = asyncio.create_task(self._run(), name="sweeper")
+        self._background.run(self._run, "sweeper")
 
     async def stop(self) -> None:
         """Stop; the lock goes with the connection."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._background.stop()
 
     async def _run(self) -> None:
         while True:

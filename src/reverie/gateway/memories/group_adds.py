@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import orjson
 import psycopg
 
+from reverie.aio.background import Background
 from reverie.aio.deadline import ends_within
 from reverie.errors import ServiceUnavailable
 from reverie.store import Codec
@@ -50,17 +51,15 @@ class GroupAdds:
         self._codec = codec
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background()
 
     def start(self) -> None:
         """Start the writer."""
-        self._task = asyncio.create_task(self._run(), name="group-adds")
+        self._background.run(self._run, "group-adds")
 
     async def stop(self) -> None:
         """Stop the writer; what still waits is answered with 503."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._background.stop()
         self._refuse(self._waiting)
         self._waiting = []
 

@@ -21,6 +21,7 @@ import orjson
 import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 
+from reverie.aio.background import Background
 from reverie.contracts import INTERNAL_OPERATIONS, TERMINAL, Status
 from reverie.errors import ReverieError, TaskErased
 from reverie.queue.bus import CONTROL, EVENTS
@@ -115,7 +116,7 @@ class Hub:
         self._open: Counter[str | None] = Counter()
         self._origin = f"{os.getpid()}-{id(self)}"
         self._own = b'{"origin":"' + self._origin.encode() + b'"'
-        self._tasks: list[asyncio.Task[None]] = []
+        self._background = Background()
         self._look = asyncio.Event()
         self._outgoing: deque[tuple[str, dict[str, Any]]] = deque(maxlen=10_000)
         self._sending: asyncio.Task[None] | None = None
@@ -125,15 +126,13 @@ class Hub:
 
     def start(self) -> None:
         """Start listening to Redis and looking at the database."""
-        self._tasks = [asyncio.create_task(self._watch(), name="hub-watch")]
+        self._background.run(self._watch, "hub-watch")
         if self._redis is not None:
-            self._tasks.append(asyncio.create_task(self._listen(), name="hub-listen"))
+            self._background.run(self._listen, "hub-listen")
 
     async def stop(self) -> None:
         """Stop, and wake every listener with None."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.stop()
         for subscription in self.subscriptions():
             subscription.overrun = True
             with contextlib.suppress(asyncio.QueueFull):

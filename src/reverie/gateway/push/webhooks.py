@@ -20,6 +20,7 @@ import aiohttp
 import orjson
 from standardwebhooks.webhooks import Webhook
 
+from reverie.aio.background import Background
 from reverie.errors import ReverieError
 from reverie.gateway.http.responses import task_json, unpack
 from reverie.gateway.push.public_addresses import AddressPolicy, BlockedAddress
@@ -57,7 +58,7 @@ class WebhookSender:
         self.webhooks = WebhookStore(store, codec)
         self.policy = AddressPolicy(settings.webhook_allow.split(","))
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background()
         self._running: set[asyncio.Task[None]] = set()
         #: Messages under way by tenant.
         self._busy: Counter[str] = Counter()
@@ -67,14 +68,14 @@ class WebhookSender:
 
     def start(self) -> None:
         """Start sending in the background."""
-        self._task = asyncio.create_task(self._run(), name="webhooks")
+        self._background.run(self._run, "webhooks")
 
     async def stop(self) -> None:
         """Stop; what is being sent is sent again by the next process."""
-        tasks = [task for task in (self._task, *self._running) if task is not None]
-        for task in tasks:
+        await self._background.stop()
+        for task in self._running:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._running, return_exceptions=True)
 
     def watch(self, task_id: str) -> None:
         """Send as soon as this task ends, rather than at the next look."""

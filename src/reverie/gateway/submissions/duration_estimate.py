@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from reverie.aio.background import Background
 from reverie.contracts import OPERATIONS, Lane
 from reverie.errors import ReverieError
 from reverie.store import GatewayStore, TaskRow
@@ -137,17 +138,15 @@ class DurationEstimator:
         self._tokens_per_char = _TOKENS_PER_CHAR
         self._known: deque[str] = deque(maxlen=5000)
         self._since = 0.0
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background()
 
     def start(self) -> None:
         """Start reading what ended."""
-        self._task = asyncio.create_task(self._follow(), name="predictor")
+        self._background.run(self._follow, "predictor")
 
     async def stop(self) -> None:
         """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._background.stop()
 
     def predict(
         self, operation: str, items: int, chars: int, *, missing: float = 1.0, provider: str | None = None

@@ -7,6 +7,7 @@ import logging
 
 import psycopg
 
+from reverie.aio.background import Background
 from reverie.aio.deadline import ends_within
 from reverie.errors import ServiceUnavailable
 from reverie.store import Codec, GatewayStore, NewTask, Submitted
@@ -31,17 +32,16 @@ class GroupCommit:
         self._codec = codec
         self._waiting: asyncio.Queue[tuple[NewTask, asyncio.Future[Submitted]]] = asyncio.Queue(maxsize=5000)
         self._writers = writers
-        self._tasks: list[asyncio.Task[None]] = []
+        self._background = Background()
 
     def start(self) -> None:
         """Start the writers."""
-        self._tasks = [asyncio.create_task(self._write(), name=f"accept-{i}") for i in range(self._writers)]
+        for number in range(self._writers):
+            self._background.run(self._write, f"accept-{number}")
 
     async def stop(self) -> None:
         """Stop the writers; what still waits is answered with 503."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.stop()
         while not self._waiting.empty():
             self._refuse(self._waiting.get_nowait()[1])
 
