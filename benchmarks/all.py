@@ -18,6 +18,8 @@ SMALL = {
     "main": ["--rounds", "1", "--pushes", "20"],
     "scaling": ["--tasks", "4", "--memories", "40"],
     "dashboard": ["--rounds", "1", "--seconds", "1"],
+    "million": ["--sizes", "3000", "--texts", "2000"],
+    "precision": ["--texts", "300", "--turns", "1", "--rounds", "2"],
     "memories": ["--adds", "20", "--bulk", "5000", "--stored", "300", "--rounds", "3"],
 }
 HEAD = """# Benchmarks
