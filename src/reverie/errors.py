@@ -24,6 +24,7 @@ ReverieError
 │       └── TaskErased ...... ... because its user was erased
 ├── ResultTimeout ........... no result within the caller's timeout; the task goes on
 ├── LeaseLost ............... (worker) another attempt owns the task now
+├── SealBroken .............. a stored value was changed, or was moved from another row
 ├── ProviderError ........... an embedding provider failed for good
 ├── MissingExtra ............ a role's optional packages are not installed
 └── StartupError ............ an embedded server or a role could not start
@@ -53,6 +54,7 @@ __all__ = [
     "RequestTimeout",
     "ResultTimeout",
     "ReverieError",
+    "SealBroken",
     "ServiceUnavailable",
     "StartupError",
     "TaskCancelled",
@@ -255,6 +257,12 @@ class LeaseLost(ReverieError):
     """Another attempt owns this task now."""
 
     slug = "lease-lost"
+
+
+class SealBroken(ReverieError):
+    """A stored value was changed, is damaged, or belongs to another row."""
+
+    slug = "seal-broken"
 
 
 class ProviderError(ReverieError):

@@ -20,12 +20,12 @@ from reverie.errors import CloudRefused, InvalidInput
 from reverie.queue import queue_for
 from reverie.settings import CloudSettings, EmbeddingSettings, ServerSettings, Settings
 from reverie.store import (
-    Codec,
     GatewayStore,
     NewTask,
     PolicyStore,
     TenantPolicy,
     choose,
+    decompressed,
 )
 from reverie.testing.cloud import FakeCloud, Fault
 from reverie.worker.run import run_next
@@ -165,7 +165,7 @@ class Bench:
             content_hash=hashlib.sha256(raw + uuid.uuid4().bytes).digest(),
             items=texts,
             chars=len(raw),
-            body=Codec().encode(raw),
+            body=raw,
             deadline=deadline,
         )
         self.asked[new.id] = new.content_hash
@@ -184,7 +184,7 @@ class Bench:
                 "SELECT t.*, r.body FROM tasks t LEFT JOIN results r ON r.task_id = t.id WHERE id = %s", (ran,)
             ).fetchone()
         assert row is not None
-        row["result"] = orjson.loads(Codec().decode(row["body"])) if row["body"] else None
+        row["result"] = orjson.loads(decompressed(row["body"])) if row["body"] else None
         return row
 
     def spent(self) -> tuple[float, int]:

@@ -10,7 +10,7 @@ import psycopg
 import redis
 
 from reverie.embedded.binaries import find_postgres
-from reverie.store import Codec
+from reverie.store import decompressed
 
 ZSTD = b"\x01\x28\xb5\x2f\xfd"
 """How a body begins that is not encrypted."""
@@ -19,7 +19,6 @@ ZSTD = b"\x01\x28\xb5\x2f\xfd"
 def dump(url: str) -> list[bytes]:
     """Every value of every table, bodies decoded, and pg_dump's own text where the program is there."""
     values: list[bytes] = []
-    codec = Codec()
     with psycopg.connect(url) as connection:
         tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         for (table,) in tables:
@@ -28,7 +27,7 @@ def dump(url: str) -> list[bytes]:
                     raw = bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode()
                     values.append(raw)
                     if isinstance(value, bytes | memoryview) and raw[:5] == ZSTD:
-                        values.append(codec.decode(raw))
+                        values.append(decompressed(raw))
     program = find_postgres(None).bin / "pg_dump"
     if program.exists():
         values.append(subprocess.run([program, "--dbname", url], stdout=subprocess.PIPE, check=True).stdout)
@@ -38,13 +37,12 @@ def dump(url: str) -> list[bytes]:
 def cached(url: str) -> list[bytes]:
     """Every key and value of Valkey, answers decoded."""
     values: list[bytes] = []
-    codec = Codec()
 
     def note(raw: bytes) -> None:
         values.append(raw)
         head = int.from_bytes(raw[:4]) if len(raw) > 8 else 0
         if 0 < head < len(raw) and raw[4 + head : 9 + head] == ZSTD:
-            values.append(codec.decode(raw[4 + head :]))
+            values.append(decompressed(raw[4 + head :]))
 
     with redis.Redis.from_url(url) as client:
         for key in client.scan_iter(count=1000):

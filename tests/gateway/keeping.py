@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reverie.store import Codec, GatewayStore
+from reverie.store import GatewayStore
 from reverie.store.memory_rows import new_row
 from reverie.store.memory_store import AddRequest, MemoryStore
 
@@ -39,7 +39,7 @@ def keep(url: str, user_id: str, memories: Sequence[dict[str, Any]], tenant: str
         store = GatewayStore(url)
         await store.open()
         try:
-            rows = [new_row(memory["id"], memory, Codec()) for memory in memories]
+            rows = [new_row(memory["id"], memory) for memory in memories]
             [outcome] = await MemoryStore(store).add([AddRequest(tenant, user_id, rows)], lambda _, __: b"{}")
             return outcome.version
         finally:

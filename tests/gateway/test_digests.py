@@ -12,7 +12,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from reverie.gateway.views.digest import DigestRound, next_digest, period_of
-from reverie.store import Codec
+from reverie.store import Codec, decompressed
 from tests.gateway.keeping import forget, keep, some
 from tests.live import LiveService
 
@@ -118,7 +118,7 @@ async def test_a_digest_comes_once_a_period_and_not_for_nothing(kept: LiveServic
         await rounds(kept.database_url, _Told(), 4)
         query = "SELECT h.body FROM happenings h JOIN people p ON p.id = h.person WHERE p.user_id = 'daily'"
         [row] = kept.rows(query)
-        assert b'"deleted":1' in Codec().decode(bytes(row["body"]))
+        assert b'"deleted":1' in decompressed(bytes(row["body"]))
         await asyncio.to_thread(keep, kept.database_url, "daily", some(1, first=9))
         for _ in range(2):  # the clock is set back: the period was told of already
             make_due(kept, "daily")

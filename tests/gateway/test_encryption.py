@@ -44,7 +44,7 @@ def test_encrypted_no_file_ever_holds_a_word_and_keys_can_be_rotated(
         for table in ("payloads", "results", "themes"):
             bodies = live.rows(f"SELECT body FROM {table}")
             assert bodies
-            assert all(bytes(row["body"])[:1] == b"\x02" for row in bodies), table
+            assert all(bytes(row["body"])[:1] == b"\x03" for row in bodies), table
     both = {"REVERIE_ENCRYPTION_KEY": f"{new},{old}"}
     environment = {**os.environ, **both, "REVERIE_DATABASE_URL": database_url, "REVERIE_REDIS_URL": redis_url}
     done = subprocess.run(

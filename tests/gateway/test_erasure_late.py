@@ -9,7 +9,7 @@ import pytest
 
 from reverie.errors import LeaseLost
 from reverie.queue.cache import VectorCache
-from reverie.store import Codec, WorkerStore
+from reverie.store import WorkerStore
 from tests.live import LiveService
 
 MEMORIES = ["I drink tea in the morning", "Tea again, with my cat", "The cat sleeps"]
@@ -30,7 +30,7 @@ def test_a_late_attempt_writes_nothing_for_an_erased_user(database_url: str, red
         assert not store.put_vectors(row, "00" * 8, [b"k" * 16], [vector], [1])
         cost = {"tokens": 0, "cached_tokens": 0, "usd": 0.0, "compute_ms": 0.0}
         with pytest.raises(LeaseLost):
-            store.finish(row, Codec().encode(b"{}"), cost=cost, lane=row.lane, themes=("m", b"x", 1))
+            store.finish(row, b"{}", cost=cost, lane=row.lane, themes=("m", b"x", 1))
         with pytest.raises(LeaseLost):
             store.fail(row, {"title": "x"})
         cache = VectorCache(redis_url)

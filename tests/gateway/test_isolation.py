@@ -23,7 +23,7 @@ WITHOUT_TENANT = {
     # how much upkeep is under way in all; and what a worker keeps in memory of persons whose numbers it got by tenant
     "upkeeps_in_flight", "still_valid",
     # by the number of an event that this tenant's listeners got; and the sweeper's own rounds
-    "get_happening_body", "retire_happenings", "reencrypt_happenings", "reseal_happenings",
+    "get_happening_body", "get_event_result", "retire_happenings",
     # by the id of a task whose tenant the caller has checked
     "get_result", "get_states",
     # a worker's, by the task it has claimed, fenced by its token
@@ -39,10 +39,9 @@ WITHOUT_TENANT = {
     "revoke_key", "any_key", "touch_keys", "insert_ticket", "get_keys", "live_keys",
     # by the numbers of people whose rows are locked, which were found by tenant
     "put_memories", "set_upkeep",
-    # the operator's walk over all bodies
-    "reencrypt_payloads", "reencrypt_results", "reseal_payloads", "reseal_results", "reencrypt_memories",
-    "reencrypt_people", "reencrypt_supersessions", "reseal_supersessions", "reencrypt_views", "reseal_memories",
-    "reseal_people", "reseal_views",
+    # the operator's walk over all that is sealed
+    "reseal_payloads", "reseal_results", "reseal_memories", "reseal_people", "reseal_views", "reseal_happenings",
+    "reseal_webhooks", "forget_plain_callbacks",
     # retention, over all tenants alike
     "retire_forgotten",
     # no data

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from reverie.gateway.http import protocol as guard
-from reverie.store import Codec, KeyStore
+from reverie.store import KeyStore, compressed
 from tests.live import LiveService
 
 TIGHT = {"REVERIE_LIMIT_PER_MINUTE": "5", "REVERIE_LIMIT_SOCKETS": "3", "REVERIE_LIMIT_IN_FLIGHT": "4"}
@@ -84,7 +84,7 @@ def test_what_is_there_already_is_answered_however_much_waits(tight: LiveService
         "finished_at = clock_timestamp() WHERE id = %s RETURNING id",
         first,
     )
-    tight.rows("INSERT INTO results (task_id, body) VALUES (%s, %s) RETURNING task_id", first, Codec().encode(b"{}"))
+    tight.rows("INSERT INTO results (task_id, body) VALUES (%s, %s) RETURNING task_id", first, compressed(b"{}"))
     with tight.client(**fresh(tight, "full")) as client:
         answer = client.post("/cluster/submit", json=done)
         assert (answer.status_code, answer.json()["id"], answer.json()["cached"]) == (200, first, True)

@@ -178,7 +178,7 @@ def test_stored_memories_are_sealed_and_brought_under_a_new_key(database_url: st
             client.put("/users/sealed/memories/1", json={"text": text, "metadata": {"walrus": True}})
             client.put("/users/sealed/settings", json={"language": "de"})
         row = live.rows("SELECT body FROM memories m JOIN people p ON p.id = m.person WHERE p.user_id = 'sealed'")[0]
-        assert bytes(row["body"])[:1] == b"\x02"
+        assert bytes(row["body"])[:1] == b"\x03"
         assert b"walrus" not in bytes(row["body"])
     done = reencrypt(database_url, Codec(keys=f"{new},{old}"), lambda table, count: None)
     assert done["memories"] >= 1

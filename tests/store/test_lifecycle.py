@@ -30,7 +30,7 @@ from hypothesis.stateful import (
 from psycopg.rows import dict_row
 
 from reverie.errors import LeaseLost
-from reverie.store import GatewayStore, NewTask, TaskRow, WorkerStore
+from reverie.store import GatewayStore, NewTask, TaskRow, WorkerStore, decompressed
 from tests.invariants import INVARIANTS
 
 MAX_ATTEMPTS = 3
@@ -290,7 +290,7 @@ class Lifecycle(RuleBasedStateMachine):
         for row in rows:
             by = self.lives[row["id"]].by
             expected = f"result of {by}".encode() if row["status"] == "succeeded" else None
-            assert row["body"] == expected
+            assert (decompressed(row["body"]) if row["body"] else None) == expected
 
     @invariant()
     def the_rules_hold(self) -> None:

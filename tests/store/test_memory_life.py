@@ -19,7 +19,6 @@ from reverie.store.people import PersonAt, read_stored
 from tests.invariants import broken_rules
 from tests.store.test_views import write
 
-CODEC = Codec()
 PEOPLE = (("a", "x"), ("a", "y"), ("b", "x"))
 people = st.sampled_from(PEOPLE)
 memories = st.sampled_from(["1", "2", "3", "a/b", "..", "ü"])
@@ -95,7 +94,7 @@ class Life(RuleBasedStateMachine):
         # A group never names a memory twice: the gateway sees to that.
         group = dict(wanted)
         requests = [
-            AddRequest(*who, [new_row(id_, {"text": text}, CODEC) for id_, text in rows.items()], limit=LIMIT)
+            AddRequest(*who, [new_row(id_, {"text": text}) for id_, text in rows.items()], limit=LIMIT)
             for who, rows in group.items()
         ]
         outcomes = self.run(self.store.add(requests, kept))
@@ -115,7 +114,7 @@ class Life(RuleBasedStateMachine):
     @rule(who=people, key=st.sampled_from(["k1", "k2"]), id_=memories, text=texts)
     def add_once(self, who: tuple[str, str], key: str, id_: str, text: str) -> None:
         model = self.users.setdefault(who, Model())
-        row = new_row(id_, {"text": text}, CODEC)
+        row = new_row(id_, {"text": text})
         content = f"{who} {id_} {text}".encode()
         request = AddRequest(*who, [row], idempotency_key=key, body_hash=content, limit=LIMIT)
         [outcome] = self.run(self.store.add([request], kept))
@@ -223,7 +222,7 @@ class Life(RuleBasedStateMachine):
                 continue
             assert (person.version, person.memories, person.changes) == (model.version, len(model.texts), model.changes)
             rows = self.run(self.store.page(person.id, Page(limit=100)))
-            assert {row.id: row.words(CODEC)["text"] for row in rows} == model.texts
+            assert {row.id: row.words(Codec(), *who)["text"] for row in rows} == model.texts
             assert {row["id"] for row in self.run(self.store.forgotten(person.id))} == model.gone.keys()
             views = self.run(self.store.views(person.id))
             assert {row["version"] for row in views} == ({model.view} - {None})

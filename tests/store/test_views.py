@@ -10,7 +10,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from reverie.errors import LeaseLost
-from reverie.store import Codec, TaskRow, WorkerStore
+from reverie.store import TaskRow, WorkerStore
 from reverie.store.people import View, put_views, read_delta, read_person, read_stored
 from tests.gateway.keeping import TENANT, forget, keep, some
 
@@ -32,7 +32,7 @@ def write(store: WorkerStore, person: object, user: str) -> None:
 
     def work(connection: psycopg.Connection) -> None:
         with connection.transaction():
-            put_views(connection, person, views, [], task=task(user), cost=0.5, pause=20.0)  # type: ignore[arg-type]
+            put_views(connection, store.codec, person, views, [], task=task(user), cost=0.5, pause=20.0)  # type: ignore[arg-type]
 
     store.run(work)
 
@@ -51,11 +51,11 @@ def test_what_comes_while_views_are_computed_stays_counted_and_is_never_hidden(
     database_url: str, store: WorkerStore
 ) -> None:
     keep(database_url, "late", some(6))
-    early = read_stored(store, TENANT, "late", Codec())
+    early = read_stored(store, TENANT, "late")
     assert early is not None
     keep(database_url, "late", some(2, first=6))
     forget(database_url, "late", ["m0"])
-    later = read_stored(store, TENANT, "late", Codec())
+    later = read_stored(store, TENANT, "late")
     assert later is not None
     assert {m.id for m in later.memories} == {f"m{n}" for n in range(1, 8)}
     write(store, early.person, "late")
@@ -73,26 +73,26 @@ def test_what_comes_while_views_are_computed_stays_counted_and_is_never_hidden(
 
 def test_a_reader_of_an_older_version_learns_every_change_or_reads_anew(database_url: str, store: WorkerStore) -> None:
     keep(database_url, "delta", some(4))
-    first = read_stored(store, TENANT, "delta", Codec())
+    first = read_stored(store, TENANT, "delta")
     assert first is not None
     keep(database_url, "delta", [{"id": "m0", "text": "another text"}, {"id": "m9", "text": "new"}])
     forget(database_url, "delta", ["m1", "m9"])
-    delta = read_delta(store, TENANT, "delta", Codec(), first.person.version)
+    delta = read_delta(store, TENANT, "delta", first.person.version)
     assert delta is not None
     assert [(m.id, m.text) for m in delta.changed] == [("m0", "another text")]
     assert delta.gone == {"m1", "m9"}
     for _ in range(2):
-        person = read_person(store, TENANT, "delta", Codec())
+        person = read_person(store, TENANT, "delta")
         assert person is not None
         write(store, person, "delta")
         keep(database_url, "delta", some(1, first=20 + person.version))
     # Tombstones older than the view before this one are gone by now.
-    assert read_delta(store, TENANT, "delta", Codec(), first.person.version) is None
+    assert read_delta(store, TENANT, "delta", first.person.version) is None
 
 
 def test_views_of_an_erased_person_are_not_written(database_url: str, store: WorkerStore) -> None:
     keep(database_url, "erased", some(3))
-    before = read_stored(store, TENANT, "erased", Codec())
+    before = read_stored(store, TENANT, "erased")
     assert before is not None
 
     async def erase() -> None:
@@ -123,7 +123,7 @@ async def planned(url: str, **asked: object) -> list[TaskRow]:
             due = await views.due(connection, **{"auto": True, "quiet": 0.0, "max_wait": 600.0, "most": 100, **asked})  # type: ignore[arg-type]
             ids = [f"tsk_{user.person}" for user in due]
             estimates = [100.0 if user.memories > 20 else 0.1 for user in due]
-            return await views.plan(connection, [user.person for user in due], ids, estimates, b"{}")
+            return await views.plan(connection, [(user.tenant, user.person) for user in due], ids, estimates)
     finally:
         await gateway.close()
 

@@ -113,14 +113,14 @@ def create_app(settings: Settings, *, mcp: Endpoint | None = None) -> FastAPI:
     redis_url = settings.server.redis_url.get_secret_value() if settings.server.redis_url else None
     encryption = settings.server.encryption_key
     secret = encryption.get_secret_value() if encryption else None
-    codec = Codec(keys=secret)
+    codec = Codec(level=1, keys=secret)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         _tracing.check()
-        store = GatewayStore(database_url)
+        store = GatewayStore(database_url, codec)
         auth = Auth(store)
-        webhooks = WebhookSender(store, codec, settings.webhooks)
+        webhooks = WebhookSender(store, settings.webhooks)
         policies = CloudPolicies(store, settings)
 
         def on_control(message: dict[str, Any]) -> None:
@@ -138,19 +138,18 @@ def create_app(settings: Settings, *, mcp: Endpoint | None = None) -> FastAPI:
         durations = DurationEstimator(store)
         view_store = ViewStore(store)
         current = CurrentViews(view_store, codec, redis_url, settings.upkeep)
-        placer = Placer(view_store, dispatcher, codec)
-        planner = UpkeepPlanner(view_store, hub, dispatcher, durations, codec, settings.upkeep)
+        placer = Placer(view_store, dispatcher)
+        planner = UpkeepPlanner(view_store, hub, dispatcher, durations, settings.upkeep)
         retention = MemoryRetention(result_cache, settings.upkeep.memory_retention_days)
         rounds = (planner.round, DigestRound(hub, codec).round, retention.round)
         state = State(
             settings=settings,
             store=store,
-            codec=codec,
             auth=auth,
             hub=hub,
-            event_frames=EventFrames(store, codec),
+            event_frames=EventFrames(store),
             log_rewriter=LogRewriter(database_url, redis_url),
-            group_commit=GroupCommit(store, Codec(level=1, keys=secret)),
+            group_commit=GroupCommit(store),
             result_cache=result_cache,
             dispatcher=dispatcher,
             durations=durations,
@@ -161,9 +160,7 @@ def create_app(settings: Settings, *, mcp: Endpoint | None = None) -> FastAPI:
             webhooks=webhooks,
             stored_answers=Batcher(store.cached_many),
             in_flight_or_done=Batcher(store.known_many),
-            memories=Memories(
-                MemoryStore(store), Codec(level=1, keys=secret), result_cache, settings.limits, on_change=placer.soon
-            ),
+            memories=Memories(MemoryStore(store), result_cache, settings.limits, on_change=placer.soon),
             loop_watch=LoopWatch(),
             parser=BodyParser(ParseLimits(settings.limits.memories, settings.limits.text_chars)),
             view_store=view_store,

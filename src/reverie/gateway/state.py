@@ -21,7 +21,7 @@ from reverie.gateway.submissions.kept_precision import KeptPrecision
 from reverie.gateway.submissions.result_cache import ResultCache
 from reverie.queue import Dispatcher
 from reverie.settings import Settings
-from reverie.store import Codec, GatewayStore, TaskRow
+from reverie.store import GatewayStore, TaskRow
 from reverie.store.view_store import ViewStore
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ class State:
 
     settings: Settings
     store: GatewayStore
-    codec: Codec
     auth: Auth
     hub: Hub
     event_frames: EventFrames

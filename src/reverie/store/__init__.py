@@ -1,7 +1,7 @@
 """PostgreSQL, the truth about tasks, results, vectors and keys. All SQL is in ``queries.sql``."""
 
 from reverie.store.cloud import LOCAL, CloudChoice, PolicyStore, TenantPolicy, choose
-from reverie.store.codec import Codec
+from reverie.store.codec import Codec, Compressed, Place, compressed, decompressed
 from reverie.store.gateway_store import GatewayStore
 from reverie.store.keys import SCOPES, Key, KeyStore, hash_key, key_id
 from reverie.store.migrate import migrate
@@ -15,11 +15,13 @@ __all__ = [
     "SCOPES",
     "CloudChoice",
     "Codec",
+    "Compressed",
     "Delivery",
     "GatewayStore",
     "Key",
     "KeyStore",
     "NewTask",
+    "Place",
     "PolicyStore",
     "Submitted",
     "TaskRow",
@@ -27,6 +29,8 @@ __all__ = [
     "WebhookStore",
     "WorkerStore",
     "choose",
+    "compressed",
+    "decompressed",
     "hash_key",
     "is_outage",
     "key_id",

@@ -1,6 +1,7 @@
 """Bodies at rest: zstd-compressed, and encrypted when a key is configured, behind a byte that says how to read them.
 
-``01`` zstd · ``02`` AES-256-GCM: 4 bytes of key id, 12 of nonce, then the sealed ``01`` body and its 16-byte tag.
+``01`` zstd · ``03`` AES-256-GCM: 4 bytes of key id, 12 of nonce, then the sealed ``01`` body and its 16-byte tag, with
+its ``Place`` as additional data, so that it opens nowhere else · ``02`` the same without a place, of older versions.
 """
 
 from __future__ import annotations
@@ -8,25 +9,48 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import zstandard
 
-from reverie.errors import MissingExtra, ServiceUnavailable, StartupError
+from reverie.errors import MissingExtra, SealBroken, ServiceUnavailable, StartupError
 
-__all__ = ["Codec"]
+__all__ = ["Codec", "Compressed", "Place", "compressed", "decompressed"]
 
 _ZSTD = b"\x01"
-_SEALED = b"\x02"
+_UNBOUND = b"\x02"
+_BOUND = b"\x03"
 _MAX_BODY = 2**31
 _ID, _NONCE = 4, 12
 
 
+class Place(NamedTuple):
+    """Where a value is stored: what it is, whose, and which of them. Sealed values open at their own place alone."""
+
+    kind: str
+    tenant: str
+    #: What names the row within the tenant.
+    row: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {' '.join(self.row)}".rstrip()
+
+    def data(self) -> bytes:
+        """The same place gives the same bytes, another place others: each part goes behind its length."""
+        parts = [part.encode("utf-8", "surrogatepass") for part in (self.kind, self.tenant, *self.row)]
+        return b"".join(len(part).to_bytes(4) + part for part in parts)
+
+
+class Compressed(bytes):
+    """A value that is compressed already: by a process that parses, which has no key."""
+
+
 class Codec:
-    """Encodes payloads and results for storage. Thread-safe.
+    """Turns values into what is stored, and back: the one place that encrypts. Thread-safe.
 
     ``keys`` are base64 of 32 bytes each, separated by commas: the first encrypts, all of them decrypt. Without keys
     nothing is encrypted. Raises ``StartupError`` for a key of another form, ``MissingExtra`` without ``cryptography``.
@@ -36,52 +60,84 @@ class Codec:
         self._level = level
         self._local = threading.local()
         self._keys: dict[bytes, Any] = {}
+        self._naming: list[bytes] = []
         self._first: bytes | None = None
         for text in filter(None, (part.strip() for part in (keys or "").split(","))):
             raw = _key_of(text)
             name = hashlib.sha256(b"reverie encryption key\x00" + raw).digest()[:_ID]
             self._first = self._first or name
             self._keys[name] = _aes_gcm(raw)
+            self._naming.append(hashlib.sha256(b"reverie name\x00" + raw).digest())
 
     @property
-    def encrypts(self) -> bool:
-        """Whether new bodies are encrypted."""
+    def seals(self) -> bool:
+        """Whether what is saved is encrypted."""
         return self._first is not None
 
-    def encode(self, body: bytes) -> bytes:
-        """Compress ``body``, and encrypt it when there is a key."""
-        return self.seal(_ZSTD + bytes(self._compressor().compress(body)))
+    def save(self, plain: bytes, place: Place) -> bytes:
+        """``plain`` as it is stored at ``place``: compressed, unless that is done, and sealed if there is a key."""
+        if not isinstance(plain, Compressed):
+            plain = self.compress(plain)
+        return self._seal(plain, place)
 
-    def encode_many(self, bodies: Sequence[bytes]) -> list[bytes]:
-        """``encode`` each; other threads run meanwhile."""
-        compressor = self._compressor()
-        together = getattr(compressor, "multi_compress_to_buffer", None)  # of the extension in C alone
-        if together is None:
-            return [self.encode(body) for body in bodies]
+    def compress(self, plain: bytes) -> Compressed:
+        """``plain`` compressed, and not sealed."""
+        return Compressed(_ZSTD + bytes(self._compressor().compress(plain)))
+
+    def save_many(self, plains: Sequence[bytes], places: Sequence[Place]) -> list[bytes]:
+        """``save`` each; other threads run meanwhile."""
+        together = getattr(self._compressor(), "multi_compress_to_buffer", None)  # of the extension in C alone
+        loose = [plain for plain in plains if not isinstance(plain, Compressed)]
+        if together is None or len(loose) < 2:
+            return [self.save(plain, place) for plain, place in zip(plains, places, strict=True)]
         # One call, which lets go of the interpreter once and not for each body.
-        return [self.seal(_ZSTD + packed.tobytes()) for packed in together(list(bodies), threads=1)]
+        packed = iter(together(loose, threads=1))
+        encoded = (
+            plain if isinstance(plain, Compressed) else _ZSTD + bytes(next(packed).tobytes()) for plain in plains
+        )
+        return [self._seal(one, place) for one, place in zip(encoded, places, strict=True)]
 
-    def seal(self, encoded: bytes) -> bytes:
-        """Encrypt a body that a codec without keys has encoded; without a key it stays as it is."""
+    def load(self, stored: bytes, place: Place) -> bytes:
+        """The value that ``save`` was given for this place.
+
+        Raises ``SealBroken`` naming the place when the bytes are damaged, or were sealed for another one;
+        ``ServiceUnavailable`` when their key is not configured here.
+        """
+        encoded = self._open(stored, place)
+        if encoded[:1] != _ZSTD:
+            raise SealBroken(f"The stored {place} begins with a byte that this version does not know.")
+        decompressor = getattr(self._local, "decompressor", None)
+        if decompressor is None:
+            decompressor = self._local.decompressor = zstandard.ZstdDecompressor()
+        return bytes(decompressor.decompress(memoryview(encoded)[1:], max_output_size=_MAX_BODY))
+
+    def is_current(self, stored: bytes) -> bool:
+        """Whether a stored value is as ``save`` would write it now: bound to its place, under the first key."""
+        return self._first is None or stored[: 1 + _ID] == _BOUND + self._first
+
+    def again(self, stored: bytes, place: Place, new_place: Place | None = None) -> bytes:
+        """A stored value as it would be saved now, without compressing it anew."""
+        return self._seal(self._open(stored, place), new_place or place)
+
+    def names(self, text: str, place: Place) -> list[bytes]:
+        """Hashes, 32 bytes each, by which ``text`` is found where only its sealed form is stored.
+
+        The first is the one to store; under the others older keys, or none, have stored it. Without the key nobody
+        can try out texts against them.
+        """
+        told = place.data() + text.encode("utf-8", "surrogatepass")
+        return [hmac.digest(key, told, "sha256") for key in self._naming] + [hashlib.sha256(told).digest()]
+
+    def _seal(self, encoded: bytes, place: Place) -> bytes:
         if self._first is None:
-            return encoded
+            return bytes(encoded)
         nonce = os.urandom(_NONCE)
-        head = _SEALED + self._first
-        return head + nonce + bytes(self._keys[self._first].encrypt(nonce, encoded, head))
+        head = _BOUND + self._first
+        return head + nonce + bytes(self._keys[self._first].encrypt(nonce, encoded, head + place.data()))
 
-    def _compressor(self) -> Any:
-        compressor = getattr(self._local, "compressor", None)
-        if compressor is None:
-            compressor = self._local.compressor = zstandard.ZstdCompressor(level=self._level)
-        return compressor
-
-    def needs_sealing(self, stored: bytes) -> bool:
-        """Whether a stored body is not under the first key yet."""
-        return self._first is not None and stored[: 1 + _ID] != _SEALED + self._first
-
-    def open(self, stored: bytes) -> bytes:
+    def _open(self, stored: bytes, place: Place) -> bytes:
         """A stored body decrypted, still compressed."""
-        if stored[:1] != _SEALED:
+        if stored[:1] not in (_UNBOUND, _BOUND):
             return stored
         head, nonce, sealed = stored[: 1 + _ID], stored[1 + _ID : 1 + _ID + _NONCE], stored[1 + _ID + _NONCE :]
         cipher = self._keys.get(head[1:])
@@ -93,23 +149,30 @@ class Codec:
         from cryptography.exceptions import InvalidTag
 
         try:
-            return bytes(cipher.decrypt(nonce, sealed, head))
+            return bytes(cipher.decrypt(nonce, sealed, head if head[:1] == _UNBOUND else head + place.data()))
         except InvalidTag:
-            raise ValueError("a stored body was changed, or is damaged") from None
+            raise SealBroken(f"The stored {place} was changed, is damaged, or belongs to another row.") from None
 
-    def decode(self, stored: bytes) -> bytes:
-        """The body that ``encode`` was given.
+    def _compressor(self) -> Any:
+        compressor = getattr(self._local, "compressor", None)
+        if compressor is None:
+            compressor = self._local.compressor = zstandard.ZstdCompressor(level=self._level)
+        return compressor
 
-        Raises ``ValueError`` when the bytes were not written by a codec like this one or were changed since,
-        ``ServiceUnavailable`` when their key is not configured here.
-        """
-        encoded = self.open(stored)
-        if encoded[:1] != _ZSTD:
-            raise ValueError("unknown encoding of a stored body")
-        decompressor = getattr(self._local, "decompressor", None)
-        if decompressor is None:
-            decompressor = self._local.decompressor = zstandard.ZstdDecompressor()
-        return bytes(decompressor.decompress(memoryview(encoded)[1:], max_output_size=_MAX_BODY))
+
+_without_key = Codec(level=1)
+
+
+def compressed(plain: bytes) -> Compressed:
+    """What ``Codec.save`` need not compress any more."""
+    return _without_key.compress(plain)
+
+
+def decompressed(body: bytes) -> bytes:
+    """What ``compressed`` was given. Raises ``ValueError`` or ``ZstdError`` for anything else."""
+    if body[:1] != _ZSTD:
+        raise ValueError("not a compressed body")
+    return _without_key.load(body, Place("body", "", ()))
 
 
 def _key_of(text: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -17,17 +18,26 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from reverie.aio.deadline import within
 from reverie.errors import ServiceUnavailable
+from reverie.store import places
 from reverie.store.cloud import TenantPolicy
+from reverie.store.codec import Codec, Compressed, Place
 from reverie.store.database_probe import DatabaseProbe
 from reverie.store.keys import Key
+from reverie.store.names import key_names, opened_key, opened_url
 from reverie.store.rows import TaskRow
 from reverie.store.sql import sql
-from reverie.store.submissions import Connection, NewTask, Submitted, store_group
+from reverie.store.submissions import Connection, NewTask, Submitted, sealed_key, store_group
 
 __all__ = ["Erased", "GatewayStore"]
 
 _PATIENCE = 5.0
 """Seconds a query may take before its request is answered without it."""
+
+_OFF_LOOP = 256 * 1024
+"""Stored values above this size are opened in a thread."""
+
+_FEW = 4
+"""Bodies that are sealed sooner than a thread is woken."""
 
 _FULL = 15.0
 """Seconds after which a disk that was full may be tried again."""
@@ -50,7 +60,7 @@ class Erased:
 class Held:
     """What is held on a user beside the stored memories, as rows."""
 
-    #: With payload and result.
+    #: With payload and result, still sealed.
     tasks: list[dict[str, Any]]
     #: Counts by model.
     vectors: list[dict[str, Any]]
@@ -61,9 +71,13 @@ class Held:
 
 
 class GatewayStore:
-    """All the gateway asks of PostgreSQL. ``ServiceUnavailable`` is raised when it cannot answer in time."""
+    """All the gateway asks of PostgreSQL. ``ServiceUnavailable`` is raised when it cannot answer in time.
 
-    def __init__(self, database_url: str, *, size: int = 8, timeout: float = 0.7) -> None:
+    ``codec`` says how values are stored; without one they are not encrypted.
+    """
+
+    def __init__(self, database_url: str, codec: Codec | None = None, *, size: int = 8, timeout: float = 0.7) -> None:
+        self.codec = codec or Codec(level=1)
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             database_url,
             connection_class=psycopg.AsyncConnection[dict[str, Any]],
@@ -144,6 +158,16 @@ class GatewayStore:
         """The first row of it."""
         return await self._row(name, **parameters)
 
+    async def load(self, stored: bytes, place: Place) -> bytes:
+        """A stored value, large ones opened off the event loop. Raises what ``Codec.load`` does."""
+        if len(stored) <= _OFF_LOOP:
+            return self.codec.load(stored, place)
+        return await asyncio.to_thread(self.codec.load, stored, place)
+
+    async def save(self, plain: bytes, place: Place) -> bytes:
+        """A value as it is stored, sealed off the event loop."""
+        return await asyncio.to_thread(self.codec.save, plain, place)
+
     async def ping(self) -> None:
         """Raises ``ServiceUnavailable`` unless PostgreSQL answers."""
         await self._rows("now_ms")
@@ -152,21 +176,27 @@ class GatewayStore:
 
     async def submit(self, new: Sequence[NewTask]) -> list[Submitted]:
         """Store a group of submissions in one transaction; durable when this returns."""
+        plain, where = [n.body for n in new], [places.payload(n.tenant, n.id) for n in new]
+        seal = self.codec.save_many
+        few = sum(not isinstance(one, Compressed) for one in plain) < _FEW
+        bodies = seal(plain, where) if few else await asyncio.to_thread(seal, plain, where)
         async with self.connection() as connection:
             if not any(n.idempotency_key or n.callback for n in new):
                 # A single statement is a transaction by itself, without the round trips that frame one.
-                return await store_group(connection, new)
+                return await store_group(connection, self.codec, new, bodies)
             async with connection.transaction():
-                return await store_group(connection, new)
+                return await store_group(connection, self.codec, new, bodies)
 
     async def idempotent(self, tenant: str, key: str) -> tuple[str, bytes] | None:
         """``(task_id, body_hash)`` behind an idempotency key."""
-        row = await self._row("get_idempotency", tenant=tenant, key=key)
+        row = await self._row("get_idempotency", tenant=tenant, keys=key_names(self.codec, tenant, key))
         return (row["task_id"], row["body_hash"]) if row else None
 
     async def remember_idempotency(self, tenant: str, user_id: str, key: str, body_hash: bytes, task_id: str) -> None:
         """Tie a key to a task that was already there (an answer from the cache)."""
-        await self._rows("tie_idempotency", tenant=tenant, user_id=user_id, key=key, hash=body_hash, id=task_id)
+        name = key_names(self.codec, tenant, key)[0]
+        what = {"key": name, "sealed": sealed_key(self.codec, tenant, key, name), "hash": body_hash, "id": task_id}
+        await self._rows("tie_idempotency", tenant=tenant, user_id=user_id, **what)
 
     async def cached(self, tenant: str, content_hash: bytes) -> tuple[TaskRow, bytes] | None:
         """The newest success with the same content and its stored result."""
@@ -192,7 +222,7 @@ class GatewayStore:
         found = {row["n"] for row in rows}
         return [number in found for number in range(1, len(wanted) + 1)]
 
-    async def load(self, tenant: str) -> tuple[int, int]:
+    async def load_counts(self, tenant: str) -> tuple[int, int]:
         """``(queued tasks of all tenants, unfinished tasks of this one)``."""
         row = await self._row("load_counts", tenant=tenant)
         return (row["queued"], row["in_flight"]) if row else (0, 0)
@@ -210,7 +240,7 @@ class GatewayStore:
         return (TaskRow.of(row), row["body"]) if row else None
 
     async def result(self, task_id: str) -> bytes | None:
-        """A stored result; the caller has checked the tenant."""
+        """A stored result, sealed; it opens for its tenant alone."""
         row = await self._row("get_result", id=task_id)
         return bytes(row["body"]) if row else None
 
@@ -286,12 +316,19 @@ class GatewayStore:
     async def export(self, tenant: str, user_id: str) -> Held:
         """What is held on a user beside the stored memories."""
         who = {"tenant": tenant, "user_id": user_id}
+        hooks = await self._rows("export_webhooks", **who)
+        for hook in hooks:
+            hook["url"] = opened_url(self.codec, hook)
+            hook["event_id"] = f"evt_{hook['happening']}" if hook["happening"] is not None else None
+        keys = await self._rows("export_idempotency", **who)
+        for one in keys:
+            one["key"] = opened_key(self.codec, tenant, one)
         return Held(
             tasks=await self._rows("export_tasks", **who),
             vectors=await self._rows("export_vector_counts", **who),
             themes=await self._rows("export_themes", **who),
-            webhooks=await self._rows("export_webhooks", **who),
-            idempotency=await self._rows("export_idempotency", **who),
+            webhooks=[_without(hook, "tenant", "happening", "sealed_url") for hook in hooks],
+            idempotency=[_without(one, "sealed_key") for one in keys],
         )
 
     # -- keys ------------------------------------------------------------------------------------
@@ -409,3 +446,7 @@ class GatewayStore:
         ):
             removed += (await connection.execute(sql(name), {"days": days})).rowcount
         return removed
+
+
+def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}

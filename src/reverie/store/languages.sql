@@ -59,7 +59,7 @@ SELECT 1 FROM people WHERE tenant = %(tenant)s AND user_id = %(user_id)s FOR KEY
 SELECT 1 FROM tasks WHERE id = %(task)s FOR KEY SHARE;
 
 -- name: themes_of_another_model
-SELECT body FROM themes
+SELECT model, body FROM themes
 WHERE tenant = %(tenant)s AND user_id = %(user_id)s AND (model LIKE 'view:%%') = %(view)s
 ORDER BY updated_at DESC LIMIT 1;
 

@@ -77,13 +77,14 @@ UPDATE people SET settings = %(settings)s, upkeep = %(upkeep)s WHERE id = %(pers
 
 -- name: get_answers
 -- What keys were answered with; a key of another kind of request has no answer.
-SELECT i.tenant, i.key, i.body_hash, i.answer FROM idempotency i
-JOIN unnest(%(tenants)s::text[], %(keys)s::text[]) AS w(tenant, key) ON i.tenant = w.tenant AND i.key = w.key;
+SELECT w.n, i.body_hash, i.answer FROM idempotency i
+JOIN unnest(%(numbers)s::int[], %(tenants)s::text[], %(keys)s::text[]) AS w(n, tenant, key)
+     ON i.tenant = w.tenant AND i.key = w.key;
 
 -- name: insert_answers
-INSERT INTO idempotency (tenant, key, body_hash, person, answer)
-SELECT * FROM unnest(%(tenants)s::text[], %(keys)s::text[], %(hashes)b::bytea[], %(persons)s::bigint[],
-                     %(answers)b::bytea[])
+INSERT INTO idempotency (tenant, key, sealed_key, body_hash, person, answer)
+SELECT * FROM unnest(%(tenants)s::text[], %(keys)s::text[], %(sealed)b::bytea[], %(hashes)b::bytea[],
+                     %(persons)s::bigint[], %(answers)b::bytea[])
 ON CONFLICT DO NOTHING
 RETURNING key;
 
@@ -209,28 +210,3 @@ DELETE FROM forgotten WHERE (person, memory_id) IN (
     SELECT person, memory_id FROM forgotten f
     WHERE at < statement_timestamp() - interval '1 day' AND NOT EXISTS (SELECT FROM views v WHERE v.person = f.person)
     LIMIT 2000);
-
--- name: reencrypt_memories
-SELECT jsonb_build_array(person, id)::text AS place, body FROM memories
-WHERE (person, id) > ((%(after)s::jsonb ->> 0)::bigint, %(after)s::jsonb ->> 1)
-ORDER BY person, id LIMIT %(limit)s;
-
--- name: reseal_memories
-UPDATE memories SET body = %(new)s
-WHERE person = (%(place)s::jsonb ->> 0)::bigint AND id = %(place)s::jsonb ->> 1 AND body = %(old)s;
-
--- name: reencrypt_people
-SELECT jsonb_build_array(id)::text AS place, settings FROM people
-WHERE id > (%(after)s::jsonb ->> 0)::bigint AND settings IS NOT NULL ORDER BY id LIMIT %(limit)s;
-
--- name: reseal_people
-UPDATE people SET settings = %(new)s WHERE id = (%(place)s::jsonb ->> 0)::bigint AND settings = %(old)s;
-
--- name: reencrypt_views
-SELECT jsonb_build_array(person, kind)::text AS place, body, side FROM views
-WHERE (person, kind) > ((%(after)s::jsonb ->> 0)::bigint, %(after)s::jsonb ->> 1)
-ORDER BY person, kind LIMIT %(limit)s;
-
--- name: reseal_views
-UPDATE views SET body = %(new)s, side = %(previous)s
-WHERE person = (%(place)s::jsonb ->> 0)::bigint AND kind = %(place)s::jsonb ->> 1 AND body = %(old)s;

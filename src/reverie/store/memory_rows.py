@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from reverie._text_key import text_key
-from reverie.store.codec import Codec
+from reverie.store import places
+from reverie.store.codec import Codec, Compressed, compressed
 
 __all__ = ["MemoryRow", "NewRow", "Person", "content_hash", "memory_body", "new_row"]
 
@@ -70,9 +71,9 @@ class MemoryRow:
         """From a dict row, which may have further columns."""
         return cls(**{name: row[name] for name in _MEMORY})
 
-    def memory(self, codec: Codec) -> dict[str, Any]:
-        """The contract's StoredMemory."""
-        words = self.words(codec)
+    def memory(self, codec: Codec, tenant: str, user_id: str) -> dict[str, Any]:
+        """The contract's StoredMemory, opened as this user's."""
+        words = self.words(codec, tenant, user_id)
         return {
             "id": self.id,
             "text": words["text"],
@@ -86,20 +87,20 @@ class MemoryRow:
             "metadata": words.get("metadata", {}),
             "pinned": self.pinned,
             "superseded_by": self.superseded_by,
-            "superseded_because": self._because(codec),
+            "superseded_because": self._because(codec, tenant, user_id),
             "version": self.version,
         }
 
-    def _because(self, codec: Codec) -> str | None:
+    def _because(self, codec: Codec, tenant: str, user_id: str) -> str | None:
         if self.superseded_by is None or self.supersession is None:
             return None
-        told = orjson.loads(codec.decode(self.supersession))
+        told = orjson.loads(codec.load(self.supersession, places.reason(tenant, user_id, self.id)))
         before, after = told["evidence"]
         return f"{told['rule']} ({told['about']}): “{before}”, later “{after}”"
 
-    def words(self, codec: Codec) -> dict[str, Any]:
+    def words(self, codec: Codec, tenant: str, user_id: str) -> dict[str, Any]:
         """``{text, kind?, source?, speaker?, metadata?}``."""
-        opened: dict[str, Any] = orjson.loads(codec.decode(self.body))
+        opened: dict[str, Any] = orjson.loads(codec.load(self.body, places.memory(tenant, user_id, self.id)))
         return opened
 
 
@@ -107,8 +108,8 @@ class NewRow(NamedTuple):
     """A memory to be stored. ``last_accessed_at``, ``access_count`` and ``pinned``: None leaves what is there."""
 
     id: str
-    #: ``memory_body``, encoded.
-    body: bytes
+    #: ``memory_body``; sealed when it is stored.
+    body: Compressed
     text_key: bytes
     content: bytes
     chars: int
@@ -118,13 +119,13 @@ class NewRow(NamedTuple):
     pinned: bool | None = None
 
 
-def new_row(id: str, memory: dict[str, Any], codec: Codec) -> NewRow:  # noqa: A002 - the column's name
+def new_row(id: str, memory: dict[str, Any]) -> NewRow:  # noqa: A002 - the column's name
     """A memory of the contract, as it is stored under ``id``."""
     body = memory_body(memory)
     text = memory["text"]
     return NewRow(
         id=id,
-        body=codec.encode(body),
+        body=compressed(body),
         text_key=text_key(text),
         content=content_hash(body, memory.get("created_at")),
         chars=len(text),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -10,10 +11,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reverie.aio.deadline import within
+from reverie.store import places
+from reverie.store.codec import Codec
 from reverie.store.gateway_store import GatewayStore
 from reverie.store.memory_rows import MemoryRow, NewRow, Person
+from reverie.store.names import key_names
 from reverie.store.sql import sql
-from reverie.store.submissions import Connection
+from reverie.store.submissions import Connection, sealed_key
 
 __all__ = ["NEWEST", "OLDEST", "AddOutcome", "AddRequest", "Change", "KeyTaken", "MemoryStore", "Page", "ThemeMembers"]
 
@@ -93,6 +97,9 @@ class ThemeMembers:
     version: int
 
 
+_FEW = 200
+"""Memories that are sealed sooner than a thread is woken."""
+
 Answers = Callable[[AddRequest, AddOutcome], bytes]
 """Makes what is kept under an idempotency key, from what became of its request."""
 
@@ -102,6 +109,7 @@ class MemoryStore:
 
     def __init__(self, store: GatewayStore) -> None:
         self._store = store
+        self.codec = store.codec
 
     async def _rows(self, name: str, **parameters: Any) -> list[dict[str, Any]]:
         async def ask() -> list[dict[str, Any]]:
@@ -131,8 +139,8 @@ class MemoryStore:
                 people = await _locked(connection, tenants, users)
             outcomes = await self._known(connection, requests, people)
             open_ = [(r, o) for r, o in zip(requests, outcomes, strict=True) if not _settled(o)]
-            await _put(connection, open_, people)
-            await _keep_answers(connection, open_, people, answers)
+            await _put(connection, self.codec, open_, people)
+            await _keep_answers(connection, self.codec, open_, people, answers)
         return outcomes
 
     async def _known(
@@ -142,16 +150,24 @@ class MemoryStore:
         keyed = [r for r in requests if r.idempotency_key is not None]
         known: dict[tuple[str, str | None], dict[str, Any]] = {}
         if keyed:
-            asked = {"tenants": [r.tenant for r in keyed], "keys": [r.idempotency_key for r in keyed]}
+            names = [
+                (number, r.tenant, name)
+                for number, r in enumerate(keyed)
+                for name in key_names(self.codec, r.tenant, r.idempotency_key or "")
+            ]
+            numbers, tenants, keys = (list(column) for column in zip(*names, strict=True))
+            asked = {"numbers": numbers, "tenants": tenants, "keys": keys}
             cursor = await connection.execute(sql("get_answers"), asked)
-            known = {(row["tenant"], row["key"]): row for row in await cursor.fetchall()}
+            known = {(keyed[row["n"]].tenant, keyed[row["n"]].idempotency_key): row for row in await cursor.fetchall()}
         out = []
         for r in requests:
             person = people.get((r.tenant, r.user_id))
             before = known.get((r.tenant, r.idempotency_key))
             if before is not None:
                 same = before["body_hash"] == r.body_hash and before["answer"] is not None
-                out.append(AddOutcome(replayed=before["answer"], mismatch=not same))
+                kept = places.kept_answer(r.tenant, r.idempotency_key or "")
+                replayed = self.codec.load(bytes(before["answer"]), kept) if same else None
+                out.append(AddOutcome(replayed=replayed, mismatch=not same))
             else:
                 out.append(AddOutcome(busy=person is None, version=person.version if person else 0))
         return out
@@ -173,7 +189,7 @@ class MemoryStore:
                     raise KeyTaken  # erased this instant
                 person = Person.of(row)
                 outcome = (await self._known(connection, [request], {(person.tenant, person.user_id): person}))[0]
-                yield LongAdd(connection, request, person, outcome)
+                yield LongAdd(connection, self.codec, request, person, outcome)
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -235,15 +251,16 @@ class MemoryStore:
             async with connection.transaction():
                 cursor = await connection.execute(sql("lock_person"), {"tenant": tenant, "user_id": user_id})
                 row = await cursor.fetchone()
-                yield Changing(connection, Person.of(row)) if row else None
+                yield Changing(connection, self.codec, Person.of(row)) if row else None
 
 
 class Changing:
     """What may be done to a person whose row this transaction holds."""
 
-    def __init__(self, connection: Connection, person: Person) -> None:
+    def __init__(self, connection: Connection, codec: Codec, person: Person) -> None:
         self.connection = connection
         self.person = person
+        self._codec = codec
 
     async def memory(self, id: str) -> MemoryRow | None:  # noqa: A002 - the column's name
         """One memory."""
@@ -253,7 +270,9 @@ class Changing:
 
     async def patch(self, id: str, values: dict[str, Any], *, chars: int = 0) -> MemoryRow:  # noqa: A002
         """Write a memory anew (all of ``patch_memory``'s columns); ``chars``: by how much its text grew."""
-        values = {**values, "person": self.person.id, "id": id, "version": self.person.version + 1}
+        body = self._codec.save(values["body"], places.memory(self.person.tenant, self.person.user_id, id))
+        more = {"person": self.person.id, "id": id, "version": self.person.version + 1}
+        values = {**values, **more, "body": body}
         row = await (await self.connection.execute(sql("patch_memory"), values)).fetchone()
         await self._count(chars=chars, changes=1)
         assert row is not None
@@ -311,8 +330,9 @@ class Changing:
         """Delete the vectors of those texts that no memory has any more: ``(model, text key)``."""
         return await _delete_vectors(self.connection, self.person, keys)
 
-    async def set_settings(self, sealed: bytes, upkeep: str | None) -> None:
-        """Replace what is kept besides memories."""
+    async def set_settings(self, settings: bytes, upkeep: str | None) -> None:
+        """Replace what is kept besides memories, JSON."""
+        sealed = self._codec.save(settings, places.settings(self.person.tenant, self.person.user_id))
         values = {"person": self.person.id, "settings": sealed, "upkeep": upkeep}
         await self.connection.execute(sql("set_settings"), values)
 
@@ -330,8 +350,11 @@ class Changing:
 class LongAdd:
     """An add that comes batch by batch. ``outcome`` is final from the start when nothing is to be stored."""
 
-    def __init__(self, connection: Connection, request: AddRequest, person: Person, outcome: AddOutcome) -> None:
+    def __init__(
+        self, connection: Connection, codec: Codec, request: AddRequest, person: Person, outcome: AddOutcome
+    ) -> None:
         self._connection = connection
+        self._codec = codec
         self._request = request
         self._person = person
         self.outcome = outcome
@@ -340,7 +363,7 @@ class LongAdd:
     async def put(self, rows: Sequence[NewRow]) -> None:
         """Add a batch. Once ``outcome.full`` is set nothing may be committed."""
         version = self._person.version + 1
-        done = await _put_rows(self._connection, [(self._person, version, row) for row in rows])
+        done = await _put_rows(self._connection, self._codec, [(self._person, version, row) for row in rows])
         self.outcome.added += sum(row["new"] for row in done)
         self.outcome.updated += sum(not row["new"] for row in done)
         self.outcome.unchanged += len(rows) - len(done)
@@ -355,7 +378,7 @@ class LongAdd:
         self.outcome.version = self._person.version + bool(changes)
         await _set_upkeep(self._connection, [(self._person, self._request)])
         people = {(self._person.tenant, self._person.user_id): self._person}
-        await _keep_answers(self._connection, [(self._request, self.outcome)], people, answers)
+        await _keep_answers(self._connection, self._codec, [(self._request, self.outcome)], people, answers)
 
 
 async def _locked(connection: Connection, tenants: list[str], users: list[str]) -> dict[tuple[str, str], Person]:
@@ -368,7 +391,10 @@ def _settled(outcome: AddOutcome) -> bool:
 
 
 async def _put(
-    connection: Connection, open_: Sequence[tuple[AddRequest, AddOutcome]], people: dict[tuple[str, str], Person]
+    connection: Connection,
+    codec: Codec,
+    open_: Sequence[tuple[AddRequest, AddOutcome]],
+    people: dict[tuple[str, str], Person],
 ) -> None:
     """Store the rows of those requests that are not settled, and fill in their outcomes."""
     wanted = [(people[r.tenant, r.user_id], r, o) for r, o in open_]
@@ -390,7 +416,7 @@ async def _put(
     owner = [number for number, (_, r, _) in enumerate(going) for _ in r.rows]
     changed: set[int] = set()
     replaced: dict[int, list[bytes]] = defaultdict(list)
-    for row in await _put_rows(connection, rows):
+    for row in await _put_rows(connection, codec, rows):
         person, _, outcome = going[owner[row["n"] - 1]]
         outcome.added += row["new"]
         outcome.updated += not row["new"]
@@ -403,11 +429,17 @@ async def _put(
         outcome.vectors = await _delete_vectors(connection, person, replaced.pop(person.id, []))
 
 
-async def _put_rows(connection: Connection, rows: Sequence[tuple[Person, int, NewRow]]) -> list[dict[str, Any]]:
+async def _put_rows(
+    connection: Connection, codec: Codec, rows: Sequence[tuple[Person, int, NewRow]]
+) -> list[dict[str, Any]]:
+    def sealed(part: Sequence[tuple[Person, int, NewRow]]) -> list[bytes]:
+        return [codec.save(row.body, places.memory(person.tenant, person.user_id, row.id)) for person, _, row in part]
+
     out: list[dict[str, Any]] = []
     for start in range(0, len(rows), _BIND):
         part = rows[start : start + _BIND]
-        ids, bodies, text_keys, contents, chars, created, accessed, counts, pinned = zip(
+        stored = sealed(part) if len(part) <= _FEW else await asyncio.to_thread(sealed, part)
+        ids, _, text_keys, contents, chars, created, accessed, counts, pinned = zip(
             *(row for _, _, row in part), strict=True
         )
         cursor = await connection.execute(
@@ -416,7 +448,7 @@ async def _put_rows(connection: Connection, rows: Sequence[tuple[Person, int, Ne
                 "persons": [person.id for person, _, _ in part],
                 "versions": [version for _, version, _ in part],
                 "ids": list(ids),
-                "bodies": list(bodies),
+                "bodies": stored,
                 "text_keys": list(text_keys),
                 "contents": list(contents),
                 "chars": list(chars),
@@ -448,6 +480,7 @@ async def _delete_vectors(connection: Connection, person: Person, keys: Sequence
 
 async def _keep_answers(
     connection: Connection,
+    codec: Codec,
     open_: Sequence[tuple[AddRequest, AddOutcome]],
     people: dict[tuple[str, str], Person],
     answers: Answers,
@@ -455,14 +488,19 @@ async def _keep_answers(
     keyed = [(r, o) for r, o in open_ if r.idempotency_key is not None and o.full is None]
     if not keyed:
         return
+    given = [(r.tenant, r.idempotency_key or "") for r, _ in keyed]
+    names = [key_names(codec, *one)[0] for one in given]
     cursor = await connection.execute(
         sql("insert_answers"),
         {
             "tenants": [r.tenant for r, _ in keyed],
-            "keys": [r.idempotency_key for r, _ in keyed],
+            "keys": names,
+            "sealed": [sealed_key(codec, *one, name) for one, name in zip(given, names, strict=True)],
             "hashes": [r.body_hash for r, _ in keyed],
             "persons": [people[r.tenant, r.user_id].id for r, _ in keyed],
-            "answers": [answers(r, o) for r, o in keyed],
+            "answers": [
+                codec.save(answers(r, o), places.kept_answer(*one)) for one, (r, o) in zip(given, keyed, strict=True)
+            ],
         },
     )
     if len(await cursor.fetchall()) < len(keyed):

@@ -13,8 +13,10 @@ from psycopg.rows import dict_row
 
 from reverie.contracts import Memory
 from reverie.errors import LeaseLost
+from reverie.store import places
 from reverie.store.codec import Codec
 from reverie.store.happenings import event_of
+from reverie.store.names import url_names
 from reverie.store.rows import TaskRow
 from reverie.store.sql import sql
 from reverie.store.worker_store import WorkerStore
@@ -25,6 +27,7 @@ __all__ = [
     "StoredMemories",
     "Unplaced",
     "View",
+    "event_webhook",
     "has_unplaced",
     "memory_of",
     "put_places",
@@ -80,16 +83,16 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One kind of view as it is stored; bodies are sealed already."""
+    """One kind of view, to be stored."""
 
     kind: str
     body: bytes
     side: bytes
 
 
-def memory_of(row: dict[str, Any], codec: Codec) -> Memory:
-    """A row of ``memories`` as the contract's Memory."""
-    body = orjson.loads(codec.decode(bytes(row["body"])))
+def memory_of(row: dict[str, Any], codec: Codec, tenant: str, user_id: str) -> Memory:
+    """A row of ``memories`` as the contract's Memory, opened as this user's."""
+    body = orjson.loads(codec.load(bytes(row["body"]), places.memory(tenant, user_id, row["id"])))
     metadata = body.get("metadata") or {}
     if row["pinned"]:
         metadata = {**metadata, "pinned": True}
@@ -111,26 +114,28 @@ def _person(connection: _Connection, tenant: str, user_id: str, codec: Codec) ->
     row = connection.execute(sql("read_person"), {"tenant": tenant, "user_id": user_id}).fetchone()
     if row is None:
         return None
-    settings = orjson.loads(codec.decode(bytes(row["settings"]))) if row["settings"] else {}
+    sealed = row["settings"]
+    settings = orjson.loads(codec.load(bytes(sealed), places.settings(tenant, user_id))) if sealed else {}
     return PersonAt(row["id"], row["version"], row["memories"], row["forgotten_to"], settings, row["now"])
 
 
-def read_person(store: WorkerStore, tenant: str, user_id: str, codec: Codec) -> PersonAt | None:
+def read_person(store: WorkerStore, tenant: str, user_id: str) -> PersonAt | None:
     """The person, without their memories; None for one who keeps none."""
-    return store.run(lambda connection: _person(connection, tenant, user_id, codec))
+    return store.run(lambda connection: _person(connection, tenant, user_id, store.codec))
 
 
-def read_stored(store: WorkerStore, tenant: str, user_id: str, codec: Codec) -> StoredMemories | None:
+def read_stored(store: WorkerStore, tenant: str, user_id: str) -> StoredMemories | None:
     """All memories of a user and the version they are of: one snapshot, streamed. None for one who keeps none."""
 
     def work(connection: _Connection) -> StoredMemories | None:
         with connection.transaction():
             # Everything below sees the database as it is at the first query.
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            person = _person(connection, tenant, user_id, codec)
+            person = _person(connection, tenant, user_id, store.codec)
             if person is None:
                 return None
-            return StoredMemories(person, [memory_of(row, codec) for row in _rows(connection, person.id)])
+            rows = _rows(connection, person.id)
+            return StoredMemories(person, [memory_of(row, store.codec, tenant, user_id) for row in rows])
 
     return store.run(work)
 
@@ -142,13 +147,13 @@ def _rows(connection: _Connection, person: int) -> Iterator[dict[str, Any]]:
         yield from cursor
 
 
-def read_delta(store: WorkerStore, tenant: str, user_id: str, codec: Codec, since: int) -> Delta | None:
+def read_delta(store: WorkerStore, tenant: str, user_id: str, since: int) -> Delta | None:
     """What changed after version ``since``; None when that can no longer be told, or nobody is there."""
 
     def work(connection: _Connection) -> Delta | None:
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            person = _person(connection, tenant, user_id, codec)
+            person = _person(connection, tenant, user_id, store.codec)
             if person is None or since < person.forgotten_to or since > person.version:
                 return None
             if since == person.version:
@@ -159,7 +164,7 @@ def read_delta(store: WorkerStore, tenant: str, user_id: str, codec: Codec, sinc
                 if row["past"]:
                     gone.add(row["id"])
                 else:
-                    changed.append(memory_of(row, codec))
+                    changed.append(memory_of(row, store.codec, tenant, user_id))
             here = {memory.id for memory in changed}
             for row in connection.execute(sql("read_forgotten"), which):
                 if row["memory_id"] not in here:  # deleted and then added again
@@ -169,11 +174,11 @@ def read_delta(store: WorkerStore, tenant: str, user_id: str, codec: Codec, sinc
     return store.run(work)
 
 
-def read_history(store: WorkerStore, tenant: str, user_id: str, codec: Codec, moment: datetime) -> list[Memory]:
+def read_history(store: WorkerStore, tenant: str, user_id: str, moment: datetime) -> list[Memory]:
     """Memories that were there at ``moment`` and held: what took their place came later, or nothing did."""
     asked = {"tenant": tenant, "user_id": user_id, "moment": moment}
     rows = store.run(lambda connection: connection.execute(sql("read_history"), asked).fetchall())
-    return [memory_of(row, codec) for row in rows]
+    return [memory_of(row, store.codec, tenant, user_id) for row in rows]
 
 
 def still_valid(store: WorkerStore, versions: dict[int, int]) -> set[int]:
@@ -186,10 +191,10 @@ def still_valid(store: WorkerStore, versions: dict[int, int]) -> set[int]:
     return store.run(work, patience=0.0)
 
 
-def read_views(store: WorkerStore, person: int) -> dict[str, bytes]:
+def read_views(store: WorkerStore, tenant: str, user_id: str, person: int) -> dict[str, bytes]:
     """The bodies of a person's current view, by kind."""
     rows = store.run(lambda connection: connection.execute(sql("read_views"), {"person": person}).fetchall())
-    return {row["kind"]: bytes(row["body"]) for row in rows}
+    return {row["kind"]: store.load(row["body"], places.view(tenant, user_id, row["kind"])) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +209,7 @@ class Unplaced:
     versions: list[int]
 
 
-def read_unplaced(store: WorkerStore, tenant: str, user_id: str, codec: Codec, limit: int) -> Unplaced | None:
+def read_unplaced(store: WorkerStore, tenant: str, user_id: str, limit: int) -> Unplaced | None:
     """The oldest of them; None for a user without a view."""
 
     def work(connection: _Connection) -> Unplaced | None:
@@ -213,7 +218,7 @@ def read_unplaced(store: WorkerStore, tenant: str, user_id: str, codec: Codec, l
             return None
         which = {"person": view["id"], "version": view["version"], "limit": limit}
         rows = connection.execute(sql("read_unplaced"), which).fetchall()
-        memories = [memory_of(row, codec) for row in rows]
+        memories = [memory_of(row, store.codec, tenant, user_id) for row in rows]
         return Unplaced(view["id"], view["version"], memories, [row["version"] for row in rows])
 
     return store.run(work)
@@ -245,6 +250,7 @@ def has_unplaced(connection: _Connection, person: int) -> bool:
 
 def put_views(
     connection: _Connection,
+    codec: Codec,
     person: PersonAt,
     views: list[View],
     happenings: list[dict[str, Any]],
@@ -258,25 +264,33 @@ def put_views(
     Returns the events of what happened. Raises ``LeaseLost`` when the person was erased or a newer view is there.
     """
     which = {"person": person.id, "version": person.version, "as_of": person.now, "task_id": task.id}
+    whose = task.tenant, task.user_id
     if connection.execute(sql("hold_person"), which).fetchone() is None:
         raise LeaseLost("the user was erased")
     connection.execute(sql("prune_forgotten"), which)
     for view in views:
         etag = f"{task.id}-{person.version}"
-        done = connection.execute(
-            sql("put_view"), {**which, "kind": view.kind, "body": view.body, "side": view.side, "etag": etag}
-        )
+        body = codec.save(view.body, places.view(*whose, view.kind))
+        side = codec.save(view.side, places.side(*whose, view.kind))
+        what = {"kind": view.kind, "body": body, "side": side, "etag": etag}
+        done = connection.execute(sql("put_view"), {**which, **what})
         if done.rowcount != 1:
             raise LeaseLost("a newer view is there")
     connection.execute(sql("prune_placed"), which)
     connection.execute(sql("settle_person"), {**which, "cost": cost, "pause": pause})
     events = []
     for happening in happenings:
-        new = connection.execute(sql("insert_happening"), {**which, **happening}).fetchone()
+        told = codec.save(happening["body"], places.event(*whose, happening["kind"], happening["key"]))
+        new = connection.execute(sql("insert_happening"), {**which, **happening, "body": told}).fetchone()
         if new is None:
             continue
         events.append(event_of({**new, "kind": happening["kind"], "task_id": task.id, "user_id": task.user_id}))
         if url := person.settings.get("callback_url"):
-            hook = {"happening": new["id"], "tenant": task.tenant, "url": url}
-            connection.execute(sql("insert_happening_webhook"), hook)
+            connection.execute(sql("insert_happening_webhook"), event_webhook(codec, task.tenant, new["id"], url))
     return events
+
+
+def event_webhook(codec: Codec, tenant: str, happening: int, url: str) -> dict[str, Any]:
+    """What ``insert_happening_webhook`` is given."""
+    sealed = codec.save(url.encode(), places.callback(tenant, f"evt_{happening}"))
+    return {"happening": happening, "tenant": tenant, "url": sealed, "hash": url_names(codec, tenant, url)[0]}

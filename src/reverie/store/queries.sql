@@ -1,37 +1,43 @@
 -- Every query Reverie runs, by name. Parameters are psycopg's %(name)s.
 
 -- name: insert_idempotency
--- Wins or loses the key for all submissions of a group at once; losers are looked up afterwards.
-INSERT INTO idempotency (tenant, user_id, key, body_hash, task_id)
-SELECT * FROM unnest(%(tenants)s::text[], %(users)s::text[], %(keys)s::text[], %(hashes)s::bytea[], %(ids)s::text[])
+-- Wins or loses the key for all submissions of a group at once; losers are looked up afterwards. Keys are hashes, and
+-- a key that an older encryption key, or version, has stored in another form is lost as well.
+INSERT INTO idempotency (tenant, user_id, key, sealed_key, body_hash, task_id)
+SELECT t.tenant, t.user_id, t.key, t.sealed_key, t.body_hash, t.task_id
+FROM unnest(%(tenants)s::text[], %(users)s::text[], %(keys)s::text[], %(sealed)b::bytea[], %(hashes)s::bytea[],
+            %(ids)s::text[]) AS t(tenant, user_id, key, sealed_key, body_hash, task_id)
+WHERE NOT EXISTS (SELECT FROM unnest(%(old_ids)s::text[], %(old_keys)s::text[]) AS o(task_id, key)
+                  JOIN idempotency i ON i.tenant = t.tenant AND i.key = o.key WHERE o.task_id = t.task_id)
 ON CONFLICT DO NOTHING
-RETURNING tenant, key;
+RETURNING task_id;
 
 -- name: tie_idempotency
 -- For an answer from the cache. Not waited for on disk: were it lost, the same body would get the same answer again.
-INSERT INTO idempotency (tenant, user_id, key, body_hash, task_id)
-SELECT %(tenant)s, %(user_id)s, %(key)s, %(hash)s, %(id)s WHERE set_config('synchronous_commit', 'off', true) = 'off'
+INSERT INTO idempotency (tenant, user_id, key, sealed_key, body_hash, task_id)
+SELECT %(tenant)s, %(user_id)s, %(key)s, %(sealed)b, %(hash)s, %(id)s
+WHERE set_config('synchronous_commit', 'off', true) = 'off'
 ON CONFLICT DO NOTHING
 RETURNING task_id;
 
 -- name: get_idempotency
-SELECT task_id, body_hash FROM idempotency WHERE tenant = %(tenant)s AND key = %(key)s;
+SELECT task_id, body_hash FROM idempotency WHERE tenant = %(tenant)s AND key = ANY(%(keys)s::text[]);
 
 -- name: point_idempotency
 -- A key whose submission joined another task in flight answers with that task from then on.
-UPDATE idempotency SET task_id = %(task_id)s WHERE tenant = %(tenant)s AND key = %(key)s;
+UPDATE idempotency SET task_id = %(task_id)s WHERE tenant = %(tenant)s AND key = ANY(%(keys)s::text[]);
 
 -- name: insert_tasks
 -- One statement for a group of submissions: rows and payloads together, identical work in flight or done left out.
 -- Only what the database decides comes back; the rest is known.
 WITH new AS (
     INSERT INTO tasks (id, tenant, user_id, operation, lane, queue, content_hash, items, chars, estimate_seconds,
-                       callback_url, deadline_at, contract, trace)
-    SELECT id, tenant, user_id, operation, lane, queue, decode(content, 'hex'), items, chars, estimate, callback,
+                       deadline_at, contract, trace)
+    SELECT id, tenant, user_id, operation, lane, queue, decode(content, 'hex'), items, chars, estimate,
            clock_timestamp() + deadline * interval '1 second', contract, trace
     FROM json_to_recordset(%(tasks)s::json)
          AS t(id text, tenant text, user_id text, operation text, lane text, queue text, content text, items int,
-              chars bigint, estimate real, callback text, deadline double precision, trace text,
+              chars bigint, estimate real, deadline double precision, trace text,
               contract smallint)
     -- Lateral, so that each is looked up by the index, whatever the planner believes of a JSON value's length.
     LEFT JOIN LATERAL (SELECT true AS there FROM tasks d JOIN results r ON r.task_id = d.id
@@ -97,6 +103,10 @@ WHERE t.id = %(id)s AND t.tenant = %(tenant)s;
 
 -- name: get_result
 SELECT body FROM results WHERE task_id = %(id)s;
+
+-- name: get_event_result
+-- Of a task that listeners of its tenant are told of.
+SELECT t.tenant, r.body FROM results r JOIN tasks t ON t.id = r.task_id WHERE r.task_id = %(id)s;
 
 -- name: get_states
 -- For waiting sockets when pub/sub is silent.
@@ -356,12 +366,16 @@ WHERE tenant = %(tenant)s AND user_id = %(user_id)s GROUP BY model ORDER BY mode
 SELECT model, body, updated_at FROM themes WHERE tenant = %(tenant)s AND user_id = %(user_id)s ORDER BY model;
 
 -- name: export_webhooks
-SELECT w.task_id, w.url, w.state, w.attempts, w.last_status, w.last_error, w.created_at
-FROM webhooks w JOIN tasks t ON t.id = w.task_id
-WHERE w.tenant = %(tenant)s AND t.tenant = %(tenant)s AND t.user_id = %(user_id)s ORDER BY w.id;
+SELECT w.tenant, w.task_id, w.happening, w.url, w.sealed_url, w.state, w.attempts, w.last_status, w.last_error,
+       w.created_at
+FROM webhooks w LEFT JOIN tasks t ON t.id = w.task_id
+     LEFT JOIN happenings h ON h.id = w.happening LEFT JOIN people p ON p.id = h.person
+WHERE w.tenant = %(tenant)s AND coalesce(t.tenant, p.tenant) = %(tenant)s
+  AND coalesce(t.user_id, p.user_id) = %(user_id)s ORDER BY w.id;
 
 -- name: export_idempotency
-SELECT key, task_id, created_at FROM idempotency WHERE tenant = %(tenant)s AND user_id = %(user_id)s ORDER BY key;
+SELECT i.key, i.sealed_key, i.task_id, i.created_at FROM idempotency i LEFT JOIN people p ON p.id = i.person
+WHERE i.tenant = %(tenant)s AND (i.user_id = %(user_id)s OR p.user_id = %(user_id)s) ORDER BY i.created_at, i.key;
 
 -- name: touch_vectors
 -- Once a day is enough to know which vectors are in use.
@@ -451,8 +465,10 @@ ORDER BY created_at LIMIT 1000;
 
 -- name: insert_webhooks
 -- With new tasks, in their transaction.
-INSERT INTO webhooks (task_id, tenant, url)
-SELECT * FROM unnest(%(ids)s::text[], %(tenants)s::text[], %(urls)s::text[]);
+INSERT INTO webhooks (task_id, tenant, url, sealed_url, url_hash)
+SELECT w.task_id, w.tenant, '', w.sealed_url, w.url_hash
+FROM unnest(%(ids)s::text[], %(tenants)s::text[], %(urls)b::bytea[], %(hashes)b::bytea[])
+     AS w(task_id, tenant, sealed_url, url_hash);
 
 -- name: lock_task
 -- Holds off the task's end until a webhook for it is in place.
@@ -460,10 +476,11 @@ SELECT seq, finished_at IS NOT NULL AS ended FROM tasks WHERE id = %(id)s AND te
 
 -- name: join_webhook
 -- A submission answered with a task that was there: due at once when that has ended. One not yet sent serves both.
-INSERT INTO webhooks (task_id, tenant, url, seq, state, next_at)
-SELECT %(id)s, %(tenant)s, %(url)s, %(seq)s, CASE WHEN %(ended)s THEN 'pending' ELSE 'waiting' END,
+INSERT INTO webhooks (task_id, tenant, url, sealed_url, url_hash, seq, state, next_at)
+SELECT %(id)s, %(tenant)s, '', %(url)b, %(hash)b, %(seq)s, CASE WHEN %(ended)s THEN 'pending' ELSE 'waiting' END,
        CASE WHEN %(ended)s THEN clock_timestamp() END
-WHERE NOT EXISTS (SELECT 1 FROM webhooks WHERE task_id = %(id)s AND url = %(url)s AND state IN ('waiting', 'pending'));
+WHERE NOT EXISTS (SELECT 1 FROM webhooks WHERE task_id = %(id)s AND state IN ('waiting', 'pending')
+                  AND (url_hash = ANY(%(hashes)b::bytea[]) OR url = %(plain)s));
 
 -- name: claim_webhooks
 -- Due ones that nobody holds; the lease outlives the longest try.
@@ -486,9 +503,12 @@ UPDATE webhooks SET lease_until = clock_timestamp() + %(lease)s * interval '1 se
 WHERE id IN (SELECT w.id FROM webhooks w WHERE w.id IN (SELECT id FROM due)
              AND w.next_at <= clock_timestamp() AND (w.lease_until IS NULL OR w.lease_until < clock_timestamp())
              FOR UPDATE SKIP LOCKED)
-RETURNING id, task_id, happening, tenant, url, seq, attempts, token,
-          EXISTS (SELECT 1 FROM webhooks_disabled d WHERE d.tenant = webhooks.tenant
-                  AND d.url_hash = sha256(convert_to(webhooks.url, 'UTF8'))) AS disabled;
+RETURNING id, task_id, happening, tenant, url, sealed_url, seq, attempts, token;
+
+-- name: disabled_among
+-- Which of these addresses are off, by the hashes they may have; n says whose hash it is.
+SELECT DISTINCT q.n FROM unnest(%(numbers)s::int[], %(tenants)s::text[], %(hashes)b::bytea[]) AS q(n, tenant, url_hash)
+JOIN webhooks_disabled d ON d.tenant = q.tenant AND d.url_hash = q.url_hash;
 
 -- name: next_webhook
 -- Seconds until one is due, for the sender's sleep.
@@ -503,20 +523,19 @@ WHERE id = %(id)s AND token = %(token)s AND state = 'pending'
 RETURNING id;
 
 -- name: disable_webhook
-INSERT INTO webhooks_disabled (tenant, url, url_hash)
-VALUES (%(tenant)s, %(url)s, sha256(convert_to(%(url)s, 'UTF8'))) ON CONFLICT DO NOTHING;
+INSERT INTO webhooks_disabled (tenant, url, sealed_url, url_hash)
+VALUES (%(tenant)s, '', %(url)b, %(hash)b) ON CONFLICT DO NOTHING;
 
 -- name: enable_webhook
-DELETE FROM webhooks_disabled WHERE tenant = %(tenant)s AND url_hash = sha256(convert_to(%(url)s, 'UTF8'))
-RETURNING url;
+DELETE FROM webhooks_disabled WHERE tenant = %(tenant)s AND url_hash = ANY(%(hashes)b::bytea[]) RETURNING url_hash;
 
 -- name: list_webhooks
-SELECT w.id, w.task_id, w.url, w.seq, w.state, w.attempts, w.next_at, w.last_status, w.last_error, w.created_at
+SELECT w.id, w.tenant, w.task_id, w.happening, w.url, w.sealed_url, w.seq, w.state, w.attempts, w.next_at, w.last_status, w.last_error, w.created_at
 FROM webhooks w WHERE w.tenant = %(tenant)s AND (%(task_id)s::text IS NULL OR w.task_id = %(task_id)s)
 ORDER BY w.id DESC LIMIT %(limit)s;
 
 -- name: list_disabled
-SELECT url, disabled_at FROM webhooks_disabled WHERE tenant = %(tenant)s ORDER BY disabled_at DESC LIMIT 1000;
+SELECT url, sealed_url, url_hash, disabled_at FROM webhooks_disabled WHERE tenant = %(tenant)s ORDER BY disabled_at DESC LIMIT 1000;
 
 -- name: webhook_counts
 SELECT state, count(*) AS n FROM webhooks WHERE state IN ('pending', 'failed') GROUP BY state;
@@ -574,34 +593,6 @@ WHERE tenant = %(tenant)s AND day = %(day)s;
 -- name: record_cloud
 -- While the task runs: whatever becomes of this attempt, its texts went to the provider.
 UPDATE tasks SET provider = %(provider)s WHERE id = %(id)s AND token = %(token)s AND status = 'running';
-
--- name: reencrypt_payloads
-SELECT task_id, body FROM payloads WHERE task_id > %(after)s ORDER BY task_id LIMIT %(limit)s;
-
--- name: reseal_payloads
-UPDATE payloads SET body = %(new)s WHERE task_id = %(place)s AND body = %(old)s;
-
--- name: reencrypt_results
-SELECT task_id, body FROM results WHERE task_id > %(after)s ORDER BY task_id LIMIT %(limit)s;
-
--- name: reseal_results
-UPDATE results SET body = %(new)s WHERE task_id = %(place)s AND body = %(old)s;
-
--- name: reencrypt_themes
--- A user's themes by one text that orders them, so that the walk can go on where it stopped.
-SELECT place, body FROM (SELECT jsonb_build_array(tenant, user_id, model)::text COLLATE "C" AS place, body FROM themes) AS t
-WHERE place > %(after)s COLLATE "C" ORDER BY place LIMIT %(limit)s;
-
--- name: reseal_themes
-UPDATE themes SET body = %(new)s
-WHERE tenant = %(place)s::jsonb ->> 0 AND user_id = %(place)s::jsonb ->> 1 AND model = %(place)s::jsonb ->> 2
-  AND body = %(old)s;
-
--- name: reencrypt_webhook_secrets
-SELECT tenant, secret, previous FROM webhook_secrets WHERE tenant > %(after)s ORDER BY tenant LIMIT %(limit)s;
-
--- name: reseal_webhook_secrets
-UPDATE webhook_secrets SET secret = %(new)s, previous = %(previous)s WHERE tenant = %(place)s AND secret = %(old)s;
 
 -- name: finished_since
 -- What the predictor learns from: first attempts that succeeded, newest first. A second of overlap, since commits do

@@ -1,53 +1,135 @@
-"""Bring every stored body under the present encryption key, in small transactions beside the running service."""
+"""Bring every stored value under the present encryption key and to its own place, beside the running service.
+
+Small transactions; what older versions stored in the open, callback addresses and idempotency keys, is sealed as well.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import psycopg
+from psycopg.rows import dict_row
 
-from reverie.store.codec import Codec
+from reverie.store import places
+from reverie.store.codec import Codec, Place
+from reverie.store.names import key_names, opened_key, opened_url, url_names
 from reverie.store.sql import sql
 
-__all__ = ["reencrypt"]
+__all__ = ["TABLES", "reencrypt", "seal_what_is_plain"]
 
 _BITE = 200
 
-_TABLES = {
-    "payloads": "",
-    "results": "",
-    "themes": "",
-    "webhook_secrets": "",
-    "memories": '[0, ""]',
-    "supersessions": '[0, ""]',
-    "people": "[0]",
-    "views": '[0, ""]',
-    "happenings": "[0]",
+_Row = dict[str, Any]
+_Again = Callable[[Codec, _Row], _Row | None]
+"""What a row is to be written as, the parameters of its ``reseal`` query; None when it is as it would be saved now."""
+
+
+def _bodies(of: Callable[[_Row], tuple[Place, ...]]) -> _Again:
+    """Rows with a ``body``, and perhaps an ``other``, at the places that ``of`` gives."""
+
+    def again(codec: Codec, row: _Row) -> _Row | None:
+        stored = [bytes(row[name]) if row[name] is not None else None for name in ("body", "other")]
+        if all(one is None or codec.is_current(one) for one in stored):
+            return None
+        where = (*of(row), None)
+        new = [
+            codec.again(one, at) if one is not None and at is not None else None
+            for one, at in zip(stored, where[:2], strict=True)
+        ]
+        return {"at": row["at"], "body": new[0], "other": new[1], "old": stored[0], "old_other": stored[1]}
+
+    return again
+
+
+def _idempotency(codec: Codec, row: _Row) -> _Row | None:
+    tenant, answer = row["tenant"], bytes(row["answer"]) if row["answer"] is not None else None
+    plain = opened_key(codec, tenant, row)
+    name = key_names(codec, tenant, plain)[0]
+    sealed = row["sealed_key"] is not None and codec.is_current(bytes(row["sealed_key"]))
+    if sealed and name == row["key"] and (answer is None or codec.is_current(answer)):
+        return None
+    return {
+        "tenant": tenant,
+        "key": name,
+        "old_key": row["key"],
+        "sealed": codec.save(plain.encode(), places.idempotency_key(tenant, name)),
+        "answer": codec.again(answer, places.kept_answer(tenant, plain)) if answer is not None else None,
+        "old_answer": answer,
+    }
+
+
+def _webhook(codec: Codec, row: _Row) -> _Row | None:
+    old = bytes(row["sealed_url"]) if row["sealed_url"] is not None else None
+    url = opened_url(codec, row)
+    name = url_names(codec, row["tenant"], url)[0]
+    if old is not None and codec.is_current(old) and row["url_hash"] == name:
+        return None
+    about = row["task_id"] or f"evt_{row['happening']}"
+    sealed = codec.save(url.encode(), places.callback(row["tenant"], about))
+    return {"id": row["id"], "url": sealed, "hash": name, "old": old}
+
+
+def _disabled(codec: Codec, row: _Row) -> _Row | None:
+    tenant, old_hash, url = row["tenant"], bytes(row["url_hash"]), row["url"]
+    old = bytes(row["sealed_url"]) if row["sealed_url"] is not None else None
+    if old is not None:
+        url = codec.load(old, places.disabled_callback(tenant, old_hash)).decode()
+    name = url_names(codec, tenant, url)[0]
+    if old is not None and codec.is_current(old) and old_hash == name:
+        return None
+    sealed = codec.save(url.encode(), places.disabled_callback(tenant, name))
+    return {"tenant": tenant, "url": sealed, "hash": name, "old_hash": old_hash}
+
+
+TABLES: dict[str, tuple[str, _Again]] = {
+    "payloads": ("", _bodies(lambda r: (places.payload(r["tenant"], r["at"]),))),
+    "results": ("", _bodies(lambda r: (places.result(r["tenant"], r["at"]),))),
+    "themes": ("", _bodies(lambda r: (places.themes(r["tenant"], r["user_id"], r["model"]),))),
+    "webhook_secrets": ("", _bodies(lambda r: (places.webhook_secret(r["tenant"]),) * 2)),
+    "memories": (
+        '[0, ""]',
+        _bodies(lambda r: tuple(of(r["tenant"], r["user_id"], r["id"]) for of in (places.memory, places.reason))),
+    ),
+    "people": ("[0]", _bodies(lambda r: (places.settings(r["tenant"], r["user_id"]),))),
+    "views": (
+        '[0, ""]',
+        _bodies(lambda r: tuple(of(r["tenant"], r["user_id"], r["kind"]) for of in (places.view, places.side))),
+    ),
+    "happenings": ("[0]", _bodies(lambda r: (places.event(r["tenant"], r["user_id"], r["kind"], r["key"]),))),
+    "idempotency": ("", _idempotency),
+    "webhooks": ("[0]", _webhook),
+    "webhooks_disabled": ("", _disabled),
 }
-"""What holds bodies, and the place before the first one: a key, or the parts of one as JSON."""
+"""What holds sealed values: the place before the first one, and how a row is sealed anew."""
 
 
 def reencrypt(database_url: str, codec: Codec, on_progress: Callable[[str, int], None]) -> dict[str, int]:
-    """Seal all bodies that are not under the first key of ``codec``; returns how many, by table.
+    """Seal all values that are not as they would be saved now; returns how many rows, by table.
 
-    Safe to stop and to run again. Raises ``ServiceUnavailable`` naming the key when an old one is missing.
+    Safe to stop and to run again. Raises ``ServiceUnavailable`` naming the key when an old one is missing,
+    ``SealBroken`` naming the row whose value is another row's.
     """
     done: dict[str, int] = {}
-    with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
-        for table, first in _TABLES.items():
+    with psycopg.connect(database_url, autocommit=True, row_factory=dict_row, connect_timeout=10) as connection:
+        for table, (after, again) in TABLES.items():
             done[table] = 0
-            after = first
-            while True:
-                rows = connection.execute(sql(f"reencrypt_{table}"), {"after": after, "limit": _BITE}).fetchall()
-                if not rows:
-                    break
-                for place, bodies in ((row[0], [bytes(b) if b is not None else None for b in row[1:]]) for row in rows):
-                    after = place
-                    if not any(b is not None and codec.needs_sealing(b) for b in bodies):
-                        continue
-                    sealed = [codec.seal(codec.open(b)) if b is not None else None for b in bodies]
-                    # Only what is still as it was read: a task may have been run again meanwhile.
-                    values = {"place": place, "old": bodies[0], "new": sealed[0], "previous": sealed[-1]}
-                    done[table] += connection.execute(sql(f"reseal_{table}"), values).rowcount
+            while rows := connection.execute(sql(f"reencrypt_{table}"), {"after": after, "limit": _BITE}).fetchall():
+                for row in rows:
+                    values = again(codec, row)
+                    if values is not None:
+                        done[table] += connection.execute(sql(f"reseal_{table}"), values).rowcount
+                after = rows[-1]["at"]
                 on_progress(table, done[table])
+    return done
+
+
+async def seal_what_is_plain(connection: psycopg.AsyncConnection[_Row], codec: Codec) -> int:
+    """Seal a bite of what an older version stored in the open; how many rows."""
+    done = (await connection.execute(sql("forget_plain_callbacks"), {"limit": _BITE})).rowcount
+    for table in ("idempotency", "webhooks", "webhooks_disabled"):
+        for row in await (await connection.execute(sql(f"plain_{table}"), {"limit": _BITE})).fetchall():
+            values = TABLES[table][1](codec, row)
+            if values is not None:
+                done += (await connection.execute(sql(f"reseal_{table}"), values)).rowcount
     return done

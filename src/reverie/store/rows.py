@@ -10,9 +10,10 @@ from reverie.contracts import TERMINAL, Status
 
 __all__ = ["PLAIN_CONTRACT", "TASK_CONTRACT", "TaskRow"]
 
-TASK_CONTRACT = 2
+TASK_CONTRACT = 3
 """Version of what a gateway hands to a worker: the payload, the operations and their options. Raised when a worker
-of the version before would misread a task; such a worker then leaves it alone (docs/upgrades.md)."""
+of the version before would misread a task; such a worker then leaves it alone (docs/upgrades.md).
+2: stored memories. 3: values that are sealed for their place."""
 
 PLAIN_CONTRACT = 1
 """The version that a task needs which brings its memories: workers of before stored memories do it as well."""
@@ -32,7 +33,6 @@ class TaskRow:
     items: int
     chars: int
     estimate_seconds: float | None
-    callback_url: str | None
     deadline_at: datetime | None
     published_at: datetime
     created_at: datetime

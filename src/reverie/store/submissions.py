@@ -9,10 +9,13 @@ from typing import Any
 import orjson
 import psycopg
 
-from reverie.store.rows import PLAIN_CONTRACT, TaskRow
+from reverie.store import places
+from reverie.store.codec import Codec
+from reverie.store.names import key_names, url_names
+from reverie.store.rows import PLAIN_CONTRACT, TASK_CONTRACT, TaskRow
 from reverie.store.sql import sql
 
-__all__ = ["Connection", "NewTask", "Submitted", "join_webhook", "store_group"]
+__all__ = ["Connection", "NewTask", "Submitted", "join_webhook", "sealed_key", "store_group"]
 
 Connection = psycopg.AsyncConnection[dict[str, Any]]
 
@@ -30,6 +33,7 @@ class NewTask:
     content_hash: bytes
     items: int
     chars: int
+    #: Sealed when it is stored; ``Compressed`` if that is done.
     body: bytes
     estimate: float | None = None
     callback: str | None = None
@@ -38,8 +42,6 @@ class NewTask:
     body_hash: bytes = b""
     #: W3C traceparent of the submission.
     trace: str | None = None
-    #: Whether ``body`` is as it will be stored.
-    packed: bool = True
     #: Which version of the task contract a worker must know to run it.
     contract: int = PLAIN_CONTRACT
 
@@ -56,7 +58,6 @@ class NewTask:
             "items": self.items,
             "chars": self.chars,
             "estimate": self.estimate,
-            "callback": self.callback,
             "deadline": self.deadline,
             "trace": self.trace,
             "contract": self.contract,
@@ -75,7 +76,6 @@ class NewTask:
             items=self.items,
             chars=self.chars,
             estimate_seconds=self.estimate,
-            callback_url=self.callback,
             deadline_at=decided["deadline_at"],
             published_at=decided["published_at"],
             created_at=decided["created_at"],
@@ -95,45 +95,60 @@ class Submitted:
     done: bool = False
 
 
-async def join_webhook(connection: Connection, tenant: str, task_id: str, url: str) -> None:
+async def join_webhook(connection: Connection, codec: Codec, tenant: str, task_id: str, url: str) -> None:
     """Tie a callback to a task that was there before; inside a transaction."""
     cursor = await connection.execute(sql("lock_task"), {"id": task_id, "tenant": tenant})
     task = await cursor.fetchone()
     if task is not None:
-        await connection.execute(sql("join_webhook"), {"id": task_id, "tenant": tenant, "url": url, **task})
+        hashes = url_names(codec, tenant, url)
+        sealed = codec.save(url.encode(), places.callback(tenant, task_id))
+        what = {"id": task_id, "tenant": tenant, "url": sealed, "hash": hashes[0], "hashes": hashes, "plain": url}
+        await connection.execute(sql("join_webhook"), {**what, **task})
 
 
-async def store_group(connection: Connection, new: Sequence[NewTask]) -> list[Submitted]:
-    """Store a group of submissions, or find what was there already; the caller's transaction is around it."""
+async def store_group(
+    connection: Connection, codec: Codec, new: Sequence[NewTask], bodies: Sequence[bytes]
+) -> list[Submitted]:
+    """Store a group of submissions, or find what was there already; the caller's transaction is around it.
+
+    ``bodies`` are theirs as they are stored.
+    """
     out: dict[str, Submitted] = {}
     keyed = [n for n in new if n.idempotency_key is not None]
     if keyed:
+        names = [key_names(codec, n.tenant, n.idempotency_key or "") for n in keyed]
+        older = [(n.id, name) for n, own in zip(keyed, names, strict=True) for name in own[1:]]
         cursor = await connection.execute(
             sql("insert_idempotency"),
             {
                 "tenants": [n.tenant for n in keyed],
                 "users": [n.user_id for n in keyed],
-                "keys": [n.idempotency_key for n in keyed],
+                "keys": [own[0] for own in names],
+                "sealed": [
+                    sealed_key(codec, n.tenant, n.idempotency_key or "", own[0])
+                    for n, own in zip(keyed, names, strict=True)
+                ],
                 "hashes": [n.body_hash for n in keyed],
                 "ids": [n.id for n in keyed],
+                "old_ids": [task_id for task_id, _ in older],
+                "old_keys": [name for _, name in older],
             },
         )
-        won = {(row["tenant"], row["key"]) for row in await cursor.fetchall()}
-        for n in keyed:
-            # Within one group the first of two equal keys wins; the second one finds the first's row below.
-            if (n.tenant, n.idempotency_key) in won:
-                won.discard((n.tenant, n.idempotency_key))
-            else:
-                out[n.id] = Submitted(None)
+        # Within one group one of two equal keys wins; the other one finds its row below.
+        won = {row["task_id"] for row in await cursor.fetchall()}
+        out |= {n.id: Submitted(None) for n in keyed if n.id not in won}
     fresh = [n for n in new if n.id not in out]
+    sealed = {n.id: body for n, body in zip(new, bodies, strict=True)}
     rows: dict[str, TaskRow] = {}
     if fresh:
+        # Workers that cannot open what is sealed here leave these tasks alone.
+        sealed_so = {"contract": TASK_CONTRACT} if codec.seals else {}
         cursor = await connection.execute(
             sql("insert_tasks"),
             {
-                "tasks": orjson.dumps([n.told() for n in fresh]).decode(),
+                "tasks": orjson.dumps([n.told() | sealed_so for n in fresh]).decode(),
                 "ids": [n.id for n in fresh],
-                "bodies": [n.body for n in fresh],
+                "bodies": [sealed[n.id] for n in fresh],
             },
         )
         decided = {row["id"]: row for row in await cursor.fetchall()}
@@ -153,17 +168,23 @@ async def store_group(connection: Connection, new: Sequence[NewTask]) -> list[Su
         row = TaskRow.of(found) if found else None
         out[n.id] = Submitted(row, done=done and row is not None)
         if row is not None and n.idempotency_key is not None:
-            await connection.execute(
-                sql("point_idempotency"), {"tenant": n.tenant, "key": n.idempotency_key, "task_id": row.id}
-            )
+            keys = key_names(codec, n.tenant, n.idempotency_key)
+            await connection.execute(sql("point_idempotency"), {"tenant": n.tenant, "keys": keys, "task_id": row.id})
     for n in keyed:
         if out[n.id].row is None and n not in fresh:
-            out[n.id] = await _replay(connection, n)
-    await _add_webhooks(connection, fresh, out)
+            out[n.id] = await _replay(connection, codec, n)
+    await _add_webhooks(connection, codec, fresh, out)
     return [out[n.id] for n in new]
 
 
-async def _add_webhooks(connection: Connection, fresh: Sequence[NewTask], out: dict[str, Submitted]) -> None:
+def sealed_key(codec: Codec, tenant: str, key: str, name: str) -> bytes:
+    """An idempotency key as it is stored beside its hash, for exports."""
+    return codec.save(key.encode(), places.idempotency_key(tenant, name))
+
+
+async def _add_webhooks(
+    connection: Connection, codec: Codec, fresh: Sequence[NewTask], out: dict[str, Submitted]
+) -> None:
     calling = [n for n in fresh if n.callback is not None]
     new = [n for n in calling if out[n.id].created]
     if new:
@@ -172,17 +193,18 @@ async def _add_webhooks(connection: Connection, fresh: Sequence[NewTask], out: d
             {
                 "ids": [n.id for n in new],
                 "tenants": [n.tenant for n in new],
-                "urls": [n.callback for n in new],
+                "urls": [codec.save((n.callback or "").encode(), places.callback(n.tenant, n.id)) for n in new],
+                "hashes": [url_names(codec, n.tenant, n.callback or "")[0] for n in new],
             },
         )
     for n in calling:
         row = out[n.id].row
         if row is not None and not out[n.id].created:
-            await join_webhook(connection, n.tenant, row.id, n.callback or "")
+            await join_webhook(connection, codec, n.tenant, row.id, n.callback or "")
 
 
-async def _replay(connection: Connection, new: NewTask) -> Submitted:
-    parameters = {"tenant": new.tenant, "key": new.idempotency_key}
+async def _replay(connection: Connection, codec: Codec, new: NewTask) -> Submitted:
+    parameters = {"tenant": new.tenant, "keys": key_names(codec, new.tenant, new.idempotency_key or "")}
     cursor = await connection.execute(sql("get_idempotency"), parameters)
     found = await cursor.fetchone()
     if found is None:

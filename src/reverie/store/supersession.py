@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from reverie.store import places
 from reverie.store.people import PersonAt
 from reverie.store.rows import TaskRow
 from reverie.store.sql import sql
@@ -25,7 +26,7 @@ def read_moments(store: WorkerStore, person: int) -> dict[str, tuple[datetime, b
 def supersede(
     store: WorkerStore, task: TaskRow, person: PersonAt, links: Sequence[tuple[str, str, bytes]]
 ) -> int | None:
-    """Mark ``(earlier, later, sealed reason)`` links, found in the person's version: how many were.
+    """Mark ``(earlier, later, reason)`` links, found in the person's version: how many were.
 
     None when the attempt no longer owns its task.
     """
@@ -36,7 +37,9 @@ def supersede(
                 return None
             if connection.execute(sql("hold_person"), {"person": person.id}).fetchone() is None:
                 return None
-            earlier, later, bodies = (list(column) for column in zip(*links, strict=True))
+            earlier, later, reasons = (list(column) for column in zip(*links, strict=True))
+            where = [places.reason(task.tenant, task.user_id, id_) for id_ in earlier]
+            bodies = store.codec.save_many(reasons, where)
             asked = {"person": person.id, "version": person.version}
             told = {**asked, "earlier": earlier, "later": later, "bodies": bodies}
             done = len(connection.execute(sql("supersede"), told).fetchall())

@@ -13,12 +13,3 @@ WHERE p.id = %(person)s AND m.person = p.id AND m.id = w.earlier AND m.version <
   AND m.superseded_by IS NULL AND NOT m.superseded_decided
   AND EXISTS (SELECT FROM memories l WHERE l.person = p.id AND l.id = w.later AND l.version <= %(version)s)
 RETURNING m.id;
-
--- name: reencrypt_supersessions
-SELECT jsonb_build_array(person, id)::text AS place, supersession FROM memories
-WHERE (person, id) > ((%(after)s::jsonb ->> 0)::bigint, %(after)s::jsonb ->> 1) AND supersession IS NOT NULL
-ORDER BY person, id LIMIT %(limit)s;
-
--- name: reseal_supersessions
-UPDATE memories SET supersession = %(new)s
-WHERE person = (%(place)s::jsonb ->> 0)::bigint AND id = %(place)s::jsonb ->> 1 AND supersession = %(old)s;

@@ -119,7 +119,7 @@ WITH RECURSIVE t AS (
             ORDER BY tenant LIMIT 1)
     FROM t WHERE t.tenant IS NOT NULL
 )
-SELECT d.* FROM t CROSS JOIN LATERAL (
+SELECT t.tenant, d.* FROM t CROSS JOIN LATERAL (
     SELECT id, memories, chars, changes, upkeep_cost, row_number() OVER (ORDER BY first_change_at) AS turn
     FROM people WHERE tenant = t.tenant AND changes > 0 AND upkeep_task_id IS NULL
       AND (upkeep = 'auto' OR (upkeep IS NULL AND %(auto)s <> (t.tenant = ANY(%(others)s::text[]))))
@@ -136,7 +136,8 @@ SELECT count(*) AS n FROM tasks WHERE queue = 'upkeep' AND status IN ('queued', 
 -- name: plan_upkeep
 -- One task a person, under the lock of their row: a person who is being erased, or has a task already, gets none.
 WITH wanted AS (
-    SELECT * FROM unnest(%(people)s::bigint[], %(ids)s::text[], %(estimates)s::real[]) AS w(person, task_id, estimate)
+    SELECT * FROM unnest(%(people)s::bigint[], %(ids)s::text[], %(estimates)s::real[], %(bodies)b::bytea[])
+         AS w(person, task_id, estimate, body)
 ), locked AS (
     SELECT p.id, p.tenant, p.user_id, p.memories, p.chars, w.task_id, w.estimate
     FROM people p JOIN wanted w ON w.person = p.id WHERE p.upkeep_task_id IS NULL
@@ -149,7 +150,7 @@ WITH wanted AS (
     ON CONFLICT (tenant, content_hash) WHERE status IN ('queued', 'running') DO NOTHING
     RETURNING *
 ), body AS (
-    INSERT INTO payloads (task_id, body) SELECT id, %(body)b FROM new
+    INSERT INTO payloads (task_id, body) SELECT new.id, wanted.body FROM new JOIN wanted ON wanted.task_id = new.id
 ), noted AS (
     UPDATE people SET upkeep_task_id = new.id FROM new
     WHERE people.tenant = new.tenant AND people.user_id = new.user_id
@@ -213,7 +214,7 @@ SELECT (SELECT count(*) FROM memories WHERE person = %(person)s AND version > %(
        (SELECT count(*) FROM forgotten WHERE person = %(person)s AND version > %(since)s) AS forgotten;
 
 -- name: digest_happenings
-SELECT id, kind, body, at FROM happenings
+SELECT id, kind, key, body, at FROM happenings
 WHERE person = %(person)s AND id > %(happened)s AND kind <> 'digest' ORDER BY id LIMIT 200;
 
 -- name: set_digest
@@ -229,15 +230,16 @@ UPDATE people SET digest_at = %(at)s, digest_version = %(version)s, digest_happe
 WHERE id = %(person)s;
 
 -- name: insert_happening_webhook
-INSERT INTO webhooks (tenant, url, happening, seq, state, next_at)
-VALUES (%(tenant)s, %(url)s, %(happening)s, %(happening)s, 'pending', clock_timestamp());
+INSERT INTO webhooks (tenant, url, sealed_url, url_hash, happening, seq, state, next_at)
+VALUES (%(tenant)s, '', %(url)b, %(hash)b, %(happening)s, %(happening)s, 'pending', clock_timestamp());
 
 -- name: get_happening
-SELECT h.kind, h.body, h.at, h.task_id, p.user_id FROM happenings h JOIN people p ON p.id = h.person
+SELECT h.kind, h.key, h.body, h.at, h.task_id, p.user_id FROM happenings h JOIN people p ON p.id = h.person
 WHERE h.id = %(id)s AND p.tenant = %(tenant)s;
 
 -- name: get_happening_body
-SELECT body FROM happenings WHERE id = %(id)s AND task_id = %(event_task)s;
+SELECT h.kind, h.key, h.body, p.tenant, p.user_id FROM happenings h JOIN people p ON p.id = h.person
+WHERE h.id = %(id)s AND h.task_id = %(event_task)s;
 
 -- name: recent_happenings
 -- For tenant-wide sockets while pub/sub is away.
@@ -252,10 +254,3 @@ DELETE FROM happenings WHERE id IN (
 
 -- name: export_happenings
 SELECT id, kind, key, body, at FROM happenings WHERE person = %(person)s ORDER BY id;
-
--- name: reencrypt_happenings
-SELECT jsonb_build_array(id)::text AS place, body FROM happenings
-WHERE id > (%(after)s::jsonb ->> 0)::bigint ORDER BY id LIMIT %(limit)s;
-
--- name: reseal_happenings
-UPDATE happenings SET body = %(new)s WHERE id = (%(place)s::jsonb ->> 0)::bigint AND body = %(old)s;

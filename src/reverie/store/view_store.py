@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from reverie.store import places
 from reverie.store.gateway_store import GatewayStore
 from reverie.store.rows import TASK_CONTRACT, TaskRow
 from reverie.store.sql import sql
@@ -60,6 +61,7 @@ class Since:
 class DueUser:
     """A user whose views are to be brought up to date."""
 
+    tenant: str
     person: int
     memories: int
     chars: int
@@ -115,20 +117,26 @@ class ViewStore:
             return []
         asked = {"auto": auto, "others": list(others), "quiet": quiet, "max_wait": max_wait, "limit": free}
         rows = await (await connection.execute(sql("find_due"), asked)).fetchall()
-        return [DueUser(r["id"], r["memories"], r["chars"], r["changes"], r["upkeep_cost"]) for r in rows]
+        return [DueUser(r["tenant"], r["id"], r["memories"], r["chars"], r["changes"], r["upkeep_cost"]) for r in rows]
 
     async def plan(
-        self, connection: Connection, people: Sequence[int], ids: Sequence[str], estimates: Sequence[float], body: bytes
+        self, connection: Connection, people: Sequence[tuple[str, int]], ids: Sequence[str], estimates: Sequence[float]
     ) -> list[TaskRow]:
-        """A new upkeep task for each of ``people`` who has none; those that were made."""
-        asked = {"people": list(people), "ids": list(ids), "estimates": list(estimates), "body": body}
+        """A new upkeep task for each of ``people``, ``(tenant, person)``, who has none; those that were made."""
+        bodies = [self._nothing(tenant, task_id) for (tenant, _), task_id in zip(people, ids, strict=True)]
+        asked = {"people": [person for _, person in people], "ids": list(ids), "estimates": list(estimates)}
+        asked["bodies"] = bodies
         cursor = await connection.execute(sql("plan_upkeep"), {**asked, "contract": TASK_CONTRACT})
         return [TaskRow.of(row) for row in await cursor.fetchall()]
 
-    async def plan_one(self, person: int, task_id: str, estimate: float, body: bytes) -> tuple[TaskRow | None, bool]:
+    def _nothing(self, tenant: str, task_id: str) -> bytes:
+        """The request of a task that reads from the tables what it needs when it runs."""
+        return self._store.codec.save(b"{}", places.payload(tenant, task_id))
+
+    async def plan_one(self, tenant: str, person: int, task_id: str, estimate: float) -> tuple[TaskRow | None, bool]:
         """``(the person's upkeep in flight, whether it is new)``; None for a person who was erased meanwhile."""
         async with self._store.connection() as connection:
-            new = await self.plan(connection, [person], [task_id], [estimate], body)
+            new = await self.plan(connection, [(tenant, person)], [task_id], [estimate])
             if new:
                 return new[0], True
             row: dict[str, Any] | None = await (
@@ -141,8 +149,9 @@ class ViewStore:
         row = await self._store.row("find_place", tenant=tenant, user_id=user_id)
         return TaskRow.of(row) if row else None
 
-    async def plan_place(self, tenant: str, user_id: str, task_id: str, body: bytes) -> TaskRow | None:
+    async def plan_place(self, tenant: str, user_id: str, task_id: str) -> TaskRow | None:
         """A new task that places a user's new memories; None when one is queued or running, or there is no view."""
-        asked = {"tenant": tenant, "user_id": user_id, "id": task_id, "operation": "place", "body": body}
-        row = await self._store.row("plan_place", contract=TASK_CONTRACT, **asked)
+        asked = {"tenant": tenant, "user_id": user_id, "id": task_id, "operation": "place"}
+        body = self._nothing(tenant, task_id)
+        row = await self._store.row("plan_place", contract=TASK_CONTRACT, body=body, **asked)
         return TaskRow.of(row) if row else None

@@ -10,10 +10,11 @@ from typing import Any
 
 import psycopg
 
-from reverie.store.codec import Codec
+from reverie.store import places
 from reverie.store.gateway_store import GatewayStore
+from reverie.store.names import opened_url, url_names
 from reverie.store.sql import sql
-from reverie.store.submissions import join_webhook
+from reverie.store.submissions import Connection, join_webhook
 
 __all__ = ["Delivery", "WebhookStore"]
 
@@ -49,14 +50,14 @@ class Delivery:
 class WebhookStore:
     """The sender's and the routes' queries, over the gateway's pool."""
 
-    def __init__(self, store: GatewayStore, codec: Codec) -> None:
+    def __init__(self, store: GatewayStore) -> None:
         self._store = store
-        self._codec = codec
+        self._codec = store.codec
 
     async def add(self, tenant: str, task_id: str, url: str) -> None:
         """A webhook for a task that was there already (an answer from the cache)."""
         async with self._store.connection() as connection, connection.transaction():
-            await join_webhook(connection, tenant, task_id, url)
+            await join_webhook(connection, self._codec, tenant, task_id, url)
 
     async def claim(self, lease: float, limit: int, *, each: int, full: Collection[str] = ()) -> list[Delivery]:
         """Take what is due, at most ``each`` of a tenant and none of the tenants ``full``.
@@ -66,7 +67,24 @@ class WebhookStore:
         parameters = {"lease": lease, "limit": limit, "each": each, "full": list(full)}
         async with self._store.connection() as connection:
             cursor = await connection.execute(sql("claim_webhooks"), parameters)
-            return [Delivery(**row) for row in await cursor.fetchall()]
+            rows = await cursor.fetchall()
+            for row in rows:
+                row["url"] = opened_url(self._codec, row)
+                del row["sealed_url"]
+            off = await self._off(connection, rows) if rows else set()
+        return [Delivery(**row, disabled=number in off) for number, row in enumerate(rows)]
+
+    async def _off(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> set[int]:
+        """The numbers of those whose address is disabled."""
+        hashes = [
+            (number, row["tenant"], name)
+            for number, row in enumerate(rows)
+            for name in url_names(self._codec, row["tenant"], row["url"])
+        ]
+        numbers, tenants, names = (list(column) for column in zip(*hashes, strict=True))
+        asked = {"numbers": numbers, "tenants": tenants, "hashes": names}
+        found = await (await connection.execute(sql("disabled_among"), asked)).fetchall()
+        return {row["n"] for row in found}
 
     async def next_in(self) -> float | None:
         """Seconds until one is due, None when none waits."""
@@ -88,7 +106,10 @@ class WebhookStore:
         }
         async with self._store.connection() as connection, connection.transaction():
             if state == "disabled":
-                await connection.execute(sql("disable_webhook"), {"tenant": delivery.tenant, "url": delivery.url})
+                name = url_names(self._codec, delivery.tenant, delivery.url)[0]
+                sealed = self._codec.save(delivery.url.encode(), places.disabled_callback(delivery.tenant, name))
+                what = {"tenant": delivery.tenant, "url": sealed, "hash": name}
+                await connection.execute(sql("disable_webhook"), what)
             return await (await connection.execute(sql("end_webhook"), parameters)).fetchone() is not None
 
     async def secrets(self, tenant: str) -> list[str]:
@@ -98,15 +119,16 @@ class WebhookStore:
                 row = await (await connection.execute(sql("get_webhook_secret"), {"tenant": tenant})).fetchone()
                 if row is not None:
                     break
-                await connection.execute(sql("make_webhook_secret"), {"tenant": tenant, "secret": self._fresh()})
+                await connection.execute(sql("make_webhook_secret"), {"tenant": tenant, "secret": self._fresh(tenant)})
         if row is None:
             raise psycopg.InternalError("the webhook secret vanished while it was read")
-        return [self._codec.decode(bytes(s)).decode() for s in (row["secret"], row["previous"]) if s is not None]
+        place = places.webhook_secret(tenant)
+        return [self._codec.load(bytes(s), place).decode() for s in (row["secret"], row["previous"]) if s is not None]
 
     async def rotate(self, tenant: str) -> None:
         """Make a new secret; the old one signs beside it for a day."""
         async with self._store.connection() as connection:
-            await connection.execute(sql("rotate_webhook_secret"), {"tenant": tenant, "secret": self._fresh()})
+            await connection.execute(sql("rotate_webhook_secret"), {"tenant": tenant, "secret": self._fresh(tenant)})
 
     async def list(self, tenant: str, task_id: str | None, limit: int) -> list[dict[str, Any]]:
         """A tenant's webhooks, newest first."""
@@ -114,17 +136,30 @@ class WebhookStore:
             cursor = await connection.execute(
                 sql("list_webhooks"), {"tenant": tenant, "task_id": task_id, "limit": limit}
             )
-            return await cursor.fetchall()
+            rows = await cursor.fetchall()
+        hidden = ("tenant", "happening", "sealed_url")
+        return [
+            {name: v for name, v in row.items() if name not in hidden} | {"url": opened_url(self._codec, row)}
+            for row in rows
+        ]
 
     async def disabled(self, tenant: str) -> Sequence[dict[str, Any]]:
         """Addresses that answered 410 Gone."""
         async with self._store.connection() as connection:
-            return await (await connection.execute(sql("list_disabled"), {"tenant": tenant})).fetchall()
+            rows = await (await connection.execute(sql("list_disabled"), {"tenant": tenant})).fetchall()
+        return [{"url": self._disabled_url(tenant, row), "disabled_at": row["disabled_at"]} for row in rows]
+
+    def _disabled_url(self, tenant: str, row: dict[str, Any]) -> str:
+        if row["sealed_url"] is None:
+            return str(row["url"])
+        place = places.disabled_callback(tenant, bytes(row["url_hash"]))
+        return self._codec.load(bytes(row["sealed_url"]), place).decode()
 
     async def enable(self, tenant: str, url: str) -> bool:
         """Send to an address again; False when it was not disabled."""
         async with self._store.connection() as connection:
-            cursor = await connection.execute(sql("enable_webhook"), {"tenant": tenant, "url": url})
+            hashes = url_names(self._codec, tenant, url)
+            cursor = await connection.execute(sql("enable_webhook"), {"tenant": tenant, "hashes": hashes})
             return await cursor.fetchone() is not None
 
     async def counts(self) -> dict[str, int]:
@@ -134,6 +169,7 @@ class WebhookStore:
                 row["state"]: row["n"] for row in await (await connection.execute(sql("webhook_counts"))).fetchall()
             }
 
-    def _fresh(self) -> bytes:
+    def _fresh(self, tenant: str) -> bytes:
         # The form of Standard Webhooks: 24 to 64 random bytes in base64 behind a prefix.
-        return self._codec.encode(b"whsec_" + base64.b64encode(secrets.token_bytes(32)))
+        fresh = b"whsec_" + base64.b64encode(secrets.token_bytes(32))
+        return self._codec.save(fresh, places.webhook_secret(tenant))

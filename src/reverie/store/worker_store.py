@@ -14,7 +14,9 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from reverie.errors import LeaseLost
+from reverie.store import places
 from reverie.store.cloud import TenantPolicy
+from reverie.store.codec import Codec, Place
 from reverie.store.rows import TASK_CONTRACT, TaskRow
 from reverie.store.sql import sql
 
@@ -45,9 +47,13 @@ class UserModel:
 
 
 class WorkerStore:
-    """One connection, reopened when it breaks. Not thread-safe: the heartbeat thread has its own store."""
+    """One connection, reopened when it breaks. Not thread-safe: the heartbeat thread has its own store.
 
-    def __init__(self, database_url: str, *, statement_timeout: float = 60.0) -> None:
+    ``codec`` says how values are stored; without one they are not encrypted.
+    """
+
+    def __init__(self, database_url: str, codec: Codec | None = None, *, statement_timeout: float = 60.0) -> None:
+        self.codec = codec or Codec()
         self._url = database_url
         self._options = f"-c statement_timeout={int(statement_timeout * 1000)}"
         self._connection: _Connection | None = None
@@ -112,20 +118,28 @@ class WorkerStore:
 
         return self._try(work, patience=30.0)
 
-    def payload(self, task_id: str) -> bytes | None:
-        """A stored request body; None when the task was erased."""
+    def load(self, stored: bytes, place: Place) -> bytes:
+        """A stored value. Raises what ``Codec.load`` does."""
+        return self.codec.load(bytes(stored), place)
+
+    def save(self, plain: bytes, place: Place) -> bytes:
+        """A value as it is stored."""
+        return self.codec.save(plain, place)
+
+    def payload(self, tenant: str, task_id: str) -> bytes | None:
+        """A task's request; None when the task was erased."""
         row = self._try(lambda c: c.execute(sql("get_payload"), {"id": task_id}).fetchone(), patience=30.0)
-        return bytes(row["body"]) if row else None
+        return self.load(row["body"], places.payload(tenant, task_id)) if row else None
 
     def trace(self, task_id: str) -> str | None:
         """The traceparent of a task's submission."""
         row = self._try(lambda c: c.execute(sql("get_trace"), {"id": task_id}).fetchone(), patience=30.0)
         return row["trace"] if row else None
 
-    def result(self, task_id: str) -> bytes | None:
-        """A stored result (for charts)."""
+    def result(self, tenant: str, task_id: str) -> bytes | None:
+        """A task's result (for charts)."""
         row = self._try(lambda c: c.execute(sql("get_result"), {"id": task_id}).fetchone(), patience=30.0)
-        return bytes(row["body"]) if row else None
+        return self.load(row["body"], places.result(tenant, task_id)) if row else None
 
     def heartbeat(self, task: TaskRow, lease: float, seq: int, progress: tuple[str, int, int, float]) -> bool:
         """Renew the lease and store the progress; False when the attempt no longer owns the task."""
@@ -165,12 +179,20 @@ class WorkerStore:
     ) -> TaskRow:
         """Write result, themes and final state in one transaction.
 
+        Both are sealed here.
         ``themes`` is ``(model key, body, count)``; ``also`` writes what else belongs to it, and may raise to refuse.
         Raises ``LeaseLost`` when another attempt, a cancellation or an erasure came first; then nothing was written.
         """
 
         known = {"provider": None, "vector_model": None, "stand_in": False, **cost}
         parameters = {**known, "id": task.id, "token": task.token, "lane": lane}
+
+        sealed = self.save(body, places.result(task.tenant, task.id))
+        carried: dict[str, Any] | None = None
+        if themes is not None:
+            model, states, count = themes
+            who = {"tenant": task.tenant, "user_id": task.user_id, "model": model}
+            carried = {**who, "body": self.save(states, places.themes(**who)), "count": count, "task_id": task.id}
 
         def work(connection: _Connection) -> TaskRow:
             with connection.transaction():
@@ -179,20 +201,9 @@ class WorkerStore:
                     if again := self._already_finished(connection, task):
                         return again
                     raise LeaseLost
-                connection.execute(sql("insert_result"), {"id": task.id, "body": body})
-                if themes is not None:
-                    model, states, count = themes
-                    connection.execute(
-                        sql("put_themes"),
-                        {
-                            "tenant": task.tenant,
-                            "user_id": task.user_id,
-                            "model": model,
-                            "body": states,
-                            "count": count,
-                            "task_id": task.id,
-                        },
-                    )
+                connection.execute(sql("insert_result"), {"id": task.id, "body": sealed})
+                if carried is not None:
+                    connection.execute(sql("put_themes"), carried)
                 if also is not None:
                     also(connection)
                 return TaskRow.of(row)
@@ -313,13 +324,13 @@ class WorkerStore:
         """The themes of the user's previous run with this model."""
         parameters = {"tenant": task.tenant, "user_id": task.user_id, "model": model}
         row = self._try(lambda c: c.execute(sql("get_themes"), parameters).fetchone(), patience=30.0)
-        return bytes(row["body"]) if row else None
+        return self.load(row["body"], places.themes(**parameters)) if row else None
 
     def themes_of_another_model(self, task: TaskRow, key: str) -> bytes | None:
         """The user's latest themes with any model: of their view for a view's ``key``, else of calls."""
         parameters = {"tenant": task.tenant, "user_id": task.user_id, "view": key.startswith("view:")}
         row = self._try(lambda c: c.execute(sql("themes_of_another_model"), parameters).fetchone(), patience=30.0)
-        return bytes(row["body"]) if row else None
+        return self.load(row["body"], places.themes(task.tenant, task.user_id, row["model"])) if row else None
 
     def stored_memories(self, person: int) -> int:
         """How many memories a person keeps here."""
@@ -351,4 +362,6 @@ class WorkerStore:
         """``(model key, themes)`` of the user's previous run with any model."""
         parameters = {"tenant": task.tenant, "user_id": task.user_id}
         row = self._try(lambda c: c.execute(sql("latest_themes"), parameters).fetchone(), patience=30.0)
-        return (row["model"], bytes(row["body"])) if row else None
+        if row is None:
+            return None
+        return row["model"], self.load(row["body"], places.themes(task.tenant, task.user_id, row["model"]))

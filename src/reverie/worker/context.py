@@ -45,7 +45,7 @@ def run_context(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
     request = ContextRequest.model_validate_json(payload)
     ask, view = request.ask, request.view
     now = ask.now or task.created_at
-    person = read_person(runtime.store, task.tenant, task.user_id, runtime.codec)
+    person = read_person(runtime.store, task.tenant, task.user_id)
     settings: dict[str, Any] = person.settings if person is not None else {}
     top = min(_MOST_HITS, 5 + ask.max_tokens // _TOKENS_A_HIT)
     options = request.options.model_copy(update={"top": top, "min_relevance": ask.min_relevance})
@@ -69,7 +69,7 @@ def run_context(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
         memories, present = _told(index, wanted | {id_ for id_, _, _ in fresh}), set(index.ids)
         cost, model = done.cost(), done.embedder.model.used()
     else:
-        stored = read_stored(runtime.store, task.tenant, task.user_id, runtime.codec)
+        stored = read_stored(runtime.store, task.tenant, task.user_id)
         memories, present = (stored.memories if stored is not None else []), None
     result = build_context(
         ask,
@@ -135,7 +135,7 @@ def _past(
     on_progress: OnProgress,
 ) -> tuple[list[Memory], Sequence[RecalledMemory], int]:
     """What was known at ``moment``, and held."""
-    memories = read_history(runtime.store, task.tenant, task.user_id, runtime.codec, moment)
+    memories = read_history(runtime.store, task.tenant, task.user_id, moment)
     if request.ask.query is None or not memories:
         return memories, (), 0
     wanted = [([m.text for m in memories], DOCUMENT), ([request.ask.query], QUERY)]

@@ -30,6 +30,7 @@ from typing import Any, cast
 import orjson
 from aiohttp import web
 from pydantic import ValidationError
+from zstandard import ZstdError
 
 from reverie._models import full_name
 from reverie.contracts import OPERATIONS
@@ -39,7 +40,7 @@ from reverie.embedding.providers import PROVIDERS
 from reverie.errors import InvalidInput, UnsupportedModel
 from reverie.queue.cache import VectorCache
 from reverie.settings import Settings
-from reverie.store import Codec, TaskRow, TenantPolicy
+from reverie.store import TaskRow, TenantPolicy, compressed, decompressed
 from reverie.worker.anchors import Anchors
 from reverie.worker.operations import RUNNERS
 from reverie.worker.run import problem_of
@@ -81,7 +82,6 @@ class _Bare:
         self.settings = settings
         self.store = _NoStore(states)
         self.vectors = VectorCache(None)
-        self.codec = Codec()
         self.bill = Bill()
         self.both_models = False
         self.scales = Scales(settings.server.data_dir)
@@ -127,7 +127,7 @@ def _invoke(settings: Settings, embedder: Embedder, call: Any) -> tuple[int, dic
         "status": "succeeded",
         "operation": operation,
         "result": orjson.Fragment(outcome.body),
-        "states": base64.b64encode(themes[1]).decode() if themes else None,
+        "states": base64.b64encode(compressed(themes[1])).decode() if themes else None,
         "states_count": themes[2] if themes else 0,
         "vector_model": outcome.cost.get("vector_model"),
         "cost": {
@@ -153,9 +153,9 @@ def _parse(call: Any) -> tuple[str, bytes, tuple[str, bytes] | None]:
     states = None
     if call.get("states") is not None:
         try:
-            states = (str(call.get("states_model")), base64.b64decode(call["states"], validate=True))
-        except (binascii.Error, ValueError, TypeError):
-            raise InvalidInput("states: not base64") from None
+            states = (str(call.get("states_model")), decompressed(base64.b64decode(call["states"], validate=True)))
+        except (binascii.Error, ValueError, TypeError, ZstdError):
+            raise InvalidInput("states: not base64 of what an endpoint or a worker gave") from None
     return str(operation), orjson.dumps(request), states
 
 

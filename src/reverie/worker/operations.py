@@ -58,7 +58,7 @@ def run_cluster(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
     states = None
     # Looking never writes: the next run goes on from the last one that was meant.
     if person is None and not request.options.preview:
-        states = (key, runtime.codec.encode(dump_states(outcome.states)), len(outcome.states))
+        states = (key, dump_states(outcome.states), len(outcome.states))
     return Outcome(result.model_dump_json().encode(), done.cost(), states)
 
 
@@ -152,15 +152,16 @@ def run_chart(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnPr
     from reverie.charts import render
 
     wish = orjson.loads(payload)
-    stored, source = runtime.store.result(wish["task_id"]), runtime.store.payload(wish["task_id"])
+    store, of = runtime.store, (task.tenant, wish["task_id"])
+    stored, source = store.result(*of), store.payload(*of)
     if stored is None or source is None:
         raise InvalidInput("The task to draw has no result.")
-    request = orjson.loads(runtime.codec.decode(source))
+    request = orjson.loads(source)
     texts = {
         str(m.get("id", i)) if isinstance(m, dict) else str(i): m["text"] if isinstance(m, dict) else m
         for i, m in enumerate(request.get("memories", []))
     }
-    result = orjson.loads(runtime.codec.decode(stored))
+    result = orjson.loads(stored)
     dates = {
         str(m.get("id", i)): m["created_at"]
         for i, m in enumerate(request.get("memories", []))

@@ -55,11 +55,11 @@ def _previous(
     """The themes of the last run, so that their ids are kept: also after a change of the model."""
     stored = runtime.store.themes(task, key)
     if stored is not None:
-        return load_states(runtime.codec.decode(stored))
+        return load_states(stored)
     other = runtime.store.themes_of_another_model(task, key)
     if other is None:
         return []
-    return recentred(load_states(runtime.codec.decode(other)), [m.id for m in memories], vectors)
+    return recentred(load_states(other), [m.id for m in memories], vectors)
 
 
 def themes_of(

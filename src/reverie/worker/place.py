@@ -31,7 +31,7 @@ def run_place(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnPr
     placed = 0
     tokens = cached = 0
     while True:
-        found = read_unplaced(runtime.store, task.tenant, task.user_id, runtime.codec, _MOST)
+        found = read_unplaced(runtime.store, task.tenant, task.user_id, _MOST)
         if found is None or not found.memories or placed >= _MOST:
             break
         wanted = [([m.text for m in found.memories], DOCUMENT)]
@@ -39,7 +39,7 @@ def run_place(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnPr
         tokens += done.sets[0].tokens
         cached += done.sets[0].cached_tokens
         stored = runtime.store.themes(task, view_key(done.embedder.model.key))
-        states = load_states(runtime.codec.decode(stored)) if stored else []
+        states = load_states(stored) if stored else []
         vectors, _ = legible([m.text for m in found.memories], done.sets[0].vectors, done.embedder.model.alphabet)
         where = place(vectors, states, done.scale)
         if not put_places(runtime.store, task, found, [placement.theme_id for placement in where]):

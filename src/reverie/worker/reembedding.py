@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 
 from reverie._text_key import text_key
 from reverie.embedding import Embedder
-from reverie.store import Codec
+from reverie.store import Codec, places
 from reverie.store.sql import sql
 
 __all__ = ["Moved", "pin_tenant", "reembed"]
@@ -88,18 +88,24 @@ def _texts(
     while rows := connection.execute(
         sql("memories_without_vector"), {**who, "after": after, "limit": _BITE}
     ).fetchall():
-        yield ("hold_known_user", who), {r["text_key"]: orjson.loads(codec.decode(r["body"]))["text"] for r in rows}
+        yield ("hold_known_user", who), {r["text_key"]: _text(r, codec, who) for r in rows}
         after = rows[-1]["id"]
     sent = connection.execute(sql("last_payload_of_user"), who).fetchone()
     if sent is None:
         return
-    memories = orjson.loads(codec.decode(bytes(sent["body"]))).get("memories") or []
+    request = orjson.loads(codec.load(bytes(sent["body"]), places.payload(who["tenant"], sent["id"])))
+    memories = request.get("memories") or []
     texts = [m if isinstance(m, str) else m["text"] for m in memories]
     keyed = {text_key(text): text for text in texts}
     known = connection.execute(sql("known_vectors"), {**who, "keys": list(keyed)}).fetchall()
     left = [key for key in keyed if key not in {row["text_key"] for row in known}]
     for start in range(0, len(left), _BITE):
         yield ("hold_sent", {"task": sent["id"]}), {key: keyed[key] for key in left[start : start + _BITE]}
+
+
+def _text(row: dict[str, Any], codec: Codec, who: dict[str, Any]) -> str:
+    words = orjson.loads(codec.load(bytes(row["body"]), places.memory(who["tenant"], who["user_id"], row["id"])))
+    return str(words["text"])
 
 
 def _keep(

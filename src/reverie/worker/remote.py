@@ -25,7 +25,7 @@ from reverie.embedding.providers.calls import CallFailed, http_failure, unexpect
 from reverie.embedding.providers.guard import until_done
 from reverie.embedding.providers.retrier import BudgetExceeded
 from reverie.errors import InvalidInput, MissingExtra, ProviderError, UnsupportedModel
-from reverie.store import CloudChoice, Codec, TaskRow
+from reverie.store import CloudChoice, TaskRow, compressed, decompressed
 from reverie.worker.cloud import budget_for, choice_for, metered
 from reverie.worker.http import post
 from reverie.worker.operations import RUNNERS, Outcome
@@ -112,7 +112,7 @@ def _run(
         {
             "operation": task.operation,
             "request": _dated(task, request),
-            "states": base64.b64encode(runtime.codec.open(states[1])).decode() if states else None,
+            "states": base64.b64encode(compressed(states[1])).decode() if states else None,
             "states_model": states[0] if states else None,
         }
     )
@@ -147,11 +147,7 @@ def _run(
             raise retrier.final(failure) from None
         finally:
             stop.set()
-    outcome = _outcome(choice.provider, task.operation, raw)
-    if outcome.themes is not None:  # encrypted at rest with this service's key, which an endpoint never has
-        model, states_body, count = outcome.themes
-        outcome.themes = (model, runtime.codec.seal(states_body), count)
-    return outcome
+    return _outcome(choice.provider, task.operation, raw)
 
 
 def _dated(task: TaskRow, request: dict[str, Any]) -> dict[str, Any]:
@@ -174,7 +170,7 @@ def _outcome(provider: str, operation: str, raw: bytes) -> Outcome:
             raise ProviderError(f"{provider} could not finish the task: {problem.get('title')}")
         result = answer["result"]
         model = answer["vector_model"]
-        states = base64.b64decode(answer["states"]) if answer.get("states") else None
+        states = decompressed(base64.b64decode(answer["states"])) if answer.get("states") else None
         if len(bytes.fromhex(model)) != 8:
             raise ValueError("not a model's key")
         result_model = OPERATIONS[operation].result
@@ -182,7 +178,7 @@ def _outcome(provider: str, operation: str, raw: bytes) -> Outcome:
             raise ValueError("not an operation with a JSON result")
         body = result_model.model_validate(result).model_dump_json().encode()
         if states is not None:
-            load_states(Codec().decode(states))
+            load_states(states)
         cost = {"tokens": int(answer["cost"]["tokens"]), "cached_tokens": 0, "vector_model": model}
         themes = (model, states, int(answer["states_count"])) if states else None
         return Outcome(_noted(body, {"provider": provider}), cost, themes)

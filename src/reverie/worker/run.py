@@ -92,10 +92,9 @@ def _again(runtime: Runtime, row: TaskRow) -> None:
 
 
 def _work(runtime: Runtime, row: TaskRow, attempt: Attempt) -> Outcome:
-    stored = runtime.store.payload(row.id)
-    if stored is None:
+    payload = runtime.store.payload(row.tenant, row.id)
+    if payload is None:
         raise LeaseLost("the task was erased")
-    payload = runtime.codec.decode(stored)
     choice = remote_choice(runtime, row, payload)
     if choice is not None:
         return run_remote(runtime, row, payload, choice, attempt.progress)
@@ -111,7 +110,7 @@ def _finish(runtime: Runtime, row: TaskRow, outcome: Outcome, compute_ms: float)
     try:
         done = runtime.store.finish(
             row,
-            runtime.codec.encode(outcome.body),
+            outcome.body,
             cost=cost,
             lane=row.lane,
             themes=outcome.themes,

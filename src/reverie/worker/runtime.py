@@ -62,12 +62,12 @@ class Runtime:
         #: Where the attempt under way is told to the keeper, if there is one.
         self.board = board
         self.name = f"{socket.gethostname()}:{os.getpid()}"
-        self.store = WorkerStore(database)
+        codec = Codec(keys=server.encryption_key.get_secret_value() if server.encryption_key else None)
+        self.store = WorkerStore(database, codec)
         # The heartbeat must not wait behind a long write of the work itself.
         self.heartbeat_store = WorkerStore(database, statement_timeout=max(1.0, settings.queue.lease_seconds))
         self.events = EventPublisher(redis_url)
         self.vectors = VectorCache(redis_url)
-        self.codec = Codec(keys=server.encryption_key.get_secret_value() if server.encryption_key else None)
         #: Stored memories of users who were asked about lately.
         self.stored: KeptByUser[KnownIndex] = KeptByUser(
             database, settings.upkeep.recall_cache_mb * 2**20, unused=600.0, name="stored-indexes"

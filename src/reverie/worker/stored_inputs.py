@@ -37,7 +37,7 @@ def given_or_stored(
     """
     if memories is not None:
         return memories, None
-    stored = read_stored(runtime.store, task.tenant, task.user_id, runtime.codec)
+    stored = read_stored(runtime.store, task.tenant, task.user_id)
     if stored is None:
         message = "Field required: nothing is stored for this user"
         raise InvalidInput(f"memories: {message}", errors=[{"item": "memories", "message": message}])
@@ -60,7 +60,7 @@ def stored_index(
     known = runtime.stored.known(task)
     delta = None
     if known is not None:
-        delta = read_delta(runtime.store, task.tenant, task.user_id, runtime.codec, known.version)
+        delta = read_delta(runtime.store, task.tenant, task.user_id, known.version)
     if known is not None and delta is not None and delta.person.id == known.person:
         done = embedded(delta.changed, delta.person)
         if done.embedder.model.key == known.value.model_key:

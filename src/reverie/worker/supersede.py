@@ -45,9 +45,7 @@ def with_what_holds(
         (
             link.earlier,
             link.later,
-            runtime.codec.encode(
-                orjson.dumps({name: v for name, v in asdict(link).items() if name not in ("earlier", "later")})
-            ),
+            orjson.dumps({name: v for name, v in asdict(link).items() if name not in ("earlier", "later")}),
         )
         for link in links
     ]
@@ -56,7 +54,7 @@ def with_what_holds(
         raise LeaseLost("the user was erased")
     if not done:
         return stored
-    again = read_stored(runtime.store, task.tenant, task.user_id, runtime.codec)
+    again = read_stored(runtime.store, task.tenant, task.user_id)
     if again is None:
         raise LeaseLost("the user was erased")
     return again

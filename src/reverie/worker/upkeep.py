@@ -38,7 +38,7 @@ _NUMBERS = re.compile(r"\d[\d.,:%-]*")
 def run_upkeep(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
     """Embed what is new, group with the themes carried on, analyse that grouping, and make both the current views."""
     on_progress("reading", 0, task.items)
-    stored = read_stored(runtime.store, task.tenant, task.user_id, runtime.codec)
+    stored = read_stored(runtime.store, task.tenant, task.user_id)
     if stored is None:
         raise LeaseLost("the user was erased")
     known = known_texts(runtime, task, stored.person.id)
@@ -53,7 +53,7 @@ def run_upkeep(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnP
     key = view_key(model.key)
 
     before = runtime.store.themes(task, key)
-    previous = load_states(runtime.codec.decode(before)) if before else []
+    previous = load_states(before) if before else []
     grouped, seconds = themes_of(runtime, task, memories, done, ClusterOptions(), key, on_progress, cloud=None)
     about = {"model": model.used()}
     themes = grouped.result.model_copy(
@@ -64,22 +64,21 @@ def run_upkeep(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnP
     keep_texts(runtime, task, person, memories, known)
     insights = insights.model_copy(update={**about, "stats": {**insights.stats, **stats}})
 
-    codec = runtime.codec
     views = [
         View(
             "themes",
-            codec.encode(themes.model_dump_json(exclude={"version"}).encode()),
-            _packed(runtime, themes_side(themes, memories)),
+            themes.model_dump_json(exclude={"version"}).encode(),
+            orjson.dumps(themes_side(themes, memories)),
         ),
         View(
             "insights",
-            codec.encode(insights.model_dump_json(exclude={"version"}).encode()),
-            _packed(runtime, insights_side(insights, memories, _days(memories, zone))),
+            insights.model_dump_json(exclude={"version"}).encode(),
+            orjson.dumps(insights_side(insights, memories, _days(memories, zone))),
         ),
     ]
-    happened = _happened(grouped, previous, insights, _earlier(runtime, person))
+    happened = _happened(grouped, previous, insights, _earlier(runtime, task, person))
     happenings = [
-        {"kind": kind, "key": task.id, "body": codec.encode(orjson.dumps({"version": person.version, **body}))}
+        {"kind": kind, "key": task.id, "body": orjson.dumps({"version": person.version, **body})}
         for kind, body in happened.items()
     ]
     told: list[dict[str, Any]] = []
@@ -87,6 +86,7 @@ def run_upkeep(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnP
     def write(connection: psycopg.Connection[dict[str, Any]], seconds: float) -> None:
         told[:] = put_views(
             connection,
+            runtime.store.codec,
             person,
             views,
             happenings,
@@ -108,12 +108,8 @@ def run_upkeep(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnP
         "changed": {kind: {"version": person.version, **body} for kind, body in happened.items()},
         "stats": stats,
     }
-    states = codec.encode(dump_states(grouped.states))
+    states = dump_states(grouped.states)
     return Outcome(orjson.dumps(body), done.cost(), (key, states, len(grouped.states)), also=write, then=tell)
-
-
-def _packed(runtime: Runtime, value: dict[str, Any]) -> bytes:
-    return runtime.codec.encode(orjson.dumps(value))
 
 
 def _zone(name: str | None) -> str:
@@ -167,12 +163,12 @@ def _insights(
 # -- what changed -----------------------------------------------------------------------------------
 
 
-def _earlier(runtime: Runtime, person: PersonAt) -> list[Pattern]:
+def _earlier(runtime: Runtime, task: TaskRow, person: PersonAt) -> list[Pattern]:
     """Patterns of the view before this one."""
-    stored = read_views(runtime.store, person.id).get("insights")
+    stored = read_views(runtime.store, task.tenant, task.user_id, person.id).get("insights")
     if stored is None:
         return []
-    return [Pattern.model_validate(pattern) for pattern in orjson.loads(runtime.codec.decode(stored))["patterns"]]
+    return [Pattern.model_validate(pattern) for pattern in orjson.loads(stored)["patterns"]]
 
 
 def _happened(

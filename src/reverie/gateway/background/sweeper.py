@@ -23,6 +23,7 @@ from reverie.gateway.submissions.admission import Admission
 from reverie.queue import QUEUES, Dispatcher, broker_name
 from reverie.settings import QueueSettings
 from reverie.store import GatewayStore, TaskRow
+from reverie.store.reencrypt import seal_what_is_plain
 
 __all__ = ["Sweeper"]
 
@@ -143,6 +144,7 @@ class Sweeper:
             if queue in waiting:
                 await self._resend(connection, queue, waiting[queue][0])
         if time.monotonic() - self._retired_at > _RETIRE_EVERY:
+            await seal_what_is_plain(connection, self._store.codec)
             removed = await self._store.retire(connection, self._settings.retention_days)
             self.repaired["retired"] += removed
             if removed < 500:  # more waits: take the next bite in the next round

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import math
 from dataclasses import dataclass
@@ -12,12 +11,18 @@ import orjson
 from fastapi import Request
 from fastapi.responses import Response
 
-from reverie.store import Codec, TaskRow
+from reverie.store import GatewayStore, TaskRow, places
 
-__all__ = ["RawResponse", "TaskFacts", "event_json", "matches", "task_headers", "task_json", "task_response", "unpack"]
-
-_OFF_LOOP = 256 * 1024
-"""Stored results above this size are unpacked in a thread."""
+__all__ = [
+    "RawResponse",
+    "TaskFacts",
+    "event_json",
+    "matches",
+    "opened_result",
+    "task_headers",
+    "task_json",
+    "task_response",
+]
 
 
 def task_json(row: TaskRow, result: bytes | None, *, cached: bool = False) -> bytes:
@@ -31,11 +36,9 @@ def event_json(event: dict[str, Any], result: bytes | None = None) -> bytes:
     return body if result is None else body[:-1] + b',"result":' + result + b"}"
 
 
-async def unpack(codec: Codec, stored: bytes) -> bytes:
-    """A stored body, large ones unpacked off the event loop."""
-    if len(stored) <= _OFF_LOOP:
-        return codec.decode(stored)
-    return await asyncio.to_thread(codec.decode, stored)
+async def opened_result(store: GatewayStore, row: TaskRow, stored: bytes | None) -> bytes | None:
+    """The result of a task, of its stored form; None where there is none."""
+    return await store.load(stored, places.result(row.tenant, row.id)) if stored else None
 
 
 def etag_of(row: TaskRow) -> str:

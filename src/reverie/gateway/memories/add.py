@@ -17,7 +17,7 @@ from reverie.gateway.submissions.parse import ParseLimits
 from reverie.gateway.submissions.read_body import SpooledBody, media_type
 from reverie.gateway.submissions.result_cache import ResultCache
 from reverie.settings import Limits
-from reverie.store import Codec, Key
+from reverie.store import Key
 from reverie.store.memory_rows import NewRow
 from reverie.store.memory_store import AddOutcome, AddRequest, KeyTaken, MemoryStore
 
@@ -48,7 +48,6 @@ class Memories:
     def __init__(
         self,
         store: MemoryStore,
-        codec: Codec,
         cache: ResultCache,
         limits: Limits,
         *,
@@ -57,9 +56,8 @@ class Memories:
         #: Told of every user who got new or other memories.
         self.on_change = on_change
         self.store = store
-        self.codec = codec
         self.cache = cache
-        self.groups = GroupAdds(store, codec)
+        self.groups = GroupAdds(store)
         self._limits = limits
         self._long = asyncio.Semaphore(_LONG)
         self._counted: dict[str, tuple[float, int]] = {}
@@ -108,7 +106,7 @@ class Memories:
                 if file is not None:
                     file.close()
         await self._after(request, outcome)
-        return self.codec.decode(outcome.replayed) if outcome.replayed is not None else answer_of(parsed.ids, outcome)
+        return outcome.replayed if outcome.replayed is not None else answer_of(parsed.ids, outcome)
 
     async def add_row(self, key: Key, user_id: str, row: NewRow) -> AddOutcome:
         """Add or change one memory whose id is known."""
@@ -120,13 +118,11 @@ class Memories:
 
     async def add(self, request: AddRequest, ids: bytes) -> AddOutcome:
         """Add memories in a group with others'."""
-        if self.codec.encrypts:
-            request.rows = [row._replace(body=self.codec.seal(row.body)) for row in request.rows]
         return await self.groups.add(request, ids)
 
     async def _add_long(self, request: AddRequest, parsed: ParsedMemories, rows_file: SpooledBody | None) -> AddOutcome:
         def kept(_: AddRequest, outcome: AddOutcome) -> bytes:
-            return self.codec.encode(answer_of(parsed.ids, outcome))
+            return answer_of(parsed.ids, outcome)
 
         try:
             async with asyncio.timeout(_PATIENCE):
@@ -138,8 +134,7 @@ class Memories:
                 if adding.settled:
                     return adding.outcome
                 for batch in _batches(parsed, rows_file):
-                    sealed = await asyncio.to_thread(self._seal, batch) if self.codec.encrypts else batch
-                    await adding.put(sealed)
+                    await adding.put(batch)
                     if adding.outcome.full is not None:
                         self._refuse_full(request, adding.outcome)
                 await adding.end(kept)
@@ -148,9 +143,6 @@ class Memories:
             raise ServiceUnavailable("The user met an erasure, or the key another request.", retry_after=1.0) from None
         finally:
             self._long.release()
-
-    def _seal(self, rows: list[NewRow]) -> list[NewRow]:
-        return [row._replace(body=self.codec.seal(row.body)) for row in rows]
 
     async def _after(self, request: AddRequest, outcome: AddOutcome) -> None:
         """Refuse what was not stored; otherwise see to what depends on it."""

@@ -41,7 +41,7 @@ async def change_memory(
             row = await changing.count_access(memory_id) or row
         else:
             await _check_superseded(changing, memory_id, patch)
-            values, chars = _values(state, row, patch)
+            values, chars = _values(state, tenant, user_id, row, patch)
             if values is not None:
                 before = row.text_key
                 row = await changing.patch(memory_id, values, chars=chars)
@@ -64,10 +64,12 @@ async def _check_superseded(changing: Changing, memory_id: str, patch: MemoryPat
         raise InvalidInput(f"superseded_by: {message}", errors=[{"item": "superseded_by", "message": message}])
 
 
-def _values(state: State, row: MemoryRow, patch: MemoryPatch) -> tuple[dict[str, Any] | None, int]:
+def _values(
+    state: State, tenant: str, user_id: str, row: MemoryRow, patch: MemoryPatch
+) -> tuple[dict[str, Any] | None, int]:
     """All columns as the patch leaves them, None when it changes nothing; and by how much the text grew."""
     given = {name: getattr(patch, name) for name in patch.model_fields_set}
-    words = row.words(state.codec)
+    words = row.words(state.store.codec, tenant, user_id)
     new_words = words | {name: value for name, value in given.items() if name in _WORDS}
     body = memory_body(new_words)
     values: dict[str, Any] = {name: given.get(name, getattr(row, name)) for name in _COLUMNS}
@@ -84,7 +86,7 @@ def _values(state: State, row: MemoryRow, patch: MemoryPatch) -> tuple[dict[str,
     text = new_words["text"]
     values |= {
         "decided": decided,
-        "body": state.memories.codec.encode(body),
+        "body": body,
         "text_key": text_key(text),
         "content": content_hash(body, values["created_at"]),
         "chars": len(text),

@@ -12,7 +12,6 @@ import psycopg
 from reverie.aio.background import Background
 from reverie.aio.deadline import ends_within
 from reverie.errors import ServiceUnavailable
-from reverie.store import Codec
 from reverie.store.memory_store import AddOutcome, AddRequest, KeyTaken, MemoryStore
 
 __all__ = ["GroupAdds", "answer_of"]
@@ -46,9 +45,8 @@ def answer_of(ids: bytes, outcome: AddOutcome) -> bytes:
 class GroupAdds:
     """Collects adds that arrive while the group before is being written."""
 
-    def __init__(self, memories: MemoryStore, codec: Codec) -> None:
+    def __init__(self, memories: MemoryStore) -> None:
         self._memories = memories
-        self._codec = codec
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._background = Background()
@@ -120,7 +118,7 @@ class GroupAdds:
         ids = {id(waiting.request): waiting.ids for waiting in group}
 
         def kept(request: AddRequest, outcome: AddOutcome) -> bytes:
-            return self._codec.encode(answer_of(ids[id(request)], outcome))
+            return answer_of(ids[id(request)], outcome)
 
         try:
             outcomes = await self._memories.add([waiting.request for waiting in group], kept)

@@ -21,7 +21,6 @@ from reverie.errors import InvalidInput, TooLarge
 from reverie.gateway.http.problems import invalid
 from reverie.gateway.submissions.parse import ParseLimits
 from reverie.gateway.submissions.size_limits import check_structure
-from reverie.store import Codec
 from reverie.store.memory_rows import NewRow, new_row
 
 __all__ = [
@@ -43,8 +42,6 @@ _BATCH = 1000
 
 _METADATA_BYTES = 64 * 1024
 """Most metadata of one memory, bytes of JSON."""
-
-_codec = Codec(level=1)
 
 
 @dataclass(slots=True)
@@ -128,7 +125,7 @@ def stored_row(id: str, memory: PutMemory, limits: ParseLimits, where: str = "")
         raise _fault(prefix + "text", message)
     if memory.metadata:
         check_metadata(memory.metadata, prefix + "metadata")
-    return new_row(id, memory.__dict__, _codec)
+    return new_row(id, memory.__dict__)
 
 
 def check_metadata(metadata: dict[str, Any], where: str = "metadata") -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from reverie.store import Codec
+from reverie.store import Codec, places
 from reverie.store.memory_rows import MemoryRow, Person
 from reverie.store.memory_store import Page, ThemeMembers
 
@@ -37,14 +37,14 @@ async def list_page(
         rows = await state.memories.store.page(person.id, replace(page, limit=page.limit + 1), theme)
         more = len(rows) > page.limit
         rows = rows[: page.limit]
-        return await asyncio.to_thread(_opened, rows, state.codec), _place(rows[-1]) if more else None
+        return await asyncio.to_thread(_opened, rows, state.store.codec, person), _place(rows[-1]) if more else None
     end = time.monotonic() + _SEARCH_SECONDS
     wanted = search.casefold()
     found: list[dict[str, Any]] = []
     before = page.before
     while True:
         rows = await state.memories.store.page(person.id, replace(page, limit=_LOOKED_AT, before=before), theme)
-        hits = await asyncio.to_thread(_matching, rows, state.codec, wanted)
+        hits = await asyncio.to_thread(_matching, rows, state.store.codec, person, wanted)
         room = page.limit - len(found)
         if len(hits) > room or (len(hits) == room and len(rows) == _LOOKED_AT):
             found += [memory for _, memory in hits[:room]]
@@ -57,12 +57,14 @@ async def list_page(
             return found, before
 
 
-def _opened(rows: list[MemoryRow], codec: Codec) -> list[dict[str, Any]]:
-    return [row.memory(codec) for row in rows]
+def _opened(rows: list[MemoryRow], codec: Codec, person: Person) -> list[dict[str, Any]]:
+    return [row.memory(codec, person.tenant, person.user_id) for row in rows]
 
 
-def _matching(rows: list[MemoryRow], codec: Codec, wanted: str) -> list[tuple[MemoryRow, dict[str, Any]]]:
-    opened = ((row, row.memory(codec)) for row in rows)
+def _matching(
+    rows: list[MemoryRow], codec: Codec, person: Person, wanted: str
+) -> list[tuple[MemoryRow, dict[str, Any]]]:
+    opened = ((row, row.memory(codec, person.tenant, person.user_id)) for row in rows)
     return [(row, memory) for row, memory in opened if wanted in memory["text"].casefold()]
 
 
@@ -75,7 +77,8 @@ async def theme_members(state: State, person: Person, theme: str) -> ThemeMember
     view = await state.memories.store.view(person.id, "themes")
     if view is None:
         return ThemeMembers(theme, [], 0)
-    document = orjson.loads(await asyncio.to_thread(state.codec.decode, bytes(view["body"])))
+    place = places.view(person.tenant, person.user_id, "themes")
+    document = orjson.loads(await state.store.load(bytes(view["body"]), place))
     members: list[str] = next((t["memory_ids"] for t in document["themes"] if t["id"] == theme), [])
     return ThemeMembers(theme, members, view["version"])
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from reverie.gateway.http.responses import event_json, unpack
-from reverie.store import Codec, GatewayStore
+from reverie.gateway.http.responses import event_json
+from reverie.store import GatewayStore, places
 from reverie.store.happenings import stream_name
 
 __all__ = ["EventFrames"]
@@ -18,9 +18,8 @@ __all__ = ["EventFrames"]
 class EventFrames:
     """Nothing is kept beyond the moment: what is erased later must not be sent from here."""
 
-    def __init__(self, store: GatewayStore, codec: Codec) -> None:
+    def __init__(self, store: GatewayStore) -> None:
         self._store = store
-        self._codec = codec
         self._making: dict[tuple[str, int], asyncio.Task[bytes]] = {}
 
     async def of(self, event: dict[str, Any]) -> bytes:
@@ -39,10 +38,16 @@ class EventFrames:
         if "event_id" in event:
             # Only listeners of its tenant got it.
             row = await self._store.row("get_happening_body", id=event["seq"], event_task=event["task_id"])
-            data = self._codec.decode(bytes(row["body"])) if row else b"null"
+            data = b"null"
+            if row is not None:
+                place = places.event(row["tenant"], row["user_id"], row["kind"], row["key"])
+                data = await self._store.load(bytes(row["body"]), place)
             return orjson.dumps(event)[:-1] + b',"data":' + data + b"}"
-        stored = await self._store.result(event["task_id"])
-        return event_json(event, await unpack(self._codec, stored) if stored else None)
+        row = await self._store.row("get_event_result", id=event["task_id"])
+        if row is None:
+            return event_json(event)
+        place = places.result(row["tenant"], event["task_id"])
+        return event_json(event, await self._store.load(bytes(row["body"]), place))
 
     def _forget(self, key: tuple[str, int]) -> Callable[[asyncio.Task[bytes]], None]:
         def forget(task: asyncio.Task[bytes]) -> None:

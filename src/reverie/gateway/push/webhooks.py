@@ -22,10 +22,10 @@ from standardwebhooks.webhooks import Webhook
 
 from reverie.aio.background import Background
 from reverie.errors import ReverieError
-from reverie.gateway.http.responses import task_json, unpack
+from reverie.gateway.http.responses import opened_result, task_json
 from reverie.gateway.push.public_addresses import AddressPolicy, BlockedAddress
 from reverie.settings import WebhookSettings
-from reverie.store import Codec, Delivery, GatewayStore, TaskRow, WebhookStore
+from reverie.store import Delivery, GatewayStore, TaskRow, WebhookStore, places
 
 __all__ = ["WebhookSender", "pause"]
 
@@ -51,11 +51,10 @@ def pause(attempts: int, first: float, jitter: float) -> float:
 class WebhookSender:
     """One a process; ``wake`` is called when a task with a webhook has ended."""
 
-    def __init__(self, store: GatewayStore, codec: Codec, settings: WebhookSettings) -> None:
+    def __init__(self, store: GatewayStore, settings: WebhookSettings) -> None:
         self._store = store
-        self._codec = codec
         self._settings = settings
-        self.webhooks = WebhookStore(store, codec)
+        self.webhooks = WebhookStore(store)
         self.policy = AddressPolicy(settings.webhook_allow.split(","))
         self._wake = asyncio.Event()
         self._background = Background()
@@ -193,12 +192,13 @@ class WebhookSender:
         row = await self._store.row("get_happening", id=delivery.happening, tenant=delivery.tenant)
         if row is None:
             return None
-        data = {"user_id": row["user_id"], **orjson.loads(self._codec.decode(bytes(row["body"])))}
+        place = places.event(delivery.tenant, row["user_id"], row["kind"], row["key"])
+        data = {"user_id": row["user_id"], **orjson.loads(await self._store.load(bytes(row["body"]), place))}
         return orjson.dumps({"type": row["kind"], "timestamp": row["at"], "data": data})
 
     async def _body(self, row: TaskRow, stored: bytes | None) -> bytes:
         large = stored is not None and len(stored) > _MOST_RESULT
-        result = await unpack(self._codec, stored) if stored is not None and not large else None
+        result = await opened_result(self._store, row, stored) if not large else None
         head = orjson.dumps({"type": f"task.{row.status}", "timestamp": row.finished_at or datetime.now(UTC)})
         task = task_json(row, result)
         if large:

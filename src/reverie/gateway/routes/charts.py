@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from reverie._ids import new_task_id
 from reverie.contracts import Lane
 from reverie.errors import Conflict, InvalidInput, ServiceUnavailable
-from reverie.gateway.http.responses import matches, unpack
+from reverie.gateway.http.responses import matches, opened_result
 from reverie.gateway.routes.deps import GatewayState, Reader, TaskId
 from reverie.gateway.routes.tasks import present
 from reverie.gateway.submissions.submit import wait_for_end
@@ -70,7 +70,7 @@ async def chart(
             content_hash=content,
             items=1,
             chars=0,
-            body=state.codec.encode(orjson.dumps(wish)),
+            body=orjson.dumps(wish),
         )
         submitted = await state.group_commit.submit(new)
         if submitted.row is None:
@@ -85,4 +85,5 @@ async def chart(
         known = await state.store.cached(key.tenant, content)
         if known is None:
             raise ServiceUnavailable("The chart was erased meanwhile.", retry_after=1.0)
-    return Response(await unpack(state.codec, known[1]), headers=headers, media_type="image/png")
+    picture = await opened_result(state.store, *known)
+    return Response(picture, headers=headers, media_type="image/png")

@@ -36,6 +36,7 @@ from reverie.gateway.routes.deps import Eraser, GatewayState, Reader, Submitter
 from reverie.gateway.submissions.read_body import read_json_body, spool_json_body
 from reverie.gateway.views.digest import next_digest
 from reverie.gateway.views.placer import placed_now
+from reverie.store import places
 from reverie.store.memory_store import NEWEST, OLDEST, Page
 
 __all__ = ["router"]
@@ -97,7 +98,8 @@ async def put_memory(
         raise NotFound("The memory was deleted this instant.")
     wait, _ = parse_prefer(request.headers.get("prefer", ""))
     place = await placed_now(state, key.tenant, user_id, memory_id, wait)
-    document = {"memory": stored.memory(state.codec), "version": outcome.version, "place": place}
+    told = stored.memory(state.store.codec, key.tenant, user_id)
+    document = {"memory": told, "version": outcome.version, "place": place}
     return _json(document, 201 if outcome.added else 200, limits)
 
 
@@ -108,7 +110,7 @@ async def get_memory(user_id: UserId, memory_id: MemoryId, state: GatewayState, 
     row = await state.memories.store.memory(person.id, memory_id) if person else None
     if row is None:
         raise NotFound(f"There is no memory {memory_id[:80]!r}.")
-    return _json(row.memory(state.codec))
+    return _json(row.memory(state.store.codec, key.tenant, user_id))
 
 
 @router.get("/users/{user_id}/memories", operation_id="listMemories", response_model=MemoryPage)
@@ -156,7 +158,8 @@ async def patch_memory(
     row, version = await change_memory(state, key.tenant, user_id, memory_id, patch)
     wait, _ = parse_prefer(request.headers.get("prefer", ""))
     place = await placed_now(state, key.tenant, user_id, memory_id, wait)
-    return _json({"memory": row.memory(state.codec), "version": version, "place": place}, headers=limits)
+    told = row.memory(state.store.codec, key.tenant, user_id)
+    return _json({"memory": told, "version": version, "place": place}, headers=limits)
 
 
 @router.delete("/users/{user_id}/memories/{memory_id}", operation_id="deleteMemory", response_model=Deleted)
@@ -200,7 +203,9 @@ async def delete_some(
 async def get_settings(user_id: UserId, state: GatewayState, key: Reader) -> Response:
     """What is kept on a user besides memories."""
     person = await state.memories.store.person(key.tenant, user_id)
-    kept = orjson.loads(state.codec.decode(person.settings)) if person and person.settings else {}
+    kept = {}
+    if person is not None and person.settings:
+        kept = orjson.loads(await state.store.load(person.settings, places.settings(key.tenant, user_id)))
     return _json({**PersonSettings().model_dump(), **kept, "upkeep": person.upkeep if person else None})
 
 
@@ -218,11 +223,10 @@ async def put_settings(user_id: UserId, request: Request, state: GatewayState, k
         state.webhooks.policy.check_url(settings.digest.url)
     if settings.callback_url is not None:
         state.webhooks.policy.check_url(settings.callback_url)
-    sealed = state.memories.codec.encode(settings.model_dump_json(exclude={"upkeep"}).encode())
     async with state.memories.store.changing(key.tenant, user_id, make=True) as changing:
         if changing is None:
             raise NotFound("The user was erased this instant.")
-        await changing.set_settings(sealed, settings.upkeep)
+        await changing.set_settings(settings.model_dump_json(exclude={"upkeep"}).encode(), settings.upkeep)
         wish = settings.digest
         now = datetime.now(UTC)
         at = next_digest(wish.every, wish.hour, settings.timezone, now) if wish else None

@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from reverie.contracts import INTERNAL_OPERATIONS, OPERATIONS, Operation, Status, Task, TaskPage
 from reverie.errors import Conflict, NotFound
 from reverie.gateway.http.headers import joined_headers
-from reverie.gateway.http.responses import task_json, task_response, unpack
+from reverie.gateway.http.responses import opened_result, task_json, task_response
 from reverie.gateway.routes.deps import ForDocumentation, GatewayState, Reader, Submitter, TaskId
 from reverie.gateway.submissions.endpoint import answer_submission
 from reverie.gateway.submissions.read_body import spool_json_body
@@ -66,7 +66,7 @@ async def present(state: GatewayState, key: Reader, task_id: str) -> tuple[TaskR
 async def get_task(task_id: TaskId, request: Request, state: GatewayState, key: Reader) -> Response:
     """A task, with its result once it has succeeded."""
     row, stored = await present(state, key, task_id)
-    body = task_json(row, await unpack(state.codec, stored) if stored else None)
+    body = task_json(row, await opened_result(state.store, row, stored))
     return task_response(request, row, body, conditional=True)
 
 

@@ -18,6 +18,7 @@ from reverie.gateway.http.raw_paths import UserId
 from reverie.gateway.memories.read import list_page
 from reverie.gateway.routes.deps import Eraser, GatewayState, Reader
 from reverie.gateway.state import State
+from reverie.store import places
 from reverie.store.memory_rows import Person
 from reverie.store.memory_store import Page
 
@@ -64,38 +65,48 @@ async def export_user(user_id: UserId, state: GatewayState, key: Reader) -> Stre
     deleted = await state.memories.store.forgotten(person.id) if person else []
     happened = await state.store.rows("export_happenings", person=person.id) if person else []
 
+    load = state.store.codec.load
+    whose = key.tenant, user_id
+    calls = {hook["task_id"]: hook["url"] for hook in reversed(held.webhooks)}
+
     def build() -> bytes:
         items: list[dict[str, Any]] = []
         for row in held.tasks:
-            names = ("id", "operation", "status", "created_at", "started_at", "finished_at", "error", "provider",
-                     "callback_url")  # fmt: skip
-            item = {name: row[name] for name in names}
-            item["request"] = orjson.Fragment(state.codec.decode(row["payload"])) if row["payload"] else None
-            item["result"] = orjson.Fragment(state.codec.decode(row["body"])) if row["body"] else None
+            names = ("id", "operation", "status", "created_at", "started_at", "finished_at", "error", "provider")
+            item = {name: row[name] for name in names} | {"callback_url": calls.get(row["id"])}
+            for name, stored, of in (
+                ("request", row["payload"], places.payload),
+                ("result", row["body"], places.result),
+            ):
+                item[name] = orjson.Fragment(load(stored, of(key.tenant, row["id"]))) if stored else None
             items.append(item)
         document: dict[str, Any] = {"user_id": user_id, "exported_at": datetime.now(UTC)}
         if person is not None:
             document |= {"version": person.version, "since": person.created_at}
             document["settings"] = {"upkeep": person.upkeep}
             if person.settings is not None:
-                document["settings"] |= orjson.loads(state.codec.decode(person.settings))
+                document["settings"] |= orjson.loads(load(person.settings, places.settings(*whose)))
         document["views"] = {
             view["kind"]: {
                 "version": view["version"],
                 "as_of": view["as_of"],
-                "result": orjson.Fragment(state.codec.decode(view["body"])),
+                "result": orjson.Fragment(load(view["body"], places.view(*whose, view["kind"]))),
             }
             for view in views
         }
         document["events"] = [
-            {"type": one["kind"], "at": one["at"], "data": orjson.Fragment(state.codec.decode(bytes(one["body"])))}
+            {
+                "type": one["kind"],
+                "at": one["at"],
+                "data": orjson.Fragment(load(one["body"], places.event(*whose, one["kind"], one["key"]))),
+            }
             for one in happened
         ]
         document["carried_themes"] = [
             {
                 "model": row["model"],
                 "updated_at": row["updated_at"],
-                "themes": _carried(state.codec.decode(row["body"])),
+                "themes": _carried(load(row["body"], places.themes(*whose, row["model"]))),
             }
             for row in held.themes
         ]

@@ -60,7 +60,7 @@ _UPKEEP: dict[int | str, dict[str, Any]] = {202: {"model": Task, "description": 
 async def upkeep_user(user_id: UserId, request: Request, state: GatewayState, key: Submitter) -> Response:
     """Bring the user's views up to date now; joins the upkeep in flight, if there is one."""
     facts = await state.view_store.facts(key.tenant, user_id, "themes")
-    row = await state.planner.now(facts) if facts is not None else None
+    row = await state.planner.now(key.tenant, facts) if facts is not None else None
     if row is None:
         raise NotFound("Nothing is stored for this user.")
     return task_response(request, row, task_json(row, None), status=202)

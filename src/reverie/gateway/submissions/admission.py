@@ -88,7 +88,7 @@ class Admission:
         """Raises ``TooManyRequests`` or ``ServiceUnavailable`` when the queue is full."""
         load = self._loads.get(tenant)
         if load is None or time.monotonic() - load.at > _FRESH:
-            self._queued, in_flight = await self._store.load(tenant)
+            self._queued, in_flight = await self._store.load_counts(tenant)
             load = self._loads[tenant] = _Load(time.monotonic(), in_flight)
             if len(self._loads) > 10_000:
                 self._loads.pop(next(iter(self._loads)))

@@ -10,15 +10,13 @@ import psycopg
 from reverie.aio.background import Background
 from reverie.aio.deadline import ends_within
 from reverie.errors import ServiceUnavailable
-from reverie.store import Codec, GatewayStore, NewTask, Submitted
+from reverie.store import GatewayStore, NewTask, Submitted
 
 __all__ = ["GroupCommit"]
 
 log = logging.getLogger(__name__)
 
 _GROUP = 64
-_FEW = 4
-"""Bodies that are packed sooner than a thread is woken."""
 
 _DEADLINE = 0.7
 """Seconds until a submission that PostgreSQL does not confirm is answered with 503."""
@@ -27,9 +25,8 @@ _DEADLINE = 0.7
 class GroupCommit:
     """Collects what arrives while the previous group is being written."""
 
-    def __init__(self, store: GatewayStore, codec: Codec, *, writers: int = 1) -> None:
+    def __init__(self, store: GatewayStore, *, writers: int = 1) -> None:
         self._store = store
-        self._codec = codec
         self._waiting: asyncio.Queue[tuple[NewTask, asyncio.Future[Submitted]]] = asyncio.Queue(maxsize=5000)
         self._writers = writers
         self._background = Background()
@@ -81,8 +78,6 @@ class GroupCommit:
     async def _store_group(self, group: list[tuple[NewTask, asyncio.Future[Submitted]]]) -> None:
         # One order for all writers everywhere: two groups with common content wait for each other, never in a circle.
         group = sorted(group, key=lambda pair: pair[0].content_hash)
-        if unpacked := [new for new, _ in group if not new.packed]:
-            await self._pack(unpacked)
         try:
             answers = await self._store.submit([new for new, _ in group])
         except ServiceUnavailable as error:
@@ -99,14 +94,6 @@ class GroupCommit:
         for (_, future), answer in zip(group, answers, strict=True):
             if not future.done():
                 future.set_result(answer)
-
-    async def _pack(self, group: list[NewTask]) -> None:
-        """Compress and encrypt bodies: a few at once here, more of them on another core."""
-        bodies = [new.body for new in group]
-        few = len(bodies) < _FEW
-        packed = self._codec.encode_many(bodies) if few else await asyncio.to_thread(self._codec.encode_many, bodies)
-        for new, body in zip(group, packed, strict=True):
-            new.body, new.packed = body, True
 
     @staticmethod
     def _refuse(future: asyncio.Future[Submitted]) -> None:

@@ -21,7 +21,7 @@ from reverie.errors import InvalidInput, TooLarge
 from reverie.gateway.http.problems import invalid
 from reverie.gateway.submissions.fast_parser import parse_fast
 from reverie.gateway.submissions.size_limits import check_structure
-from reverie.store import Codec
+from reverie.store import compressed
 
 __all__ = [
     "Known",
@@ -32,8 +32,6 @@ __all__ = [
     "parse_submission",
     "parse_submission_file",
 ]
-
-_codec = Codec(level=1)
 
 _SAMPLE = 24
 """Texts looked up to estimate the share that must be embedded."""
@@ -69,11 +67,10 @@ class Parsed:
     summary: Summary
     items: int
     chars: int
-    #: Canonical JSON, encoded for storage if ``packed``.
+    #: Canonical JSON; ``Compressed`` if it was large.
     body: bytes
     #: Some of the texts, evenly spread: enough to see how many have vectors already.
     sample: tuple[str, ...] = ()
-    packed: bool = True
     #: The user's stored memories are meant; which, and how many, is known to the database.
     stored: bool = False
 
@@ -112,7 +109,7 @@ def parse_submission_file(operation: str, path: str, limits: ParseLimits) -> Par
 
 
 def parse_submission(operation: str, body: bytes, limits: ParseLimits, *, pack: bool = True) -> Parsed:
-    """Check a body, bring it into canonical form, and ``pack`` it for storage.
+    """Check a body, bring it into canonical form, and ``pack`` it while it waits for the database.
 
     Raises ``InvalidInput`` naming the items at fault, ``TooLarge`` for too many memories.
     """
@@ -137,9 +134,8 @@ def parse_submission(operation: str, body: bytes, limits: ParseLimits, *, pack: 
         summary,
         items=len(texts),
         chars=sum(map(len, texts)),
-        body=_codec.encode(canonical) if pack else canonical,
+        body=compressed(canonical) if pack else canonical,
         sample=tuple(texts[:: -(-len(texts) // _SAMPLE) or 1]),
-        packed=pack,
     )
 
 

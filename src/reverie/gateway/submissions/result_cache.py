@@ -33,7 +33,7 @@ end
 return found
 """
 
-_FORMAT = b"2"
+_FORMAT = b"3"
 """Goes before the content hash: a gateway of another version must not read what it does not know."""
 
 _MAX_BYTES = 512 * 1024

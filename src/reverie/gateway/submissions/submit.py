@@ -22,12 +22,12 @@ from reverie.errors import (
     TooManyRequests,
     UnsupportedModel,
 )
-from reverie.gateway.http.responses import TaskFacts, task_json, unpack
+from reverie.gateway.http.responses import TaskFacts, opened_result, task_json
 from reverie.gateway.push.hub import Subscription
 from reverie.gateway.state import State
 from reverie.gateway.submissions.parse import Known, Parsed, Summary
 from reverie.queue import queue_for
-from reverie.store import CloudChoice, Key, NewTask, TaskRow
+from reverie.store import CloudChoice, Key, NewTask, TaskRow, places
 from reverie.store.memory_rows import Person
 from reverie.store.rows import PLAIN_CONTRACT, TASK_CONTRACT
 
@@ -123,8 +123,7 @@ async def _accept(
         content_hash=content,
         items=parsed.items,
         chars=parsed.chars,
-        body=state.codec.seal(parsed.body) if parsed.packed else parsed.body,
-        packed=parsed.packed,
+        body=parsed.body,
         estimate=estimate,
         callback=summary.callback_url,
         deadline=deadline,
@@ -274,7 +273,8 @@ async def _cached(
     if encoded is not None:
         head_size = int.from_bytes(encoded[:4])
         head = orjson.loads(encoded[4 : 4 + head_size])
-        body = await unpack(state.codec, encoded[4 + head_size :])
+        place = places.cached_answer(tenant, user_id, content)
+        body = await state.store.load(encoded[4 + head_size :], place)
         return Outcome(TaskFacts(head["id"], head["etag"]), body, 200, cached=True), vectors
     found = await state.stored_answers.get((tenant, content)) if known_body else None
     return (await _stored_outcome(state, *found) if found is not None else None), vectors
@@ -285,7 +285,7 @@ async def _stored_outcome(state: State, row: TaskRow, stored: bytes | None = Non
     stored = stored or await state.store.result(row.id)
     if stored is None:
         raise ServiceUnavailable("The answer was erased this instant; send it again.", retry_after=1.0)
-    body = task_json(row, await unpack(state.codec, stored), cached=True)
+    body = task_json(row, await opened_result(state.store, row, stored) or b"null", cached=True)
     # Whoever asks first need not wait until it is at hand for others.
     state.result_cache.later(_keep(state, row, body))
     return Outcome(TaskFacts.of(row), body, 200, cached=True)
@@ -294,7 +294,8 @@ async def _stored_outcome(state: State, row: TaskRow, stored: bytes | None = Non
 async def _keep(state: State, row: TaskRow, body: bytes) -> None:
     facts = TaskFacts.of(row)
     head = orjson.dumps({"id": facts.id, "etag": facts.etag})
-    packed = len(head).to_bytes(4) + head + await asyncio.to_thread(state.codec.encode, body)
+    place = places.cached_answer(row.tenant, row.user_id, row.content_hash)
+    packed = len(head).to_bytes(4) + head + await state.store.save(body, place)
     accepted_ms = int(row.created_at.timestamp() * 1000)
     await state.result_cache.put(row.tenant, row.user_id, row.content_hash, accepted_ms, packed)
 
@@ -302,7 +303,7 @@ async def _keep(state: State, row: TaskRow, body: bytes) -> None:
 async def _outcome(state: State, row: TaskRow, stored: bytes | None = None) -> Outcome:
     if row.status == "succeeded":
         stored = stored or await state.store.result(row.id)
-        return Outcome(TaskFacts.of(row), task_json(row, await unpack(state.codec, stored) if stored else None), 200)
+        return Outcome(TaskFacts.of(row), task_json(row, await opened_result(state.store, row, stored)), 200)
     return Outcome(TaskFacts.of(row), task_json(row, None), 200 if row.ended else 202)
 
 

@@ -37,7 +37,7 @@ async def answer_context(state: State, key: Key, user_id: str, ask: ContextQuery
         cloud=None,
         stored=True,
     )
-    done = await submit(state, key, Parsed(summary, items=0, chars=0, body=body, packed=False, stored=True), wait=wait)
+    done = await submit(state, key, Parsed(summary, items=0, chars=0, body=body, stored=True), wait=wait)
     task = orjson.loads(done.body)
     if task["result"] is not None:
         return orjson.dumps(task["result"])

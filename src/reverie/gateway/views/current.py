@@ -18,7 +18,7 @@ from reverie.gateway.views.show import etag_of, shown_insights, shown_themes, to
 from reverie.queue.cache import PUT_SCRIPT, gone_key, shown_key
 from reverie.queue.redis_connection import RedisConnection
 from reverie.settings import UpkeepSettings
-from reverie.store import Codec
+from reverie.store import Codec, places
 from reverie.store.view_store import ViewFacts, ViewStore
 
 __all__ = ["CurrentViews", "NoViewYet", "Shown"]
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 Kind = Literal["themes", "insights"]
 
+_FORMAT = "3:"
+"""Goes before the kind: a gateway of another version must not read what it does not know."""
 _KEEP = 3600
 """Seconds that what was shown stays at hand."""
 _MOST_BYTES = 1024 * 1024
@@ -90,12 +92,12 @@ class CurrentViews:
             return Shown(etag, None, facts)
         body = await self._at_hand(tenant, user_id, kind, etag)
         if body is None:
-            body = await self._made(facts, kind, about)
+            body = await self._made(tenant, user_id, facts, kind, about)
             if len(body) <= _MOST_BYTES * 8:
                 self._keep_later(tenant, user_id, kind, etag, facts, body)
         return Shown(etag, body, facts)
 
-    async def _made(self, facts: ViewFacts, kind: Kind, about: dict[str, Any]) -> bytes:
+    async def _made(self, tenant: str, user_id: str, facts: ViewFacts, kind: Kind, about: dict[str, Any]) -> bytes:
         stored = await self._views.view(facts.person, kind)
         if stored is None:
             raise NoViewYet
@@ -105,13 +107,16 @@ class CurrentViews:
         codec = self._codec
 
         def make() -> bytes:
-            body = codec.decode(stored.body)
-            side = codec.decode(stored.side) if stored.side and since.gone else None
+            body = codec.load(stored.body, places.view(tenant, user_id, kind))
+            side = None
+            if stored.side and since.gone:
+                side = codec.load(stored.side, places.side(tenant, user_id, kind))
             if kind == "themes":
                 return shown_themes(body, side, since, about)
             beside = None
             if themes is not None and themes.version == stored.version:
-                beside = codec.decode(themes.body), codec.decode(themes.side) if themes.side else None
+                of_themes = codec.load(themes.side, places.side(tenant, user_id, "themes")) if themes.side else None
+                beside = codec.load(themes.body, places.view(tenant, user_id, "themes")), of_themes
             return shown_insights(body, side, beside, since, about)
 
         return await _off_loop(make, len(stored.body))
@@ -120,7 +125,7 @@ class CurrentViews:
         if self._line is None or time.monotonic() < self._quiet_until:
             return None
         try:
-            [value] = await self._line.ask([("HGET", shown_key(tenant, user_id), kind)])
+            [value] = await self._line.ask([("HGET", shown_key(tenant, user_id), _FORMAT + kind)])
         except (RedisError, OSError, TimeoutError) as error:
             self._away(error)
             return None
@@ -128,7 +133,8 @@ class CurrentViews:
         if not isinstance(value, bytes) or not value.startswith(head):
             return None
         packed = value[len(head) :]
-        return await _off_loop(lambda: self._codec.decode(packed), len(packed))
+        place = places.shown_view(tenant, user_id, kind, etag)
+        return await _off_loop(lambda: self._codec.load(packed, place), len(packed))
 
     def _keep_later(self, tenant: str, user_id: str, kind: Kind, etag: str, facts: ViewFacts, body: bytes) -> None:
         if self._line is None or time.monotonic() < self._quiet_until or facts.as_of is None:
@@ -139,13 +145,15 @@ class CurrentViews:
 
     async def _keep(self, tenant: str, user_id: str, kind: Kind, etag: str, read_ms: int, body: bytes) -> None:
         assert self._line is not None
-        packed = await asyncio.to_thread(self._codec.encode, body)
+        packed = await asyncio.to_thread(self._codec.save, body, places.shown_view(tenant, user_id, kind, etag))
         if len(packed) > _MOST_BYTES:
             return
         where = shown_key(tenant, user_id), gone_key(tenant, user_id)
         try:
             # A user who was erased after these memories were read leaves nothing behind.
-            await self._line.ask([("EVAL", PUT_SCRIPT, 2, *where, read_ms, _KEEP, kind, etag.encode() + packed)])
+            await self._line.ask(
+                [("EVAL", PUT_SCRIPT, 2, *where, read_ms, _KEEP, _FORMAT + kind, etag.encode() + packed)]
+            )
         except (RedisError, OSError, TimeoutError) as error:
             self._away(error)
 

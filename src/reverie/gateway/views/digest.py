@@ -10,8 +10,9 @@ import orjson
 import psycopg
 
 from reverie.gateway.push.hub import Hub
-from reverie.store import Codec
+from reverie.store import Codec, places
 from reverie.store.happenings import event_of
+from reverie.store.people import event_webhook
 from reverie.store.sql import sql
 
 __all__ = ["DigestRound", "next_digest", "period_of"]
@@ -76,7 +77,7 @@ class DigestRound:
     async def _digest(
         self, connection: psycopg.AsyncConnection[dict[str, Any]], row: dict[str, Any]
     ) -> dict[str, Any] | None:
-        settings = orjson.loads(self._codec.decode(bytes(row["settings"]))) if row["settings"] else {}
+        settings = self._settings(row)
         wish = settings.get("digest")
         if wish is None:
             await connection.execute(sql("set_digest"), {"person": row["id"], "at": None, "version": row["version"]})
@@ -98,18 +99,17 @@ class DigestRound:
                 "version": row["version"],
                 "memories": {"kept": row["memories"], "changed": counts["changed"], "deleted": counts["forgotten"]},
                 "changes": [
-                    {"type": one["kind"], "at": one["at"], **orjson.loads(self._codec.decode(bytes(one["body"])))}
-                    for one in happened[:_MOST_CHANGES]
+                    {"type": one["kind"], "at": one["at"], **self._said(row, one)} for one in happened[:_MOST_CHANGES]
                 ],
             }
             new = {"person": row["id"], "kind": "digest", "key": key, "task_id": f"digest-{row['id']}-{key}"}
-            sealed = self._codec.encode(orjson.dumps(body))
+            place = places.event(row["tenant"], row["user_id"], "digest", key)
+            sealed = self._codec.save(orjson.dumps(body), place)
             written = await (await connection.execute(sql("insert_happening"), {**new, "body": sealed})).fetchone()
             url = wish.get("url") or settings.get("callback_url")
             if written is not None and url:
-                await connection.execute(
-                    sql("insert_happening_webhook"), {"happening": written["id"], "tenant": row["tenant"], "url": url}
-                )
+                hook = event_webhook(self._codec, row["tenant"], written["id"], url)
+                await connection.execute(sql("insert_happening_webhook"), hook)
         last_happening = max([one["id"] for one in happened], default=row["digest_happening"])
         done = {"person": row["id"], "at": following, "version": row["version"], "happening": last_happening}
         await connection.execute(sql("set_digest_done"), done)
@@ -117,3 +117,15 @@ class DigestRound:
             return None
         told = {"id": written["id"], "kind": "digest", "task_id": new["task_id"], "at": written["at"]}
         return event_of({**told, "user_id": row["user_id"]})
+
+    def _settings(self, row: dict[str, Any]) -> dict[str, Any]:
+        if not row["settings"]:
+            return {}
+        place = places.settings(row["tenant"], row["user_id"])
+        settings: dict[str, Any] = orjson.loads(self._codec.load(bytes(row["settings"]), place))
+        return settings
+
+    def _said(self, row: dict[str, Any], happening: dict[str, Any]) -> dict[str, Any]:
+        place = places.event(row["tenant"], row["user_id"], happening["kind"], happening["key"])
+        said: dict[str, Any] = orjson.loads(self._codec.load(bytes(happening["body"]), place))
+        return said

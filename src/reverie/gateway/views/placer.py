@@ -12,7 +12,6 @@ from reverie._ids import new_task_id
 from reverie.errors import NotFound, ReverieError
 from reverie.gateway.submissions.submit import wait_for_end
 from reverie.queue import Dispatcher
-from reverie.store import Codec
 from reverie.store.view_store import ViewStore
 
 if TYPE_CHECKING:
@@ -31,11 +30,9 @@ _LONGEST_WAIT = 10.0
 class Placer:
     """One task places all that came before its end, so a burst of single adds makes few."""
 
-    def __init__(self, views: ViewStore, dispatcher: Dispatcher, codec: Codec) -> None:
+    def __init__(self, views: ViewStore, dispatcher: Dispatcher) -> None:
         self._views = views
         self._dispatcher = dispatcher
-        # What it needs is read from the tables when it runs.
-        self._body = codec.encode(b"{}")
         self._waiting: dict[tuple[str, str], None] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -58,7 +55,7 @@ class Placer:
             # Taken off first: what is added from here on asks anew.
             del self._waiting[tenant, user_id]
             try:
-                row = await self._views.plan_place(tenant, user_id, new_task_id(), self._body)
+                row = await self._views.plan_place(tenant, user_id, new_task_id())
             except ReverieError:
                 continue  # the database is away; the next upkeep sees it
             except Exception:
@@ -77,7 +74,7 @@ async def placed_now(
     facts = await state.view_store.facts(tenant, user_id, "themes")
     if facts is None or facts.view_version is None:
         return None
-    row = await state.view_store.plan_place(tenant, user_id, new_task_id(), state.codec.encode(b"{}"))
+    row = await state.view_store.plan_place(tenant, user_id, new_task_id())
     if row is not None:
         state.dispatcher.put(row.id, row.queue)
     else:  # one that was made before sees this memory too, unless it has ended: then it is placed

@@ -12,7 +12,7 @@ from reverie.gateway.push.hub import Hub
 from reverie.gateway.submissions.duration_estimate import DurationEstimator
 from reverie.queue import Dispatcher
 from reverie.settings import UpkeepSettings
-from reverie.store import Codec, TaskRow
+from reverie.store import TaskRow
 from reverie.store.view_store import DueUser, ViewFacts, ViewStore
 
 __all__ = ["UpkeepPlanner", "next_upkeep_at"]
@@ -43,7 +43,6 @@ class UpkeepPlanner:
         hub: Hub,
         dispatcher: Dispatcher,
         predictor: DurationEstimator,
-        codec: Codec,
         settings: UpkeepSettings,
     ) -> None:
         self._views = views
@@ -51,8 +50,6 @@ class UpkeepPlanner:
         self._dispatcher = dispatcher
         self._predictor = predictor
         self._settings = settings
-        # What an upkeep needs is read from the tables when it runs.
-        self._body = codec.encode(b"{}")
         #: Tasks made since the start.
         self.planned = 0
 
@@ -72,15 +69,15 @@ class UpkeepPlanner:
             return
         ids = [new_task_id() for _ in due]
         made = await self._views.plan(
-            connection, [user.person for user in due], ids, [self._estimate(user) for user in due], self._body
+            connection, [(user.tenant, user.person) for user in due], ids, [self._estimate(user) for user in due]
         )
         for row in made:
             self._send(row)
 
-    async def now(self, facts: ViewFacts) -> TaskRow | None:
+    async def now(self, tenant: str, facts: ViewFacts) -> TaskRow | None:
         """The user's upkeep in flight, made now unless there is one; None when they were erased meanwhile."""
-        user = DueUser(facts.person, facts.memories, 0, facts.changes, None)
-        row, new = await self._views.plan_one(facts.person, new_task_id(), self._estimate(user), self._body)
+        user = DueUser(tenant, facts.person, facts.memories, 0, facts.changes, None)
+        row, new = await self._views.plan_one(tenant, facts.person, new_task_id(), self._estimate(user))
         if row is not None and new:
             self._send(row)
         return row
