@@ -150,10 +150,10 @@ class Life(RuleBasedStateMachine):
                 row = await changing.memory(id_) if changing else None
                 if row is None or changing is None:
                     return None
-                before = row.words(CODEC)["text"]
+                before = row.words(Codec(), *who)["text"]
                 body = memory_body({"text": text})
                 values = {
-                    "body": CODEC.encode(body),
+                    "body": body,
                     "text_key": text_key(text),
                     "content": content_hash(body, row.created_at),
                     "chars": len(text),
@@ -171,7 +171,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(who=people)
     def upkeep_reads(self, who: tuple[str, str]) -> None:
-        stored = read_stored(self.worker, *who, CODEC)
+        stored = read_stored(self.worker, *who)
         model = self.users.get(who)
         assert (stored is None) == (model is None)
         if stored is not None and model is not None:

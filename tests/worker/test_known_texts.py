@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from reverie.settings import EmbeddingSettings, ServerSettings, Settings
-from reverie.store import Codec, GatewayStore
+from reverie.store import GatewayStore
 from reverie.store.people import read_person, read_views
 from reverie.store.view_store import ViewStore
 from reverie.worker.run import run_next
@@ -47,7 +47,7 @@ def upkeep(runtime: Runtime, url: str, user: str) -> dict[str, Any]:
             views = ViewStore(gateway)
             facts = await views.facts(TENANT, user, "themes")
             assert facts is not None
-            row, _ = await views.plan_one(facts.person, f"tsk_{uuid.uuid4().hex}", 0.1, Codec().encode(b"{}"))
+            row, _ = await views.plan_one(TENANT, facts.person, f"tsk_{uuid.uuid4().hex}", 0.1)
             assert row is not None
             return row.id
         finally:
@@ -55,9 +55,9 @@ def upkeep(runtime: Runtime, url: str, user: str) -> dict[str, Any]:
 
     task = asyncio.run(plan())
     assert run_next(runtime, "upkeep") == task
-    person = read_person(runtime.store, TENANT, user, Codec())
+    person = read_person(runtime.store, TENANT, user)
     assert person is not None
-    views = {kind: orjson.loads(Codec().decode(body)) for kind, body in read_views(runtime.store, person.id).items()}
+    views = {kind: orjson.loads(body) for kind, body in read_views(runtime.store, TENANT, user, person.id).items()}
     for view in views.values():
         del view["stats"]
     # How long ago something was is told by the clock.

@@ -84,9 +84,9 @@ def migrate(database_url: str, *, wait: float = 0.0) -> list[int]:
                 "CREATE TABLE IF NOT EXISTS reverie_migrations "
                 "(version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
             )
-            present = schema_version(connection)
+            there = {row[0] for row in connection.execute("SELECT version FROM reverie_migrations").fetchall()}
             for version, script in _migrations():
-                if version <= present:
+                if version in there:
                     continue
                 _apply(connection, version, script)
                 ran.append(version)

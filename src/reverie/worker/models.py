@@ -74,7 +74,7 @@ def model_for(
         runtime.store.set_user_model(task, MULTILINGUAL, moved=False)
     if person is not None:
         # Nothing has changed, so upkeep would not be due.
-        plan_move(runtime.store, person, runtime.codec.encode(b"{}"), auto=runtime.settings.upkeep.upkeep == "auto")
+        plan_move(runtime.store, task.tenant, person, auto=runtime.settings.upkeep.upkeep == "auto")
     return Chosen(ENGLISH)
 
 
@@ -97,7 +97,7 @@ def embed_part(
     """
     done = tokens = 0
     after = ""
-    while page := texts_without_vector(runtime.store, task, runtime.codec, embedder.model.key, after, _PAGE):
+    while page := texts_without_vector(runtime.store, task, embedder.model.key, after, _PAGE):
         if done >= _A_RUN:
             raise TryAgain
         part = embed(runtime, task, embedder, [text for _, text in page], on_progress=on_progress, person=person)

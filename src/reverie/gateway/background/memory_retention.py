@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from reverie.gateway.submissions.result_cache import ResultCache
+from reverie.store import Codec
 from reverie.store.memory_rows import Person
 from reverie.store.memory_store import Changing
 from reverie.store.sql import sql
@@ -32,7 +33,8 @@ class MemoryRetention:
     ones are no exception. 0 days: nothing is ever removed by age.
     """
 
-    def __init__(self, cache: ResultCache, days: float) -> None:
+    def __init__(self, cache: ResultCache, days: float, codec: Codec | None = None) -> None:
+        self._codec = codec or Codec()
         self._cache = cache
         self._days = days
         self._after = 0
@@ -64,7 +66,7 @@ class MemoryRetention:
                 return 0  # erased, or being changed: there is another day
             asked = {"person": row["id"], "days": self._days, "limit": most}
             aged = [one["id"] for one in await (await connection.execute(sql("aged_memories"), asked)).fetchall()]
-            change = await Changing(connection, Person.of(row)).delete(aged)
+            change = await Changing(connection, self._codec, Person.of(row)).delete(aged)
         if change.vectors:
             await self._cache.forget_vectors(who["tenant"], who["user_id"], change.vectors)
         self.removed += len(change.ids)
