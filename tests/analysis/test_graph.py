@@ -8,8 +8,12 @@ import json
 import networkx as nx
 import numpy as np
 import pytest
+from scipy import sparse
+from sknetwork.ranking import PageRank
 
 from reverie.analysis import to_graphml, to_networkx, to_node_link
+from reverie.analysis.budget import Budget
+from reverie.analysis.graph import _pagerank
 from reverie.contracts import AnalyzeOptions, AnalyzeResult, GraphResult, Memory
 from tests.analysis.people import memories, run, themed
 
@@ -148,3 +152,14 @@ def test_communities_of_a_tangle_are_the_same_every_time() -> None:
     texts = [" ".join(chance.choice(common, 6)) for _ in range(300)]
     first, *others = (_graph(texts).communities for _ in range(4))
     assert all(other == first for other in others)
+
+
+def test_typical_is_the_page_rank_of_scikit_network() -> None:
+    rng = np.random.default_rng(7)
+    n = 300
+    rows = np.repeat(np.arange(n), 5)
+    columns = (rows + rng.integers(1, 40, 5 * n)) % n
+    graph = sparse.csr_matrix((rng.uniform(0.4, 1.0, 5 * n), (rows, columns)), shape=(n, n))
+    graph = sparse.csr_matrix(graph.maximum(graph.T))
+    theirs = PageRank(damping_factor=0.85, solver="piteration", n_iter=200, tol=1e-12).fit_predict(graph)
+    assert np.allclose(_pagerank(graph, Budget()), theirs, rtol=0, atol=1e-8)
