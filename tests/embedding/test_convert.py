@@ -45,6 +45,13 @@ def test_a_second_start_reuses_the_conversion(tmp_path: Path) -> None:
     assert target.name == f"tiny-{digest}-float32"
 
 
+def test_a_conversion_carries_no_list_of_words_that_nobody_reads(tmp_path: Path) -> None:
+    tiny_model.build(tmp_path / "tiny")
+    assert np.isfinite(_vector(tmp_path / "tiny", tmp_path / "data")).all()
+    (words,) = (tmp_path / "data").rglob("vocabulary.json")
+    assert len(json.loads(words.read_text())) == 1
+
+
 def test_files_are_read_again_only_once_they_were_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny_model.build(tmp_path / "tiny")
     folder = find_model(str(tmp_path / "tiny"), tmp_path / "data")

