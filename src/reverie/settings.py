@@ -209,7 +209,7 @@ class CloudSettings(Group):
 
 
 class LabelSettings(Group):
-    """A language model that names themes. Without a URL the keyword labels stand and no text leaves for it."""
+    """A language model that names themes, and judges what holds today. Without a URL no text leaves for it."""
 
     model_config = SettingsConfigDict(env_prefix="REVERIE_", extra="ignore", env_ignore_empty=True)
 
@@ -221,6 +221,15 @@ class LabelSettings(Group):
     label_model: str = Field("gpt-4o-mini", description="Model name sent to that endpoint")
     label_api_key: SecretStr | None = Field(None, description="Bearer key for that endpoint")
     label_timeout: float = Field(10.0, gt=0, description="Longest wait for its answer, seconds")
+    label_usd_per_million: float | None = Field(
+        None,
+        ge=0,
+        description="What a million tokens cost at a public endpoint, US dollars; without it ceilings refuse it",
+    )
+    judge: bool = Field(
+        False, description="Ask that endpoint, in upkeep, which of two statements holds where the rules are not sure"
+    )
+    judge_pairs: int = Field(12, ge=1, le=100, description="Most pairs of statements it is asked about in an upkeep")
 
 
 class Limits(Group):

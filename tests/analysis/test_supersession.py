@@ -63,10 +63,45 @@ def test_a_memory_that_says_more_than_what_changed_stays() -> None:
     assert _links(_told("I live in Bern and work at Siemens", "I moved to Zurich")) == {}
 
 
-def test_a_judge_may_refuse_a_link() -> None:
-    told = _told("I live in Bern", "I moved to Zurich")
-    assert _links(told, judge=lambda asked: [False] * len(asked)) == {}
-    assert _links(told, judge=lambda asked: [True] * len(asked)) == {"0": "1"}
+UNSURE = ("I work as a waiter", "I work as a nurse")
+
+
+def test_where_no_rule_is_sure_a_judge_may_say_what_holds() -> None:
+    asked: list[tuple[str, str, Link]] = []
+
+    def judge(pairs: Sequence[tuple[Memory, Memory, Link]]) -> list[bool]:
+        asked.extend((a.text, b.text, link) for a, b, link in pairs)
+        return [True] * len(pairs)
+
+    told = _told(*UNSURE, "I live in Bern", "I moved to Zurich")
+    assert _links(told) == {"2": "3"}
+    links = {link.earlier: link for link in find_superseded(told, judge=judge)}
+    assert [(a, b) for a, b, _ in asked] == [UNSURE], "what the rules are sure of is not asked"
+    assert links["0"] == Link("0", "1", "judge", "job", ("i work as a waiter", "i work as a nurse"))
+    assert links["2"].rule == "one value"
+    assert _links(told, judge=lambda pairs: [False] * len(pairs)) == {"2": "3"}
+
+
+def test_no_judge_is_asked_about_what_a_person_decided_or_another_one_said() -> None:
+    told = _told(*UNSURE)
+    others = [told[0], told[1].model_copy(update={"speaker": "Ben"})]
+
+    def judge(pairs: Sequence[tuple[Memory, Memory, Link]]) -> list[bool]:
+        raise AssertionError(pairs)
+
+    assert _links(told, decided={"0"}, judge=judge) == {}
+    assert _links(others, judge=judge) == {}
+
+
+def test_a_judge_is_asked_about_the_newest_first_and_each_statement_once() -> None:
+    asked: list[tuple[str, str]] = []
+
+    def judge(pairs: Sequence[tuple[Memory, Memory, Link]]) -> list[bool]:
+        asked.extend((a.id, b.id) for a, b, _ in pairs)
+        return [False] * len(pairs)
+
+    _links(_told(*(f"I work as a {job}" for job in ("waiter", "nurse", "baker", "pilot"))), judge=judge)
+    assert asked == [("2", "3"), ("1", "2"), ("0", "1")]
 
 
 @pytest.mark.parametrize("text", ["a" * 100_000, "i moved to " * 9000, "my my my " * 9000, "nicht mehr " * 9000])

@@ -12,7 +12,8 @@ import pytest
 
 from reverie.clustering.labels import Label
 from reverie.settings import LabelSettings
-from reverie.worker.llm_labels import ChatLabeler, labeler_from
+from reverie.worker.chat_endpoint import ChatEndpoint, endpoint_from
+from reverie.worker.llm_labels import ChatLabeler
 
 NAMES = [Label("cat", ["cat"]), Label("trip", ["trip"])]
 GROUPS = [["my cat", "the cat"], ["a trip", "the trip"]]
@@ -24,6 +25,7 @@ class Chat:
     def __init__(self) -> None:
         self.status = 200
         self.content = "[]"
+        self.usage: dict[str, Any] | None = None
         self.requests: list[dict[str, Any]] = []
         chat = self
 
@@ -31,7 +33,8 @@ class Chat:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 chat.requests.append({"path": self.path, "key": self.headers.get("Authorization"), "body": body})
-                answer = json.dumps({"choices": [{"message": {"content": chat.content}}]}).encode()
+                told = {"choices": [{"message": {"content": chat.content}}], "usage": chat.usage}
+                answer = json.dumps(told).encode()
                 self.send_response(chat.status)
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
@@ -57,7 +60,7 @@ def chat() -> Iterator[Chat]:
 
 def test_titles_come_from_the_endpoint_cleaned(chat: Chat) -> None:
     chat.content = 'Here you are: ["**Miso the cat**", "Alpine\\u202e  trips\\n"]'
-    assert ChatLabeler(chat.url, "m", key="k")(GROUPS, NAMES) == ["Miso the cat", "Alpine trips"]
+    assert ChatLabeler(ChatEndpoint(chat.url, "m", key="k"))(GROUPS, NAMES) == ["Miso the cat", "Alpine trips"]
     sent = chat.requests[0]
     assert (sent["path"], sent["key"], sent["body"]["model"]) == ("/v1/chat/completions", "Bearer k", "m")
     assert "the cat" in sent["body"]["messages"][1]["content"]
@@ -74,17 +77,17 @@ def test_titles_come_from_the_endpoint_cleaned(chat: Chat) -> None:
 )
 def test_answers_that_are_no_titles_leave_the_keywords(chat: Chat, content: str) -> None:
     chat.content = content
-    assert ChatLabeler(chat.url, "m")(GROUPS, NAMES) == [None, None]
+    assert ChatLabeler(ChatEndpoint(chat.url, "m"))(GROUPS, NAMES) == [None, None]
 
 
 def test_a_failing_endpoint_is_asked_once_and_leaves_the_keywords(chat: Chat) -> None:
     chat.status = 500
-    assert ChatLabeler(chat.url, "m")(GROUPS * 20, NAMES * 20) == [None] * 40
+    assert ChatLabeler(ChatEndpoint(chat.url, "m"))(GROUPS * 20, NAMES * 20) == [None] * 40
     assert len(chat.requests) == 1
 
 
 def test_nothing_is_asked_unless_a_url_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REVERIE_LABEL_URL", raising=False)
-    assert labeler_from(LabelSettings()) is None
+    assert endpoint_from(LabelSettings()) is None
     monkeypatch.setenv("REVERIE_LABEL_URL", "http://127.0.0.1:1/v1")
-    assert labeler_from(LabelSettings()) is not None
+    assert endpoint_from(LabelSettings()) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,13 +15,32 @@ from reverie.store.rows import TaskRow
 from reverie.store.sql import sql
 from reverie.store.worker_store import WorkerStore
 
-__all__ = ["read_moments", "supersede"]
+__all__ = ["HeldSince", "read_moments", "read_view_version", "supersede"]
 
 
-def read_moments(store: WorkerStore, person: int) -> dict[str, tuple[datetime, bool]]:
+@dataclass(frozen=True, slots=True)
+class HeldSince:
+    """Of a memory that counts."""
+
+    #: Since when it holds.
+    moment: datetime
+    #: Whether a person decided on it.
+    decided: bool
+    #: The user's version with which it last changed.
+    version: int
+
+
+def read_moments(store: WorkerStore, person: int) -> dict[str, HeldSince]:
     """Of each memory that counts: since when it holds, and whether a person decided on it."""
     rows = store.run(lambda connection: connection.execute(sql("read_moments"), {"person": person}).fetchall())
-    return {row["id"]: (row["moment"], row["superseded_decided"]) for row in rows}
+    return {row["id"]: HeldSince(row["moment"], row["superseded_decided"], row["version"]) for row in rows}
+
+
+def read_view_version(store: WorkerStore, task: TaskRow) -> int:
+    """The version that the view of the task's user was made from; 0 before the first."""
+    asked = {"tenant": task.tenant, "user_id": task.user_id}
+    row = store.run(lambda connection: connection.execute(sql("read_view_version"), asked).fetchone())
+    return int(row["version"]) if row else 0
 
 
 def supersede(

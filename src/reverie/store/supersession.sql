@@ -2,7 +2,7 @@
 
 -- name: read_moments
 -- Of all that counts now: since when it holds, and whether a person decided on it.
-SELECT id, moment, superseded_decided FROM memories WHERE person = %(person)s AND superseded_by IS NULL;
+SELECT id, moment, superseded_decided, version FROM memories WHERE person = %(person)s AND superseded_by IS NULL;
 
 -- name: supersede
 -- Only what is still as it was read, and no person decided on. Readers of earlier versions learn of it by the version.

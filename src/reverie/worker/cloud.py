@@ -22,7 +22,7 @@ from reverie.worker.models import Chosen, embed_part, model_for, moved
 from reverie.worker.runtime import Runtime
 from reverie.worker.vectors import Embedded, embed
 
-__all__ = ["Vectorized", "budget_for", "choice_for", "metered", "vectorize"]
+__all__ = ["Vectorized", "budget_for", "check_ceiling", "choice_for", "metered", "vectorize"]
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +174,7 @@ class _Meter:
     def hold(self, texts: Sequence[str]) -> None:
         """Called with the texts that nobody has embedded yet. Raises ``BudgetExceeded``."""
         _, usd = self._provider.estimate(texts)
-        _check(self._budget, usd, self._provider.provider)
+        check_ceiling(self._budget, usd, self._provider.provider)
         self._stack.enter_context(
             metered(self._runtime, self._task, self._choice, self._provider.provider, self._budget, usd or 0.0)
         )
@@ -186,7 +186,8 @@ class _Meter:
         self._stack.close()
 
 
-def _check(budget: Budget, usd: float | None, provider: str) -> None:
+def check_ceiling(budget: Budget, usd: float | None, provider: str) -> None:
+    """Raises ``BudgetExceeded`` where the task's ceiling does not cover ``usd`` more, or no price is known."""
     if budget.usd is None:
         return
     if usd is None:

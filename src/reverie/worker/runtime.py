@@ -43,7 +43,9 @@ class Bill:
 
     def beside(self, provider: str) -> str:
         """The record's name for a provider that gets the texts after whoever embedded them."""
-        return f"{self.provider}+{provider}" if self.provider else provider
+        if self.provider is None:
+            return provider
+        return self.provider if provider in self.provider.split("+") else f"{self.provider}+{provider}"
 
 
 class Runtime:
