@@ -35,6 +35,8 @@ class Stage:
         self.bob = self.discord.add_user("bob")
         self.guild = self.discord.add_guild(users=[self.alice, self.bob])
         self.chat: ChatSettings | None = None
+        #: Another service than the fake one.
+        self.ai: AsyncReverie | None = None
         self.bot: MemoryBot
         self._running: asyncio.Task[None] | None = None
 
@@ -51,7 +53,7 @@ class Stage:
             "store": SecretStr(f"sqlite:///{self.folder / 'bot.sqlite3'}"),
             "progress_seconds": 0.0,
         }
-        ai = AsyncReverie(self.service.url, self.service.key, tries=1, connect_timeout=20.0)
+        ai = self.ai or AsyncReverie(self.service.url, self.service.key, tries=1, connect_timeout=20.0)
         # The library waits this long for guilds that are slow to come; here all are there at once.
         return MemoryBot(BotSettings(**(chosen | settings)), ai=ai, chat=self.chat, guild_ready_timeout=0.05)
 

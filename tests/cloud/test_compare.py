@@ -12,6 +12,8 @@ from reverie.cli._comparison import Measured, break_even, people, recommendation
 from reverie.testing.cloud import FakeCloud, Fault
 from tests.cloud.conftest import SECRET
 
+CHAT = Path(__file__).parents[1] / "readers" / "data" / "telegram_all_chats.json"
+
 
 @pytest.fixture
 def memories(tmp_path: Path) -> Path:
@@ -107,3 +109,11 @@ def test_break_even_and_recommendation() -> None:
 )
 def test_large_numbers_as_people_say_them(number: float, words: str) -> None:
     assert people(number) == words
+
+
+def test_one_author_of_a_chat_is_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["compare", "--file", str(CHAT), "--providers", "local", "--singles", "1"]
+    assert main(command) != 0
+    assert "has texts of 2 people; choose one with --author" in capsys.readouterr().err
+    assert main([*command, "--author", "Mira", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["memories"] == 2

@@ -11,6 +11,7 @@ import pytest
 from mcp.client.streamable_http import streamable_http_client
 
 from mcp import ClientSession, StdioServerParameters, stdio_client
+from reverie.client import AsyncReverie
 from reverie.store import KeyStore
 from tests.live import LiveService
 
@@ -61,6 +62,16 @@ async def test_bad_input_is_a_tool_error_that_says_what_to_do(service: LiveServi
             result = await session.call_tool(tool, arguments)
             assert result.is_error, tool
             assert words in str(result.content), (tool, result.content)
+
+
+async def test_an_id_of_digits_may_come_as_a_number(service: LiveService) -> None:
+    async with stdio_client(stdio(service)) as streams, ClientSession(*streams) as session:
+        await session.initialize()
+        (remember,) = [tool for tool in (await session.list_tools()).tools if tool.name == "remember"]
+        assert {"type": "integer"} not in remember.input_schema["properties"]["user_id"]["anyOf"]
+        kept = content(await session.call_tool("remember", {"user_id": 900719925474099267, "text": "green tea"}))
+        async with AsyncReverie(service.url, service.key) as ai:
+            assert (await ai.user("900719925474099267").memory(kept["memory_id"])).text == "green tea"
 
 
 async def test_a_server_for_one_user_refuses_others(service: LiveService) -> None:

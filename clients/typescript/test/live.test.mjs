@@ -100,6 +100,12 @@ test("stored memories are themed, analysed and recalled", async () => {
     found.memories.map((memory) => memory.text.startsWith("climbing")),
     [true, true],
   );
+  const context = await user.context("climbing hall?", { max_tokens: 120 });
+  assert.ok(context.tokens > 0 && context.tokens <= 120);
+  assert.match(context.text, /climbing at the hall/);
+  assert.ok(context.used.length > 0 && context.used.every(({ memory_id }) => typeof memory_id === "string"));
+  const messages = await user.context(null, { max_tokens: 120, format: "messages" });
+  assert.ok(Array.isArray(messages.messages) && messages.messages.length > 0);
 });
 
 test("a signal ends a call, an iteration and a wait; a time limit leaves the task alone", async () => {

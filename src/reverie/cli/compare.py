@@ -27,6 +27,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the subcommand."""
     parser = subparsers.add_parser("compare", help="local and cloud embedders: speed, cost, agreement of the themes")
     parser.add_argument("--file", help="memories, as for reverie cluster (default: the demo's 300)")
+    parser.add_argument("--author", metavar="WHO", help="whose messages are taken from a chat: an id or a name")
     parser.add_argument(
         "--providers", default="local,openai,azure,sagemaker,bedrock,vertex", help="(default: %(default)s)"
     )
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         from reverie.cli import _comparison_view as view
     if arguments.usd_per_hour is not None and not 0 < arguments.usd_per_hour < 1e6:
         raise InvalidInput("--usd-per-hour: an amount of US dollars")
-    memories = _memories(arguments.file, arguments.limit)
+    memories = _memories(arguments.file, arguments.author, arguments.limit)
     names = list(dict.fromkeys(name.strip() for name in arguments.providers.split(",") if name.strip()))
     rows = [_measured(name, memories, arguments) for name in names]
     labels = [str((memory.metadata or {}).get(arguments.label, "")) for memory in memories]
@@ -84,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _memories(file: str | None, limit: int) -> list[Memory]:
+def _memories(file: str | None, author: str | None, limit: int) -> list[Memory]:
     from reverie.demo import PEOPLE, load
     from reverie.readers import read_file
 
@@ -93,7 +94,7 @@ def _memories(file: str | None, limit: int) -> list[Memory]:
         # Three people number their memories alike, and who told a memory is no theme.
         found = [m.model_copy(update={"id": str(i)}) for i, m in enumerate(found)]
     else:
-        found = list(read_file(file).memories)
+        found = list(read_file(file, author=author).memories)
     if len(found) < 2:
         raise InvalidInput("at least two memories are needed to compare anything")
     found = found[: max(2, limit)]

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from reverie.client import AsyncReverie
 from reverie.client.user import AsyncUser
@@ -31,6 +31,8 @@ _LONGEST_UPKEEP = 120.0
 
 UserId = Annotated[
     str | None,
+    # Models write an id of digits as a number.
+    BeforeValidator(lambda given: str(given) if type(given) is int else given),
     Field(description="Whose memories: the id of the person in your application. Not needed where one is configured."),
 ]
 

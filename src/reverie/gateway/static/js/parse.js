@@ -34,6 +34,10 @@ export async function parseFile(file, author) {
     await archive(file, collector);
     return done(collector, name);
   }
+  if (String.fromCharCode(...head) === "PAR1" || /\.parquet$/i.test(name))
+    throw new Unreadable(
+      `This is parquet, which a browser cannot read. On a computer, this reads it: reverie cluster "${name}". Or save it as JSON lines for here, in pandas: table.to_json("memories.jsonl", orient="records", lines=True, date_format="iso")`,
+    );
   if (file.size > LARGEST)
     throw new Unreadable(`This file is larger than 64 MB. On a computer, this reads it: reverie cluster "${name}"`);
   text(decode(await file.arrayBuffer(), collector), name, collector);

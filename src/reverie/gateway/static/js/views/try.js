@@ -47,7 +47,7 @@ export function mount(root) {
     type: "file",
     id: "file",
     class: "sr",
-    accept: ".jsonl,.ndjson,.json,.csv,.tsv,.txt,.zip",
+    accept: ".jsonl,.ndjson,.json,.csv,.tsv,.txt,.zip,.parquet",
     onchange: () => file.files[0] && go((author) => parseFile(file.files[0], author), file.files[0].name),
   });
   const drop = h(
