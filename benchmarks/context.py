@@ -1,84 +1,153 @@
-"""A context's share of the evidence on LoCoMo, within 300, 600 and 1,200 tokens, beside simpler ways to fill them.
+"""A context's share of the evidence within 300, 600 and 1,200 tokens, beside simpler ways to fill them.
 
-Memories are the turns of a conversation, with their speaker. The block is counted as it is sent, fence, speakers and
-dates included; the others are filled with bare texts. There is no view here: all of a block is what bears on the
-question.
+Memories are what was said in a conversation, with its speaker: LoCoMo's turns, and MemoryBank's messages. Each way is
+counted as it would be sent: a context with its fence, speakers and dates, the others as lines "Speaker: text", or the
+text alone where only that was searched. "With a view": a quarter of the block is for what lasts, is current and regular
+of the person, as upkeep would have found it. "Unchanged": the bytes at the beginning of a block that are those of the
+block for the question before, a prompt cache's share.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks import _analysis_public as public
+from benchmarks._context_talks import Question, Talk, locomo, memorybank
 from benchmarks._report import machine, table
-from reverie.analysis import recall
+from reverie.analysis import RecallIndex, analyze, recall_in
+from reverie.analysis.stems import search_terms
+from reverie.analysis.texts import STOPWORDS, words
+from reverie.clustering import cluster
 from reverie.context import Known, build_context
-from reverie.contracts import ContextQuery, Memory, RecallOptions
+from reverie.contracts import ClusterOptions, ContextQuery, RecallOptions
 from reverie.tokens import tokenizer_named
 
 BUDGETS = (300, 600, 1200)
 
-
-def _filled(order: Sequence[int], costs: Sequence[int], budget: int) -> set[int]:
-    found, left = set(), budget
-    for i in order:
-        if costs[i] <= left:
-            found.add(i)
-            left -= costs[i]
-    return found
+Fill = Callable[[Question, int], tuple[set[int], str]]
+"""From a question and a budget to the memories inside, and the text."""
 
 
-def evidence(folder: Path) -> list[list[str]]:
-    """Share of the evidence in the block, by way and budget; of each conversation and of all questions."""
-    turns = public.rows(folder / "locomo" / "turns.jsonl.gz")
-    questions = [q for q in public.rows(folder / "locomo" / "qa.jsonl.gz") if q["category"] != 5]
-    asked = public.embed([q["question"] for q in questions], kind="query")
-    vectors = public.embed([t["text"] for t in turns])
+class BM25:
+    """Okapi BM25 (Robertson and Zaragoza 2009, k1 = 1.2, b = .75) over stems without stop words."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = [Counter(_stems(text)) for text in texts]
+        self._df = Counter(word for text in self._texts for word in text)
+        lengths = np.array([text.total() for text in self._texts], dtype=np.float64)
+        self._norm = 1.2 * (0.25 + 0.75 * lengths / max(1.0, float(lengths.mean())))
+
+    def order(self, query: str) -> list[int]:
+        """Indices of the texts, the best first."""
+        scores = np.zeros(len(self._texts))
+        for word in dict.fromkeys(_stems(query)):
+            df = self._df[word]
+            often = np.array([text[word] for text in self._texts], dtype=np.float64)
+            scores += math.log(1 + (len(scores) - df + 0.5) / (df + 0.5)) * often * 2.2 / (often + self._norm)
+        return [int(i) for i in np.argsort(-scores, kind="stable")]
+
+
+def _stems(text: str) -> list[str]:
+    return [next(iter(search_terms(word)), word) for word in words(text) if word not in STOPWORDS]
+
+
+def _ways(talk: Talk) -> dict[str, Fill]:
     count = tokenizer_named().count
+    bare = [m.text + "\n" for m in talk.memories]
+    spoken = [f"{m.speaker}: {m.text}\n" for m in talk.memories]
+    costs = {id(lines): [count(line) for line in lines] for lines in (bare, spoken)}
+    bm25 = BM25(spoken)
+    index = RecallIndex.of(talk.memories, talk.vectors)
+    themes = cluster(talk.memories, talk.vectors, ClusterOptions()).result
+    insights = analyze(talk.memories, talk.vectors, now=talk.now, themes=themes.themes, prototypes=public.prototypes())
+    place = {m.id: i for i, m in enumerate(talk.memories)}
+
+    def block(question: Question, budget: int, *, viewed: bool) -> tuple[set[int], str]:
+        options = RecallOptions(top=min(400, 5 + budget // 12), min_relevance=ContextQuery().min_relevance)
+        hits = recall_in(index, question.text, question.vector, options, now=talk.now).memories
+        known = Known(
+            memories=talk.memories,
+            hits=hits,
+            themes=themes if viewed else None,
+            insights=insights if viewed else None,
+            viewed_at=talk.now,
+        )
+        ask = ContextQuery(query=question.text, max_tokens=budget, sections=None if viewed else ["bearing"])
+        found = build_context(ask, known, tokenizer=tokenizer_named(), now=talk.now)
+        return {place[use.memory_id] for use in found.used}, found.text or ""
+
+    def filled(order: Sequence[int], lines: list[str], budget: int) -> tuple[set[int], str]:
+        inside: dict[int, None] = {}
+        left = budget
+        for i in order:
+            if costs[id(lines)][i] <= left:
+                inside[i] = None
+                left -= costs[id(lines)][i]
+        return set(inside), "".join(lines[i] for i in inside)
+
+    def latest(_: Question, budget: int) -> tuple[set[int], str]:
+        inside, _text = filled(range(len(spoken) - 1, -1, -1), spoken, budget)
+        return inside, "".join(spoken[i] for i in sorted(inside))
+
+    def nearest(vectors: np.ndarray, lines: list[str]) -> Fill:
+        return lambda q, budget: filled(np.argsort(-(vectors @ q.vector), kind="stable").tolist(), lines, budget)
+
+    return {
+        "**context**": lambda q, budget: block(q, budget, viewed=False),
+        "**context, with a view**": lambda q, budget: block(q, budget, viewed=True),
+        "cosine, text alone": nearest(talk.vectors, bare),
+        "cosine, with the speaker": nearest(talk.spoken, spoken),
+        "BM25, with the speaker": lambda q, budget: filled(bm25.order(q.text), spoken, budget),
+        "the last N": latest,
+    }
+
+
+def _unchanged(before: bytes, after: bytes) -> int:
+    """Bytes at the beginning that both have."""
+    return next(
+        (i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), min(len(before), len(after))
+    )
+
+
+def measured(talks: Sequence[Talk], *, each: bool) -> list[list[str]]:
+    """Rows of way, budget, share of evidence (of all questions, and of those of each talk), tokens, share unchanged."""
     shares: dict[tuple[str, int, str], list[float]] = defaultdict(list)
-    for talk in sorted({t["conversation"] for t in turns}):
-        at = [i for i, t in enumerate(turns) if t["conversation"] == talk]
-        memories = [
-            Memory(
-                id=turns[i]["id"],
-                text=turns[i]["text"],
-                speaker=turns[i]["user"].split("/")[1],
-                created_at=datetime.fromisoformat(turns[i]["timestamp"]).replace(tzinfo=UTC),
-            )
-            for i in at
-        ]
-        now = max(m.created_at for m in memories if m.created_at) + timedelta(days=1)
-        costs = [count(m.text + "\n") for m in memories]
-        place = {m.id: i for i, m in enumerate(memories)}
-        for question, vector in zip(questions, asked, strict=True):
-            right = {place[e] for e in question["evidence"] if e in place}
-            if question["user"] != talk or not right:
-                continue
-            cosine = np.argsort(-(vectors[at] @ vector), kind="stable").tolist()
-            options = RecallOptions(top=200, min_relevance=ContextQuery().min_relevance)
-            hits = recall(question["question"], vector, memories, vectors[at], options, now=now).memories
+    same: dict[tuple[str, int], list[int]] = defaultdict(list)
+    total: dict[tuple[str, int], list[int]] = defaultdict(list)
+    used: dict[tuple[str, int], list[int]] = defaultdict(list)
+    count = tokenizer_named().count
+    for talk in talks:
+        for name, fill in _ways(talk).items():
             for budget in BUDGETS:
-                ask = ContextQuery(query=question["question"], max_tokens=budget, sections=["bearing"])
-                known = Known(memories=memories, hits=hits)
-                block = build_context(ask, known, tokenizer=tokenizer_named(), now=now)
-                found = {
-                    "**context**": {place[use.memory_id] for use in block.used},
-                    "plain cosine": _filled(cosine, costs, budget),
-                    "the last N": _filled(range(len(memories) - 1, -1, -1), costs, budget),
-                }
-                for name, inside in found.items():
-                    for of in (talk, "all"):
-                        shares[name, budget, of].append(len(right & inside) / len(right))
-    groups = ["all", *sorted({of for _, _, of in shares} - {"all"})]
+                before: bytes | None = None
+                for question in talk.questions:
+                    inside, text = fill(question, budget)
+                    share = float(np.mean([bool(right & inside) for right in question.evidence]))
+                    for of in ("all", talk.name):
+                        shares[name, budget, of].append(share)
+                    used[name, budget].append(count(text))
+                    block = text.encode()
+                    if before is not None:
+                        same[name, budget].append(_unchanged(before, block))
+                        total[name, budget].append(len(block))
+                    before = block
+    of_talks = [talk.name for talk in talks] if each else []
     names = dict.fromkeys(name for name, _, _ in shares)
     return [
-        [name, str(budget), *(f"{np.mean(shares[name, budget, of]):.3f}" for of in groups)]
+        [
+            name,
+            f"{budget:,}",
+            f"{np.mean(shares[name, budget, 'all']):.3f}",
+            *(f"{np.mean(shares[name, budget, of]):.3f}" for of in of_talks),
+            f"{np.mean(used[name, budget]):.0f}",
+            f"{sum(same[name, budget]) / max(1, sum(total[name, budget])):.2f}",
+        ]
         for budget in BUDGETS
         for name in names
     ]
@@ -90,12 +159,22 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with locomo/*.jsonl.gz")
     options = parser.parse_args()
     print(machine())
-    if not public.have(options.data, "locomo"):
-        return
-    rows = evidence(options.data)
-    heads = ["way", "tokens", "all", *(f"conversation {i}" for i in range(1, len(rows[0]) - 2))]
-    print("\n## Share of the evidence inside the block, LoCoMo turns\n")
-    print(table(heads, rows))
+    for name, read, each in (("locomo", locomo, True), ("memorybank", memorybank, False)):
+        if not public.have(options.data, name):
+            continue
+        talks = read(options.data)
+        asked = sum(len(talk.questions) for talk in talks)
+        memories = sum(len(talk.memories) for talk in talks)
+        print(f"\n## {name}: {asked} questions to {len(talks)} people's {memories:,} memories\n")
+        heads = [
+            "way",
+            "tokens",
+            "evidence",
+            *(f"no. {i}" for i in range(1, len(talks) + 1) if each),
+            "used",
+            "unchanged",
+        ]
+        print(table(heads, measured(talks, each=each)))
 
 
 if __name__ == "__main__":
