@@ -42,7 +42,9 @@ def test_a_toy_touches_only_files_that_its_section_names_and_few_of_them(section
         "src/reverie/gateway/static/js/views/toy.js": "src/reverie/gateway/static/js/views/work.js",
         "src/reverie/gateway/routes/ops.py": "Where it is used",
         **{
-            f"src/reverie/bot/texts/{language}.json": "src/reverie/bot/texts/en.json" for language in ("de", "es", "fr")
+            f"src/reverie/{folder}/{language}.json": f"src/reverie/{folder}/en.json"
+            for folder in ("bot/texts", "pattern_words")
+            for language in ("de", "es", "fr")
         },
     }
     for path in touched:

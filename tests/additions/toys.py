@@ -172,16 +172,16 @@ PATTERN_KIND = (
         before='    budget.progress("patterns", 2, 2)',
     ),
     Change(
-        "src/reverie/bot/patterns.py",
-        '    "toy": lambda details, _: ("told.toy", {"n": details["n"]}),\n',
+        "src/reverie/pattern_words/__init__.py",
+        '    "toy": lambda details, _: ("toy", {"n": details["n"]}),\n',
         before='    "weekly_rhythm": _weekly',
     ),
     *(
-        Change(
-            f"src/reverie/bot/texts/{language}.json",
-            '  "pattern.toy": "Toy",\n  "told.toy": "{n} toys.",\n',
-            before='  "pattern.burst"',
-        )
+        Change(f"src/reverie/pattern_words/{language}.json", '  "toy": "{n} toys.",\n', before='  "burst": ')
+        for language in ("en", "de", "es", "fr")
+    ),
+    *(
+        Change(f"src/reverie/bot/texts/{language}.json", '  "pattern.toy": "Toy",\n', before='  "pattern.burst"')
         for language in ("en", "de", "es", "fr")
     ),
     Change("src/reverie/gateway/static/js/views/time.js", '  toy: "Toy",\n', before='  burst: "Burst",'),
