@@ -34,23 +34,23 @@ def carry(
         return None
     theme_of = {memory: j for j, state in enumerate(previous) for memory in state.memory_ids}
     old = np.array([next((theme_of[ids[i]] for i in c if ids[i] in theme_of), -1) for c in copies], dtype=np.int64)
-    loyal = old >= 0
+    placed = old >= 0
     there = sum(i in theme_of for i in ids)
-    if loyal.mean() < _KNOWN or there < _KNOWN * len(theme_of):
+    if placed.mean() < _KNOWN or there < _KNOWN * len(theme_of):
         return None
     labels = old.copy()
     centres = np.stack([state.centroid for state in previous])
-    labels[~loyal] = np.round(x[~loyal] @ centres.T, 5).argmax(axis=1)
+    labels[~placed] = np.round(x[~placed] @ centres.T, 5).argmax(axis=1)
     count = int(fresh.max()) + 1
-    newcomers = np.bincount(fresh[~loyal], minlength=count) > 0.5 * np.bincount(fresh, minlength=count)
-    born = ~loyal & newcomers[fresh]
+    newcomers = np.bincount(fresh[~placed], minlength=count) > 0.5 * np.bincount(fresh, minlength=count)
+    born = ~placed & newcomers[fresh]
     labels[born] = len(previous) + fresh[born]
     labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
     if previous[0].moved:
         # Two models never agree on what groups best, and who begins to write another language asked for no other
         # themes: they stay until two fifths of the memories are new.
-        return labels, loyal
+        return labels, placed
     score = scorer(x, near)
     if score(labels) < score(fresh) - _BETTER:
         return None
-    return labels, loyal
+    return labels, placed

@@ -195,14 +195,14 @@ def _name(
     groups: Sequence[NDArray[np.int64]],
 ) -> list[Label]:
     written: list[list[str]] = []
-    wishes: list[list[str]] = []
+    choices: list[list[str]] = []
     for number, keys in enumerate(chosen):
         own = [_as_written(surfaces[key]) for key in keys]
         if not own:  # nothing but punctuation or stop words: the shortest text speaks for itself
             own = [min((beginning(texts[i].strip(), 40) for i in groups[number]), key=lambda t: (len(t), t))]
         written.append(own)
         shown = [s for s, key in zip(own, keys, strict=False) if found[number].often(key, len(groups[number]))]
-        wishes.append(_wishes(topics[number], own, shown))
+        choices.append(_choices(topics[number], own, shown))
     kept = [
         name if name and _still(name, topics[number], found[number], surfaces) else None
         for number, name in enumerate(earlier)
@@ -213,7 +213,7 @@ def _name(
         if name and name.casefold() not in taken:
             out[number] = name
             taken.add(name.casefold())
-    for number, options in enumerate(wishes):
+    for number, options in enumerate(choices):
         if out[number]:
             continue
         text = next((o for o in options if o.casefold() not in taken), "")
@@ -226,7 +226,7 @@ def _name(
     return [Label(text, own) for text, own in zip(out, written, strict=True)]
 
 
-def _wishes(topic: str | None, written: Sequence[str], shown: Sequence[str]) -> list[str]:
+def _choices(topic: str | None, written: Sequence[str], shown: Sequence[str]) -> list[str]:
     """Possible names, the best first."""
     if topic is None:
         best = list(shown) or list(written)

@@ -54,7 +54,7 @@ def layout(near: Neighbourhood, seed: int = 0, on_progress: OnProgress = silent)
         if epoch % 10 == 0:
             on_progress("mapping", epoch, epochs)
     y = np.stack(axes, axis=1)
-    # Half the far points set the scale: one hermit must not squeeze everybody else together.
+    # Half the far points set the scale: a single point far away would leave the others no room.
     y = y - np.median(y, axis=0)
     reach = max(float(np.quantile(np.abs(y), 0.995)), 1e-9)
     on_progress("mapping", epochs, epochs)

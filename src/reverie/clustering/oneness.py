@@ -48,7 +48,7 @@ def repeated(x: Vectors, labels: Labels, weights: Indices, least: int, scale: Sc
     """``labels`` with themes of what is said again and again and belongs nowhere else.
 
     ``weights``: (n,) copies of each distinct text. Copies of one text are one theme when nothing else is there; they
-    are one among strangers too.
+    are one among outliers too.
     """
     alone = np.flatnonzero((labels < 0) & (weights >= max(_AGAIN, least)))
     if not len(alone):

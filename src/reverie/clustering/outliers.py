@@ -13,13 +13,13 @@ from reverie.embedding.calibration import REFERENCE, Cosine, Scale
 __all__ = ["settle", "strangeness"]
 
 _APART = {True: 0.42, False: 0.55}
-"""Part of the usual similarity to the nearest others below which a memory is a stranger, in small and large sets."""
+"""Part of the usual similarity to the nearest others below which a memory is an outlier, in small and large sets."""
 _CROWD = (2, 5)
 """Fewest and most nearest others that are looked at, half the root of n between: a theme of few may have no more."""
 _ONE_TOPIC = 0.05
 """Usual similarity, after centring, below which the set has nothing to tell its memories apart by."""
 _UNRELATED = Cosine(0.2)
-"""Cosine similarity to the nearest other below which a memory is a stranger in any set."""
+"""Cosine similarity to the nearest other below which a memory is an outlier in any set."""
 _ALL_UNRELATED = Cosine(0.25)
 """Median of these below which the set has no themes at all. Models whose vectors are all alike never get there."""
 
@@ -38,7 +38,7 @@ def strangeness(near: Neighbourhood) -> NDArray[np.float64]:
     # Neighbours that are copies of one another count once and leave zeros.
     crowd = few.sum(axis=1, dtype=np.float64) / np.maximum((few != 0).sum(axis=1), 1)
     usual = float(np.median(crowd))
-    # Centred vectors of one single topic point away from one another: nobody is nearer than usual, nobody a stranger.
+    # Centred vectors of one single topic point away from one another: no memory is nearer than usual.
     if usual < _ONE_TOPIC:
         return np.zeros(n)
     return np.asarray(np.round(1.0 - crowd / usual, 4), dtype=np.float64)
@@ -50,13 +50,14 @@ def settle(
     labels: Labels,
     weights: NDArray[np.int64],
     least: int,
-    loyal: NDArray[np.bool_] | None = None,
+    placed: NDArray[np.bool_] | None = None,
     scale: Scale = REFERENCE,
 ) -> Labels:
-    """Final labels 0.., -1 for none: groups that are too small dissolve into the nearest ones, strangers leave.
+    """Final labels 0.., -1 for none: groups that are too small dissolve into the nearest ones, outliers leave.
 
     ``x``: (n, d) unit vectors, not centred. ``weights``: memories each row stands for. A group needs ``least`` memories
-    and two distinct ones, so that copies of one text are no theme. ``loyal``: rows that are never strangers.
+    and two distinct ones, so that copies of one text are no theme. ``placed``: rows whose
+    theme was known before; they are never outliers.
     ``scale``: what cosines mean.
     """
     n = len(labels)
@@ -70,10 +71,10 @@ def settle(
         closeness = np.round(near.centred[loose] @ centres_of(near.centred, labels, count).T, 5)
         out[loose] = np.where(small[None, :], -2.0, closeness).argmax(axis=1)
     nearest = np.round(scale.read(np.einsum("nd,nd->n", x, x[near.index[:, 0]])), 5)
-    if loyal is None and float(np.median(nearest)) < _ALL_UNRELATED:
+    if placed is None and float(np.median(nearest)) < _ALL_UNRELATED:
         return np.full(n, -1, dtype=np.int64)
     strange = (strangeness(near) > 1.0 - _APART[n <= SMALL]) | (nearest < _UNRELATED)
-    out[strange if loyal is None else strange & ~loyal] = -1
+    out[strange if placed is None else strange & ~placed] = -1
     return _renumber(out, weights, least)
 
 

@@ -185,9 +185,9 @@ def _labels_of(
     granularity = options.granularity
     at = float(_NAMED[granularity] if isinstance(granularity, str) else granularity)
     labels = steps.group(x, near, at, on_progress)
-    labels, loyal = carry(x, near, labels, copies, ids, previous) or (labels, None)
-    settled = steps.settle(x, near, joined(x, labels, scale), weights, least, loyal, scale)
-    return repeated(x, settled, weights, least, scale), loyal is not None
+    labels, placed = carry(x, near, labels, copies, ids, previous) or (labels, None)
+    settled = steps.settle(x, near, joined(x, labels, scale), weights, least, placed, scale)
+    return repeated(x, settled, weights, least, scale), placed is not None
 
 
 def _members(labels: Labels, copies: Copies) -> list[NDArray[np.int64]]:

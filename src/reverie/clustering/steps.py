@@ -40,7 +40,7 @@ class Steps:
     neighbourhood: Callable[[Vectors, int, OnProgress], Neighbourhood] = neighbourhood
     #: ``(x, near, granularity, on_progress)``: labels 0.. of every row.
     group: Callable[[Vectors, Neighbourhood, float, OnProgress], Labels] = group
-    #: ``(x, near, labels, weights, least, loyal, scale)``: labels as they stay, -1 for what belongs nowhere.
+    #: ``(x, near, labels, weights, least, placed, scale)``: labels as they stay, -1 for what belongs nowhere.
     settle: Settle = settle
     #: ``(x, graph, rows)``: labels 0.. of the sub-themes among ``rows``.
     divide: Callable[[Vectors, sparse.csr_matrix, Indices], Labels] = divide

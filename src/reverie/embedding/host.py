@@ -58,17 +58,17 @@ def _converse(embedder: Embedder, connection: Connection[Any, Any]) -> None:
     with connection, contextlib.suppress(EOFError, OSError):
         _say(connection, {"model": asdict(embedder.model)})
         while True:
-            wish = json.loads(connection.recv_bytes())
-            _answer(embedder, connection, wish)
+            request = json.loads(connection.recv_bytes())
+            _answer(embedder, connection, request)
 
 
-def _answer(embedder: Embedder, connection: Connection[Any, Any], wish: dict[str, Any]) -> None:
+def _answer(embedder: Embedder, connection: Connection[Any, Any], request: dict[str, Any]) -> None:
     def report(stage: str, done: int, total: int) -> None:
         # A caller that has gone makes this raise, and what it asked for leaves the queue.
         _say(connection, {"progress": [stage, done, total]})
 
     try:
-        done = embedder.embed(wish["texts"], kind=wish["kind"], on_progress=report)
+        done = embedder.embed(request["texts"], kind=request["kind"], on_progress=report)
     except (EOFError, OSError):
         raise
     except Exception as error:
@@ -191,13 +191,17 @@ def main() -> None:
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--data-dir", type=Path, required=True)
-    wish = parser.parse_args()
+    arguments = parser.parse_args()
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
     embedder = create_embedder(
-        wish.embedder, wish.model, precision=wish.precision, threads=wish.threads, data_dir=wish.data_dir
+        arguments.embedder,
+        arguments.model,
+        precision=arguments.precision,
+        threads=arguments.threads,
+        data_dir=arguments.data_dir,
     )
-    log.info("%s on %s", embedder.model.name, wish.address)
-    serve(embedder, listen(wish.address))
+    log.info("%s on %s", embedder.model.name, arguments.address)
+    serve(embedder, listen(arguments.address))
 
 
 if __name__ == "__main__":

@@ -149,8 +149,8 @@ async def acknowledge(source: Any, *, ephemeral: bool = True) -> None:
     defer = source.response.defer if hasattr(source, "response") else source.defer
     accepted = inspect.signature(defer).parameters
     # For a command "thinking" is implied; from a button it must be asked for, under each library's own name.
-    wish = {name: True for name in ("thinking", "with_message") if name in accepted}
-    await defer(ephemeral=ephemeral, **wish)
+    options = {name: True for name in ("thinking", "with_message") if name in accepted}
+    await defer(ephemeral=ephemeral, **options)
 
 
 def editor_of(source: Any) -> Edit:

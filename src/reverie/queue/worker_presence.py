@@ -58,7 +58,7 @@ class WorkerPresence:
             self._thread.start()
 
     def stop(self) -> None:
-        """Say goodbye."""
+        """Stop, and take this worker off the list of those that are there."""
         self._over.set()
         if self._redis is None or not self._thread.is_alive():
             return
@@ -69,7 +69,7 @@ class WorkerPresence:
                 pipe.srem(WORKERS, self.name)
                 pipe.execute()
         except redis.RedisError as error:
-            log.debug("goodbye not said: %s", error)
+            log.debug("this worker was not taken off the list: %s", error)
         self._redis.close()
 
     def _run(self) -> None:
@@ -81,6 +81,6 @@ class WorkerPresence:
                     pipe.sadd(WORKERS, self.name)
                     pipe.execute()
             except redis.RedisError as error:
-                log.debug("sign of life not given: %s", error)
+                log.debug("this worker could not be put on the list: %s", error)
             if self._over.wait(_EVERY):
                 return

@@ -65,7 +65,7 @@ class CloudChoice:
 LOCAL = CloudChoice(None)
 
 
-def choose(policy: TenantPolicy | None, wish: Mapping[str, Any] | None, settings: Settings) -> CloudChoice:
+def choose(policy: TenantPolicy | None, requested: Mapping[str, Any] | None, settings: Settings) -> CloudChoice:
     """Decide from the tenant's policy, the request's ``cloud`` member and the service's settings.
 
     The cloud needs the tenant's and the request's yes. A request that merely allows it stays local without the
@@ -73,24 +73,24 @@ def choose(policy: TenantPolicy | None, wish: Mapping[str, Any] | None, settings
     ``REVERIE_EMBEDDER`` is the operator's yes for all tenants and requests but those that say no themselves.
     """
     own = settings.embedding.embedder if settings.embedding.embedder in CLOUD_PROVIDERS else None
-    wish = wish or {}
-    named = wish.get("provider")
+    requested = requested or {}
+    named = requested.get("provider")
     if named is not None and named not in CLOUD_PROVIDERS:
         message = f"is not a provider; choose from {', '.join(CLOUD_PROVIDERS)}"
         raise InvalidInput(f"cloud.provider: {message}", errors=[{"item": "cloud.provider", "message": message}])
-    fallback = bool(wish.get("fallback", True)) if wish else settings.cloud.fallback
+    fallback = bool(requested.get("fallback", True)) if requested else settings.cloud.fallback
     agreed = policy is not None and policy.allowed
     if policy is not None and not agreed and own is not None:
         raise CloudRefused(f"This service embeds with {own}, and the tenant's policy does not allow the cloud.")
-    if wish and not wish.get("allowed"):
+    if requested and not requested.get("allowed"):
         if own is not None:
             raise CloudRefused(f"This service embeds with {own}, and the request does not allow the cloud.")
         if named is not None:
             raise CloudRefused(f"cloud.provider is {named}, but cloud.allowed is not true.")
         return LOCAL
-    if not wish and own is None:
+    if not requested and own is None:
         return LOCAL
-    insists = bool(wish) and (named is not None or not fallback)
+    insists = bool(requested) and (named is not None or not fallback)
     if not agreed and (own is None or named not in (None, own)):
         if insists:
             raise CloudRefused("The tenant's policy does not allow the cloud; an operator can: reverie cloud allow")
@@ -104,13 +104,13 @@ def choose(policy: TenantPolicy | None, wish: Mapping[str, Any] | None, settings
         if insists:
             raise CloudRefused("No cloud provider is named by the request, the tenant's policy or the service.")
         return LOCAL
-    ceilings = [usd for usd in (wish.get("max_usd"), policy.max_usd_task if policy else None) if usd is not None]
+    ceilings = [usd for usd in (requested.get("max_usd"), policy.max_usd_task if policy else None) if usd is not None]
     return CloudChoice(
         provider=provider,
         max_usd=min(ceilings) if ceilings else None,
         max_usd_day=policy.max_usd_day if policy else None,
         fallback=fallback,
-        others=(listed or None) if agreed and wish else (),
+        others=(listed or None) if agreed and requested else (),
     )
 
 

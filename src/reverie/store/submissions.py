@@ -45,8 +45,8 @@ class NewTask:
     #: Which version of the task contract a worker must know to run it.
     contract: int = PLAIN_CONTRACT
 
-    def told(self) -> dict[str, Any]:
-        """What ``insert_tasks`` is told of it, the body apart."""
+    def columns(self) -> dict[str, Any]:
+        """The values that ``insert_tasks`` takes, all but the body."""
         return {
             "id": self.id,
             "tenant": self.tenant,
@@ -146,7 +146,7 @@ async def store_group(
         cursor = await connection.execute(
             sql("insert_tasks"),
             {
-                "tasks": orjson.dumps([n.told() | sealed_so for n in fresh]).decode(),
+                "tasks": orjson.dumps([n.columns() | sealed_so for n in fresh]).decode(),
                 "ids": [n.id for n in fresh],
                 "bodies": [sealed[n.id] for n in fresh],
             },

@@ -156,7 +156,7 @@ def make_worker_app(
             log.exception("the embedding model is not ready")
 
     def leaving(**_: Any) -> None:
-        _tracing.shut_down()  # a child leaves without the interpreter's own good-byes
+        _tracing.shut_down()  # a child ends without the interpreter's exit handlers
 
     def shutting_down(**_: Any) -> None:
         drain.value = time.monotonic() + settings.queue.drain_seconds

@@ -54,19 +54,19 @@ class Vectorized:
         return {} if self.note is None else {"cloud": self.note}
 
 
-def choice_for(runtime: Runtime, task: TaskRow, wish: CloudPolicy | None) -> CloudChoice:
+def choice_for(runtime: Runtime, task: TaskRow, requested: CloudPolicy | None) -> CloudChoice:
     """The policy as it is now, which may be stricter than when the task was accepted. Raises ``CloudRefused``."""
     from_cloud = runtime.settings.embedding.embedder in PROVIDERS
-    if not from_cloud and (wish is None or not wish.allowed):
-        return choose(None, wish.model_dump() if wish else None, runtime.settings)
+    if not from_cloud and (requested is None or not requested.allowed):
+        return choose(None, requested.model_dump() if requested else None, runtime.settings)
     policy = runtime.store.cloud_policy(task.tenant)
-    return choose(policy, wish.model_dump() if wish else None, runtime.settings)
+    return choose(policy, requested.model_dump() if requested else None, runtime.settings)
 
 
 def vectorize(
     runtime: Runtime,
     task: TaskRow,
-    wish: CloudPolicy | None,
+    requested: CloudPolicy | None,
     model: str | None,
     sets: Sequence[tuple[Sequence[str], EmbedKind]],
     *,
@@ -81,7 +81,7 @@ def vectorize(
     models never meet. ``person``: whose stored memories the first set is. Raises ``CloudRefused``, or
     ``ProviderError`` where no fallback is allowed, and ``TryAgain`` while a large store moves to another model.
     """
-    choice = choice_for(runtime, task, wish)
+    choice = choice_for(runtime, task, requested)
     if choice.provider is None or choice.provider not in PROVIDERS:  # whole tasks go to an endpoint before this
         chosen = model_for(runtime, task, model, sets, person) if scaled else Chosen(model)
         embedder = runtime.embedder(chosen.model)

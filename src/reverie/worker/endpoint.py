@@ -148,7 +148,7 @@ def _parse(call: Any) -> tuple[str, bytes, tuple[str, bytes] | None]:
         # Here is no database with stored ones.
         message = "Field required"
         raise InvalidInput(f"request.memories: {message}", errors=[{"item": "memories", "message": message}])
-    # Here is where the cloud sent it: the task's own wish to go there has been granted.
+    # The cloud sent the task here, so its request to go there was allowed before.
     request = {key: value for key, value in call["request"].items() if key not in ("cloud", "callback_url")}
     states = None
     if call.get("states") is not None:

@@ -54,12 +54,12 @@ class LanguageSettings(BaseSettings):
     )
 
 
-def insight_for(runtime: Runtime, task: TaskRow, wish: CloudPolicy | None) -> TextInsight | None:
+def insight_for(runtime: Runtime, task: TaskRow, requested: CloudPolicy | None) -> TextInsight | None:
     """The reader for this task: Azure's where it is configured and both tenant and request allow it, else None."""
     settings = LanguageSettings()  # type: ignore[call-arg]
-    if settings.endpoint is None or settings.key is None or wish is None or not wish.allowed:
+    if settings.endpoint is None or settings.key is None or requested is None or not requested.allowed:
         return None
-    choice = choice_for(runtime, task, wish)
+    choice = choice_for(runtime, task, requested)
     if choice.provider is None or not choice.permits(NAME):
         return None
     budget = budget_for(runtime, task, choice)

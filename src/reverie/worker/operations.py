@@ -151,8 +151,8 @@ def run_chart(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnPr
     """Draw a stored result as PNG. Imported here alone: no other operation needs a drawing library."""
     from reverie.charts import render
 
-    wish = orjson.loads(payload)
-    store, of = runtime.store, (task.tenant, wish["task_id"])
+    drawing = orjson.loads(payload)
+    store, of = runtime.store, (task.tenant, drawing["task_id"])
     stored, source = store.result(*of), store.payload(*of)
     if stored is None or source is None:
         raise InvalidInput("The task to draw has no result.")
@@ -168,13 +168,13 @@ def run_chart(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnPr
         if isinstance(m, dict) and m.get("created_at")
     }
     png = render(
-        wish["kind"],
+        drawing["kind"],
         result,
         texts,
-        dark=wish["dark"],
-        width=wish["width"],
-        scale=wish.get("scale", 1.0),
-        title=wish.get("title"),
+        dark=drawing["dark"],
+        width=drawing["width"],
+        scale=drawing.get("scale", 1.0),
+        title=drawing.get("title"),
         dates=dates,
     )
     return Outcome(png)

@@ -62,8 +62,8 @@ def remote_choice(runtime: Runtime, task: TaskRow, payload: bytes) -> CloudChoic
     """The choice of a task that is to run at an endpoint; None for all others. Raises ``CloudRefused``."""
     if task.lane != Lane.CLOUD:  # the gateway has decided; a policy that has become stricter is seen below
         return None
-    wish = orjson.loads(payload).get("cloud")
-    choice = choice_for(runtime, task, CloudPolicy.model_validate(wish) if wish else None)
+    requested = orjson.loads(payload).get("cloud")
+    choice = choice_for(runtime, task, CloudPolicy.model_validate(requested) if requested else None)
     return choice if choice.provider in REMOTE else None
 
 

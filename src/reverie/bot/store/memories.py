@@ -105,7 +105,7 @@ class MemoryStore:
 
     # -- people -----------------------------------------------------------------------------------------------------
     async def person(self, user_id: str) -> Person | None:
-        """What somebody agreed to, None for a stranger."""
+        """What somebody agreed to; None where the bot does not know them."""
         rows = await self._rows("person", user_id=user_id)
         if not rows:
             return None

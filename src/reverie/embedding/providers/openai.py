@@ -66,13 +66,13 @@ class OpenAIService:
         """One request. The answer is read as bytes: base64 float32 is half the size of numbers and parses faster."""
         import openai
 
-        wish: dict[str, Any] = {"model": self.name, "input": list(texts), "encoding_format": "base64"}
+        sent: dict[str, Any] = {"model": self.name, "input": list(texts), "encoding_format": "base64"}
         if self._asked is not None:
-            wish["dimensions"] = self._asked
+            sent["dimensions"] = self._asked
         try:
             with self._guard.call(most_bytes(len(texts), self.dimensions), timeout):
                 # Not `embeddings.create`: that walks through every text once more, a third of a request's CPU time.
-                answer = self._client.post("/embeddings", body=wish, cast_to=self._raw, options={"timeout": timeout})
+                answer = self._client.post("/embeddings", body=sent, cast_to=self._raw, options={"timeout": timeout})
             body = answer.content
         except openai.APIStatusError as error:
             raise http_failure(error.status_code, error.response.headers, error.response.text) from None

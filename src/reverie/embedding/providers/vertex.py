@@ -66,14 +66,14 @@ class VertexService:
         """One request."""
         from google.genai import errors
 
-        wish: dict[str, Any] = {"task_type": _TASKS[kind], "output_dimensionality": self._asked}
+        config: dict[str, Any] = {"task_type": _TASKS[kind], "output_dimensionality": self._asked}
         if self._vertex:
-            wish["auto_truncate"] = True
-        wish["http_options"] = self._types.HttpOptions(timeout=max(1, int(timeout * 1000)))
+            config["auto_truncate"] = True
+        config["http_options"] = self._types.HttpOptions(timeout=max(1, int(timeout * 1000)))
         try:
             with self._guard.call(most_bytes(len(texts), self.dimensions), timeout):
                 answer = self._client.models.embed_content(
-                    model=self.name, contents=cast(Any, list(texts)), config=self._types.EmbedContentConfig(**wish)
+                    model=self.name, contents=cast(Any, list(texts)), config=self._types.EmbedContentConfig(**config)
                 )
         except CallFailed:
             raise

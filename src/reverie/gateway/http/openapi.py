@@ -245,8 +245,8 @@ def document(app: FastAPI) -> dict[str, Any]:
     models = [(row.request, "validation") for row in _PUBLIC]
     models += [(model, "validation") for model in _STORED]
     models += [(EmbeddingRequest, "validation")]  # type: ignore[list-item]
-    told = (Problem, Event, *_RESULTS)
-    models += [(model, "serialization") for model in told]  # type: ignore[misc]
+    sent = (Problem, Event, *_RESULTS)
+    models += [(model, "serialization") for model in sent]  # type: ignore[misc]
     _, more = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     for name, schema in more.get("$defs", {}).items():
         schemas.setdefault(name, schema)
@@ -283,7 +283,7 @@ def document(app: FastAPI) -> dict[str, Any]:
                 content = response.get("content", {}).get("application/json", {})
                 if content.get("schema") == {"$ref": "#/components/schemas/Task"}:
                     response["headers"] = _TASK_HEADERS
-    made["tags"] = [{"name": name, "description": told} for name, told in _TAGS.items() if name in tags]
+    made["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items() if name in tags]
     made["x-websockets"] = {
         path: {
             **socket,

@@ -141,7 +141,7 @@ class WebhookSender:
         if delivery.disabled:
             await self._end(delivery, "disabled", error="the address answered 410 Gone before")
             return
-        body = await self._told(delivery)
+        body = await self._message(delivery)
         if body is None:
             return  # erased meanwhile, and the webhook with it
         status: int | None = None
@@ -184,7 +184,7 @@ class WebhookSender:
         log.info("webhook %s of %s: %s, try %d", delivery.message_id, about, outcome, delivery.attempts)
         await self.webhooks.end(delivery, state, wait=wait, status=status, error=error)
 
-    async def _told(self, delivery: Delivery) -> bytes | None:
+    async def _message(self, delivery: Delivery) -> bytes | None:
         """The message's body; None when what it tells of is gone."""
         if delivery.task_id is not None:
             found = await self._store.task_with_result(delivery.tenant, delivery.task_id)

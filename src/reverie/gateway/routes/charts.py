@@ -53,8 +53,8 @@ async def chart(
     headers = {"ETag": etag, "Cache-Control": "private, max-age=3600"}
     if matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
-    wish = {"task_id": task_id, "kind": kind, "dark": theme == "dark", "width": width, "scale": scale}
-    content = hashlib.blake2b(orjson.dumps(wish), digest_size=32, person=b"chart").digest()
+    drawing = {"task_id": task_id, "kind": kind, "dark": theme == "dark", "width": width, "scale": scale}
+    content = hashlib.blake2b(orjson.dumps(drawing), digest_size=32, person=b"chart").digest()
     known = await state.store.cached(key.tenant, content)
     if known is None:
         # Drawing is work like any other, for a key that only reads, too.
@@ -70,7 +70,7 @@ async def chart(
             content_hash=content,
             items=1,
             chars=0,
-            body=orjson.dumps(wish),
+            body=orjson.dumps(drawing),
         )
         submitted = await state.group_commit.submit(new)
         if submitted.row is None:

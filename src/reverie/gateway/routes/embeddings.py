@@ -62,16 +62,16 @@ async def create_embedding(request: Request, state: GatewayState, key: Submitter
     state.admission.spend(key)
     raw = await read_json_body(request, min(_MOST_BYTES, state.settings.limits.body_bytes))
     try:
-        wish = await asyncio.to_thread(EmbeddingRequest.model_validate_json, raw)
+        wanted = await asyncio.to_thread(EmbeddingRequest.model_validate_json, raw)
     except ValidationError as error:
         raise invalid(error) from None
-    texts = await asyncio.to_thread(_texts, wish)
+    texts = await asyncio.to_thread(_texts, wanted)
     if not texts:
         raise _refused("is empty")
-    options: dict[str, Any] = {"model": await _meant(state, wish.model)}
-    if wish.dimensions is not None:
-        options["dimensions"] = wish.dimensions
-    body = orjson.dumps({"user_id": wish.user or "-", "texts": texts, "options": options})
+    options: dict[str, Any] = {"model": await _meant(state, wanted.model)}
+    if wanted.dimensions is not None:
+        options["dimensions"] = wanted.dimensions
+    body = orjson.dumps({"user_id": wanted.user or "-", "texts": texts, "options": options})
     try:
         submission = await state.parser.read(key.tenant, Operation.EMBED, body)
         answer = await submit(state, key, submission, wait=_WAIT)
@@ -82,21 +82,21 @@ async def create_embedding(request: Request, state: GatewayState, key: Submitter
     if answer.status != 200:
         raise ServiceUnavailable("The embedding is not ready yet.", retry_after=2.0)
     return Response(
-        await asyncio.to_thread(_openai_body, answer.body, wish.model, wish.encoding_format),
+        await asyncio.to_thread(_openai_body, answer.body, wanted.model, wanted.encoding_format),
         media_type="application/json",
     )
 
 
-def _texts(wish: EmbeddingRequest) -> list[str]:
+def _texts(wanted: EmbeddingRequest) -> list[str]:
     """The texts of a request; token ids, which LangChain sends unless told otherwise, become text again."""
-    if isinstance(wish.input, str):
-        return [wish.input]
-    if all(isinstance(item, str) for item in wish.input):
-        return cast(list[str], wish.input)
-    single = isinstance(wish.input[0], int)
-    lists = cast(list[list[int]], [wish.input] if single else wish.input)
+    if isinstance(wanted.input, str):
+        return [wanted.input]
+    if all(isinstance(item, str) for item in wanted.input):
+        return cast(list[str], wanted.input)
+    single = isinstance(wanted.input[0], int)
+    lists = cast(list[list[int]], [wanted.input] if single else wanted.input)
     try:
-        tokenizer = byte_level(wish.tokenizer)
+        tokenizer = byte_level(wanted.tokenizer)
     except MissingExtra:
         raise _refused(
             "token ids cannot be turned back into text here; send the text (LangChain: "

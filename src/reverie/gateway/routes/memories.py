@@ -227,9 +227,9 @@ async def put_settings(user_id: UserId, request: Request, state: GatewayState, k
         if changing is None:
             raise NotFound("The user was erased this instant.")
         await changing.set_settings(settings.model_dump_json(exclude={"upkeep"}).encode(), settings.upkeep)
-        wish = settings.digest
+        wanted = settings.digest
         now = datetime.now(UTC)
-        at = next_digest(wish.every, wish.hour, settings.timezone, now) if wish else None
+        at = next_digest(wanted.every, wanted.hour, settings.timezone, now) if wanted else None
         await changing.set_digest(at)
     return _json(settings.model_dump(), headers=limits)
 

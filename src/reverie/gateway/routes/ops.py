@@ -52,8 +52,8 @@ async def readyz(state: GatewayState) -> Response:
         "parser": "ok" if state.parser.ready else "starting",
     }
     # Work is accepted while no worker is there, and done when one comes; not while those that are there cannot do it.
-    told = {worker.get("embeds") for worker in await state.result_cache.workers() or []}
-    checks["workers"] = "none seen" if not told else "cannot embed" if told == {False} else "ok"
+    able = {worker.get("embeds") for worker in await state.result_cache.workers() or []}
+    checks["workers"] = "none seen" if not able else "cannot embed" if able == {False} else "ok"
     ready = database and not state.store.full and checks["workers"] != "cannot embed" and state.parser.ready
     body = {"status": "ready" if ready else "not ready", "checks": checks}
     return Response(orjson.dumps(body), 200 if ready else 503, media_type="application/json")

@@ -113,16 +113,16 @@ async def recall_stored(user_id: UserId, request: Request, state: GatewayState, 
     async def read() -> bytes:
         raw = await read_json_body(request, state.settings.limits.body_bytes)
         try:
-            wish = orjson.loads(raw)
+            given = orjson.loads(raw)
         except ValueError:
             raise InvalidInput("The body is not valid JSON.") from None
-        if not isinstance(wish, dict):
+        if not isinstance(given, dict):
             raise InvalidInput("The body is not a JSON object.")
         for name in ("memories", "user_id"):
-            if name in wish:
+            if name in given:
                 message = "is not taken here; the stored memories of the user in the path are asked"
                 raise InvalidInput(f"{name}: {message}", errors=[{"item": name, "message": message}])
-        return orjson.dumps({"user_id": user_id, **wish})
+        return orjson.dumps({"user_id": user_id, **given})
 
     headers = {"prefer": f"wait={_PATIENCE:g}"} | joined_headers(request.headers.raw)
     reply = await answer_submission(state, Operation.RECALL, request.url.path, headers, read)

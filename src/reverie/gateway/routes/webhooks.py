@@ -83,9 +83,9 @@ async def list_webhooks(
 
 
 @router.post("/webhooks/enable", operation_id="enableWebhook", status_code=204)
-async def enable_webhook(wish: EnableRequest, state: GatewayState, key: Admin) -> None:
+async def enable_webhook(body: EnableRequest, state: GatewayState, key: Admin) -> None:
     """Send to an address again that had answered 410 Gone."""
-    if not await state.webhooks.webhooks.enable(key.tenant, wish.url):
+    if not await state.webhooks.webhooks.enable(key.tenant, body.url):
         raise NotFound("That address is not disabled.")
 
 

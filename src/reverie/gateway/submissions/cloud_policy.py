@@ -23,11 +23,11 @@ class CloudPolicies:
         self._settings = settings
         self._known: dict[str, tuple[float, TenantPolicy | None]] = {}
 
-    async def choose(self, tenant: str, wish: dict[str, Any] | None) -> CloudChoice:
+    async def choose(self, tenant: str, requested: dict[str, Any] | None) -> CloudChoice:
         """Where the texts go. Raises ``CloudRefused`` when the request insists on what policy forbids."""
         own = self._settings.embedding.embedder in CLOUD_PROVIDERS
-        policy = await self._policy(tenant) if own or (wish and wish.get("allowed")) else None
-        return choose(policy, wish, self._settings)
+        policy = await self._policy(tenant) if own or (requested and requested.get("allowed")) else None
+        return choose(policy, requested, self._settings)
 
     async def _policy(self, tenant: str) -> TenantPolicy | None:
         known = self._known.get(tenant)

@@ -33,7 +33,7 @@ _MEMBERS = frozenset({"id", "text", "created_at", "last_accessed_at", "access_co
 _NAMES = (("kind", MAX_KIND_CHARS), ("source", MAX_SOURCE_CHARS), ("speaker", MAX_SPEAKER_CHARS))
 _COMMON = frozenset({"user_id", "memories", "options"})
 _SMALL = 500
-"""Bytes beside the memories that are worth to be remembered."""
+"""Most bytes beside the memories whose parsed form is kept for the next body."""
 
 _HEADS = [b'"},{"id":"%d","text":"' % number for number in range(1000)]
 _YEARS = (str(EARLIEST.year), str(LATEST.year))

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from reverie.errors import NotFound
 from reverie.gateway.http.responses import matches
 from reverie.gateway.views.plan import next_upkeep_at
-from reverie.gateway.views.show import etag_of, shown_insights, shown_themes, told
+from reverie.gateway.views.show import etag_of, members_of_all_views, shown_insights, shown_themes
 from reverie.queue.cache import PUT_SCRIPT, gone_key, shown_key
 from reverie.queue.redis_connection import RedisConnection
 from reverie.settings import UpkeepSettings
@@ -80,7 +80,7 @@ class CurrentViews:
         if facts is None:
             raise NoViewYet("Nothing is stored for this user.", stale=None, next_upkeep_at=None)
         next_at = next_upkeep_at(facts, self._settings, tenant)
-        about = told(facts, next_at)
+        about = members_of_all_views(facts, next_at)
         if facts.view_version is None:
             stale = about["stale"]
             raise NoViewYet(

@@ -78,21 +78,21 @@ class DigestRound:
         self, connection: psycopg.AsyncConnection[dict[str, Any]], row: dict[str, Any]
     ) -> dict[str, Any] | None:
         settings = self._settings(row)
-        wish = settings.get("digest")
-        if wish is None:
+        wanted = settings.get("digest")
+        if wanted is None:
             await connection.execute(sql("set_digest"), {"person": row["id"], "at": None, "version": row["version"]})
             return None
         zone = settings.get("timezone")
         due = max(row["digest_at"], row["now"] - timedelta(days=8))
-        key, first, last = period_of(wish["every"], zone, due)
-        following = next_digest(wish["every"], wish["hour"], zone, row["now"])
+        key, first, last = period_of(wanted["every"], zone, due)
+        following = next_digest(wanted["every"], wanted["hour"], zone, row["now"])
         which = {"person": row["id"], "since": row["digest_version"], "happened": row["digest_happening"] or 0}
         counts = await (await connection.execute(sql("digest_counts"), which)).fetchone()
         happened = await (await connection.execute(sql("digest_happenings"), which)).fetchall()
         written = None
         if counts is not None and (counts["changed"] or counts["forgotten"] or happened):
             body = {
-                "every": wish["every"],
+                "every": wanted["every"],
                 "from": first.isoformat(),
                 "to": last.isoformat(),
                 "timezone": zone or "UTC",
@@ -106,7 +106,7 @@ class DigestRound:
             place = places.event(row["tenant"], row["user_id"], "digest", key)
             sealed = self._codec.save(orjson.dumps(body), place)
             written = await (await connection.execute(sql("insert_happening"), {**new, "body": sealed})).fetchone()
-            url = wish.get("url") or settings.get("callback_url")
+            url = wanted.get("url") or settings.get("callback_url")
             if written is not None and url:
                 hook = event_webhook(self._codec, row["tenant"], written["id"], url)
                 await connection.execute(sql("insert_happening_webhook"), hook)
@@ -115,8 +115,8 @@ class DigestRound:
         await connection.execute(sql("set_digest_done"), done)
         if written is None:
             return None
-        told = {"id": written["id"], "kind": "digest", "task_id": new["task_id"], "at": written["at"]}
-        return event_of({**told, "user_id": row["user_id"]})
+        event = {"id": written["id"], "kind": "digest", "task_id": new["task_id"], "at": written["at"]}
+        return event_of({**event, "user_id": row["user_id"]})
 
     def _settings(self, row: dict[str, Any]) -> dict[str, Any]:
         if not row["settings"]:

@@ -68,7 +68,7 @@ class Placer:
 async def placed_now(
     state: State, tenant: str, user_id: str, memory_id: str, seconds: float | None
 ) -> dict[str, Any] | None:
-    """The contract's Place of a memory, waited for; None without a wish to wait, a view, or a theme for it."""
+    """The contract's Place of a memory, waited for; None if nobody waits, or it has no theme yet."""
     if not seconds:
         return None
     facts = await state.view_store.facts(tenant, user_id, "themes")

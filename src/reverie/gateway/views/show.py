@@ -12,7 +12,7 @@ import orjson
 from reverie.gateway.views.without import insights_without, themes_without
 from reverie.store.view_store import Since, ViewFacts
 
-__all__ = ["etag_of", "shown_insights", "shown_themes", "told"]
+__all__ = ["etag_of", "members_of_all_views", "shown_insights", "shown_themes"]
 
 
 def etag_of(kind: str, facts: ViewFacts, next_at: datetime | None) -> str:
@@ -22,7 +22,7 @@ def etag_of(kind: str, facts: ViewFacts, next_at: datetime | None) -> str:
     return f'"{digest}"'
 
 
-def told(facts: ViewFacts, next_at: datetime | None) -> dict[str, Any]:
+def members_of_all_views(facts: ViewFacts, next_at: datetime | None) -> dict[str, Any]:
     """The members that every view has beside its result."""
     stale = {"changes": facts.changes, "since": facts.first_change_at} if facts.changes else None
     return {"version": facts.view_version, "as_of": facts.as_of, "stale": stale, "next_upkeep_at": next_at}
