@@ -28,12 +28,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM."""
     with needed("gateway", "The gateway"):
-        from reverie.gateway.serve import main
+        from reverie.gateway.submissions import parser_process
         from reverie.settings import Settings
     server = Settings.load().server
     host, port = arguments.host or server.host, server.port if arguments.port is None else arguments.port
     check_address(host, port)
-    return main(arguments.host, arguments.port, mcp=_mcp(host, port))
+    # Before the gateway's own code is read, which takes as long: the service is ready when both are.
+    parser = parser_process.start()
+    with needed("gateway", "The gateway"):
+        from reverie.gateway.serve import main
+    return main(arguments.host, arguments.port, mcp=_mcp(host, port), parser=parser)
 
 
 def _mcp(host: str, port: int) -> OnDemand | None:

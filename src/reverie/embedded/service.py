@@ -20,6 +20,10 @@ from reverie.errors import StartupError
 
 __all__ = ["Service"]
 
+_HEAD_START = 1.0
+"""Seconds for which a gateway that starts has a machine of two or three cores for itself and its parser: the workers
+take as much time to read their code, and nobody can send them anything before it is there."""
+
 _CRASHES_AT_START = 3
 """Crashes of the gateway after which a start has failed: its settings are wrong, and more tries change nothing."""
 
@@ -52,6 +56,9 @@ class Service:
         self._address = _Address(host, port or free_port(host))
         cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
         self._workers = workers or max(min(2, cores), cores - 1)
+        self._head_start = _HEAD_START if cores < 4 else 0.0
+        #: What starts after the gateway, in order.
+        self._later: list[Role] = []
         self._environment = environment or {}
         self._say = say
         self._servers: RunningServers | None = None
@@ -83,9 +90,7 @@ class Service:
             self.data_dir, database_url=database, redis_url=redis, meanwhile=self._start_roles
         )
         self._wait_ready()
-        assert self.supervisor is not None
-        # Nothing is due in its first seconds, which belong to those that somebody waits for.
-        self.supervisor.add(self._upkeep)
+        self._start_later(len(self._later))
         self.api_key = read_secret("REVERIE_API_KEY") or _read_key(self.data_dir)
         # Addresses that were given may hold passwords and are in the environment anyway.
         own = {} if database else {"database_url": self._servers.database_url}
@@ -93,7 +98,7 @@ class Service:
         write_run_file(self.data_dir, self.url, **own)
 
     def _start_roles(self, servers: RunningServers) -> None:
-        """Start all that somebody waits for. They read their code while the database starts, and wait for it then."""
+        """Start the gateway, and the workers in its wake. They read their code while the database starts."""
         environment = {
             # Somebody waits at the keyboard: long work is handed back soon, and goes on at the next start.
             "REVERIE_DRAIN_SECONDS": os.environ.get("REVERIE_DRAIN_SECONDS") or "3",
@@ -105,15 +110,23 @@ class Service:
         }
         gateway = ["gateway", "--host", self._address.host, "--port", str(self._address.port)]
         heavy = ["worker", "--queues", "clustering,analysis", "--concurrency", str(self._workers)]
-        roles = [
-            Role("gateway", gateway, environment),
+        self._later = [
             Role("worker-fast", ["worker", "--queues", "fast"], environment, grace=25),
             Role("worker-heavy", heavy, environment, grace=25),
+            # Last: nothing is due in its first seconds, which belong to those that somebody waits for.
+            Role("worker-upkeep", ["worker", "--queues", "upkeep", "--concurrency", "2"], environment, grace=25),
         ]
-        upkeep = ["worker", "--queues", "upkeep", "--concurrency", "2"]
-        self._upkeep = Role("worker-upkeep", upkeep, environment, grace=25)
-        self.supervisor = Supervisor(roles, self.data_dir / "logs", say=self._say)
+        self.supervisor = Supervisor([Role("gateway", gateway, environment)], self.data_dir / "logs", say=self._say)
         self.supervisor.start()
+        self._workers_at = time.monotonic() + self._head_start
+        if not self._head_start:
+            self._start_later(len(self._later) - 1)
+
+    def _start_later(self, count: int) -> None:
+        assert self.supervisor is not None
+        for role in self._later[:count]:
+            self.supervisor.add(role)
+        del self._later[:count]
 
     def _wait_ready(self) -> None:
         assert self.supervisor is not None
@@ -121,6 +134,8 @@ class Service:
         # The system's proxy has no business with a service on this machine.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         while True:
+            if time.monotonic() >= self._workers_at:
+                self._start_later(len(self._later) - 1)
             self.supervisor.check()
             gives_up = self.supervisor.crashes("gateway") >= _CRASHES_AT_START
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -102,10 +103,12 @@ class _WithKey:
         await self._endpoint(scope, receive, send)
 
 
-def create_app(settings: Settings, *, mcp: Endpoint | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, *, mcp: Endpoint | None = None, parser: ProcessPoolExecutor | None = None
+) -> FastAPI:
     """A gateway over the PostgreSQL and Redis that ``settings`` name. Nothing connects before the lifespan.
 
-    ``mcp`` answers ``/mcp``, for callers with a key.
+    ``mcp`` answers ``/mcp``, for callers with a key. ``parser``: a pool for large bodies that was started before.
     """
     if settings.server.database_url is None:
         raise StartupError("No database: set REVERIE_DATABASE_URL, or start everything with: reverie up")
@@ -162,7 +165,7 @@ def create_app(settings: Settings, *, mcp: Endpoint | None = None) -> FastAPI:
             in_flight_or_done=Batcher(store.known_many),
             memories=Memories(MemoryStore(store), result_cache, settings.limits, on_change=placer.soon),
             loop_watch=LoopWatch(),
-            parser=BodyParser(ParseLimits(settings.limits.memories, settings.limits.text_chars)),
+            parser=BodyParser(ParseLimits(settings.limits.memories, settings.limits.text_chars), parser),
             view_store=view_store,
             views=current,
             context_views=ContextViews(current),

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import logging
 import socket
+from concurrent.futures import ProcessPoolExecutor
 
 import uvicorn
 
@@ -57,7 +58,13 @@ def ensure_first_key(settings: Settings) -> str | None:
     return secret
 
 
-def main(host: str | None = None, port: int | None = None, *, mcp: Endpoint | None = None) -> int:
+def main(
+    host: str | None = None,
+    port: int | None = None,
+    *,
+    mcp: Endpoint | None = None,
+    parser: ProcessPoolExecutor | None = None,
+) -> int:
     """Serve until SIGTERM; migrations run first. ``mcp`` answers ``/mcp``. Returns the exit status."""
     settings = Settings.load()
     configure_logs(settings.server.log_level, settings.server.log_format)
@@ -66,7 +73,7 @@ def main(host: str | None = None, port: int | None = None, *, mcp: Endpoint | No
     migrate(settings.server.database_url.get_secret_value(), wait=settings.server.database_wait)
     ensure_first_key(settings)
     config = uvicorn.Config(
-        create_app(settings, mcp=mcp),
+        create_app(settings, mcp=mcp, parser=parser),
         host=host or settings.server.host,
         port=settings.server.port if port is None else port,
         log_level=settings.server.log_level.lower(),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -20,10 +19,10 @@ from reverie.gateway.submissions.parse import (
     Parsed,
     ParseLimits,
     Summary,
-    end_with_parent,
     parse_submission,
     parse_submission_file,
 )
+from reverie.gateway.submissions.parser_process import load, new_pool
 from reverie.gateway.submissions.read_body import SpooledBody
 
 __all__ = ["INLINE_BYTES", "BodyParser"]
@@ -48,10 +47,11 @@ class BodyParser:
     Of a recent body only its ``Summary`` is kept, no word of a memory: an erasure need not come here.
     """
 
-    def __init__(self, limits: ParseLimits) -> None:
+    def __init__(self, limits: ParseLimits, pool: ProcessPoolExecutor | None = None) -> None:
+        """``pool``: of ``parser_process.start``, where that was done before."""
         self._limits = limits
         self._recent: LRUCache[bytes, Summary] = LRUCache(_RECENT)
-        self._pool = _new_pool()
+        self._pool = pool or new_pool()
         self._warming: asyncio.Task[None] | None = None
         #: Whether the process for large bodies is there: until then the first of them would wait for its start.
         self.ready = False
@@ -105,7 +105,7 @@ class BodyParser:
             # Its process was killed, for lack of memory perhaps. Large bodies must not be refused for ever after.
             if self._pool is pool:
                 pool.shutdown(wait=False)
-                self._pool = _new_pool()
+                self._pool = new_pool()
         try:
             return await loop.run_in_executor(self._pool, parse, *arguments)
         except BrokenProcessPool:
@@ -113,16 +113,7 @@ class BodyParser:
 
     async def _warm(self) -> None:
         try:
-            await asyncio.get_running_loop().run_in_executor(self._pool, _nothing)
+            await asyncio.get_running_loop().run_in_executor(self._pool, load)
         except BrokenProcessPool:
             log.warning("the process that parses large bodies did not start; the next large body starts another")
         self.ready = True
-
-
-def _nothing() -> None:
-    """Runs in the process for large bodies to show that it is there, with everything imported."""
-
-
-def _new_pool() -> ProcessPoolExecutor:
-    # Spawned, not forked: this process has threads.
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent)

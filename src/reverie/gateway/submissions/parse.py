@@ -6,12 +6,8 @@ Small bodies are checked at once; large ones in a process of their own, since ch
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import os
-import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from multiprocessing.process import BaseProcess
 from typing import Any
 
 from pydantic import ValidationError
@@ -28,7 +24,6 @@ __all__ = [
     "ParseLimits",
     "Parsed",
     "Summary",
-    "end_with_parent",
     "parse_submission",
     "parse_submission_file",
 ]
@@ -88,18 +83,6 @@ def _request_model(operation: str) -> type[Request]:
     if model is None:
         raise InvalidInput(f"{operation} is not a public operation.")
     return model
-
-
-def end_with_parent() -> None:
-    """In a process of its own: end as soon as the gateway has, however it went."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_wait_and_end, args=(parent,), name="watch-gateway", daemon=True).start()
-
-
-def _wait_and_end(parent: BaseProcess) -> None:
-    parent.join()
-    os._exit(0)
 
 
 def parse_submission_file(operation: str, path: str, limits: ParseLimits) -> Parsed:
