@@ -63,6 +63,32 @@ def test_a_memory_that_says_more_than_what_changed_stays() -> None:
     assert _links(_told("I live in Bern and work at Siemens", "I moved to Zurich")) == {}
 
 
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("My name is Anna Lyon", "My name is Tessa Porto now"),
+        ("I'm a student in Lyon", "I dropped out, no longer a student"),
+        ("Mi novia se llama Anna", "Rompí con mi novia Anna"),
+        ("My girlfriend is Anna", "I broke up with my girlfriend Anna"),
+    ],
+)
+def test_a_new_name_a_status_that_is_over_and_a_partner_who_is_gone_are_updates(earlier: str, later: str) -> None:
+    assert _links(_told(earlier, later)) == {"0": "1"}
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("My girlfriend is Anna", "My girlfriend no longer eats meat"),
+        ("My girlfriend is Anna", "I went out with my girlfriend Anna"),
+        ("I'm a student in Lyon", "My brother dropped out, he is no longer a student"),
+        ("My girlfriend likes chess", "I stopped playing chess with my girlfriend"),
+    ],
+)
+def test_what_a_partner_or_somebody_else_does_ends_nothing(earlier: str, later: str) -> None:
+    assert _links(_told(earlier, later)) == {}
+
+
 UNSURE = ("I work as a waiter", "I work as a nurse")
 
 

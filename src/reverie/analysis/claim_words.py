@@ -174,7 +174,7 @@ ATTRIBUTES: tuple[tuple[str, bool, re.Pattern[str]], ...] = tuple(
         ("age", False, r"(?:ich )?bin(?: ich)?(?: \w+){0,2}? (?P<v>\d{1,3})(?: jahre alt| jahre| geworden)*$"),
         ("age", False, r"(?:tengo|cumplí|acabo de cumplir|he cumplido)(?: ya| ahora)? (?P<v>\d{1,3})(?: años)?(?: ahora| ya)?$"),
         ("age", False, r"j'ai (?:eu |maintenant )?(?P<v>\d{1,3}) ans"),
-        ("name", False, r"(?:my name is|mein name ist|ich heiße|me llamo|mi nombre es|je m'appelle)(?: now| jetzt| ahora)? (?P<v>[a-zà-ÿ'-]{2,30}(?: [a-zà-ÿ'-]{2,30})?)$"),
+        ("name", False, r"(?:my name is|mein name ist|ich heiße|me llamo|mi nombre es|je m'appelle)(?: now| jetzt| ahora)? (?P<v>[a-zà-ÿ'-]{2,30}(?: [a-zà-ÿ'-]{2,30})?)(?: now| jetzt| ahora)?$"),
         ("called", False, r"(?:i go by|please call me|call me|nenn mich|llámame|appelle-moi)(?: now)? (?P<v>[a-zà-ÿ'-]{2,20})(?: now)?$"),
         ("favourite", False, r"my (?:new |all-time |current )?favou?rite (?P<key>[a-z]+(?: [a-z]+)?) (?:is|are)(?: now| currently)? (?P<v>.+)"),
         ("favourite", False, r"mein\w* (?:neue[rs]? )?lieblings-?(?P<key>[a-zà-ÿ]+) (?:ist|sind|heißt)(?: jetzt| nun| inzwischen| mittlerweile)* (?P<v>.+)"),
@@ -213,6 +213,7 @@ ENDED: tuple[re.Pattern[str], ...] = tuple(
     re.compile(r"\b" + pattern)
     for pattern in (
         rf"(?:i|we)(?:'m|'re|'ve| am| are| have)? no longer {_END_X}",
+        r"(?<![^,] )no longer (?P<x>an? .+)",
         r"(?:i|we)(?: do(?:n't| not)|'m not| am not|'re not| are not| can(?:'t|not)| haven't| have not)(?: really)? (?P<x>.+?) (?:any ?more|any longer)\b",
         rf"(?:i|we)(?:'ve| have)?(?: \w+ly| just| also| recently| finally)? (?:stopped|quit|gave up(?: on)?|given up|ditched|dropped out of|cancell?ed|sold|got rid of|resigned from|unsubscribed from|broke up with|split (?:up )?with|divorced|deleted|retired from|finished(?: reading| watching| playing)?|donated|left) {_END_X}",
         r"my (?P<x>[\w' ]+?),? (?:has |just |sadly )*(?:died|passed away|passed|was put (?:down|to sleep)|had to be put down)\b",

@@ -141,12 +141,17 @@ def _over(statements: Sequence[Statement]) -> _Found:
             if not lists or not all(lists):
                 continue
             for earlier in min(lists, key=len)[-_MOST_COMPARED:]:
-                same = statement.subject == earlier.subject or rule == "gone"
+                same = statement.subject == earlier.subject or rule == "gone" or _was_with(statement, earlier)
                 if same and words_ <= earlier.content and earlier.moment != statement.moment:
                     told = " ".join(sorted(words_))
                     yield earlier.at, statement.at, "switched" if rule == "switched" else "ended", rule, (told, span)
         for word in statement.content:
             holding[statement.speaker, word].append(statement)
+
+
+def _was_with(statement: Statement, earlier: Statement) -> bool:
+    """Whether one tells of the partner whom the other named: who one is with is told of oneself."""
+    return statement.subject != "self" and any(claim.attribute == "partner" for claim in earlier.claims)
 
 
 def _moved(statements: Sequence[Statement]) -> _Found:
