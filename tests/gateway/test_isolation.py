@@ -45,7 +45,7 @@ WITHOUT_TENANT = {
     # retention, over all tenants alike
     "retire_forgotten",
     # no data
-    "now_ms",
+    "now_ms", "try_space",
 }  # fmt: skip
 
 

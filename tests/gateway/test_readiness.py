@@ -55,7 +55,9 @@ async def test_the_service_is_not_ready_while_no_worker_that_is_there_can_embed(
         await asyncio.to_thread(able.stop)
 
 
-async def test_a_full_disk_is_called_that_and_known_for_a_while(database_url: str) -> None:
+async def test_a_full_disk_is_called_that_until_a_trial_finds_space(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = GatewayStore(database_url)
     await store.open()
     try:
@@ -67,5 +69,9 @@ async def test_a_full_disk_is_called_that_and_known_for_a_while(database_url: st
         assert store.full
         async with store.connection() as connection:  # reading goes on
             await connection.execute("SELECT 1")
+        assert not await store.has_space(), "not tried again at once"
+        monkeypatch.setattr("reverie.store.gateway_store._TRY_SPACE", 0.0)
+        assert await store.has_space(), "a trial found a place"
+        assert not store.full
     finally:
         await store.close()

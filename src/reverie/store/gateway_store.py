@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -39,8 +40,8 @@ _OFF_LOOP = 256 * 1024
 _FEW = 4
 """Bodies that are sealed sooner than a thread is woken."""
 
-_FULL = 15.0
-"""Seconds after which a disk that was full may be tried again."""
+_TRY_SPACE = 2.0
+"""Seconds after which a disk that was full is tried again."""
 
 
 @dataclass(slots=True)
@@ -98,7 +99,8 @@ class GatewayStore:
             open=False,
             name="gateway",
         )
-        self._full_at = float("-inf")
+        self._full = False
+        self._tried_at = 0.0
         self._reach = DatabaseProbe(database_url, on_return=self._pool.check)
 
     async def open(self) -> None:
@@ -118,8 +120,18 @@ class GatewayStore:
 
     @property
     def full(self) -> bool:
-        """Whether the database's disk was full a moment ago. A write has to be tried to know that it no longer is."""
-        return time.monotonic() - self._full_at < _FULL
+        """Whether the database's disk was full when something was last to be stored, or tried to be."""
+        return self._full
+
+    async def has_space(self) -> bool:
+        """Whether there is space, as far as is known: once the disk was full, a trial tells that it no longer is."""
+        if self._full and time.monotonic() - self._tried_at >= _TRY_SPACE:
+            self._tried_at = time.monotonic()
+            with contextlib.suppress(ServiceUnavailable):
+                async with self.connection() as connection, connection.transaction(force_rollback=True):
+                    await connection.execute(sql("try_space"))
+                self._full = False
+        return not self._full
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -130,7 +142,7 @@ class GatewayStore:
             async with self._pool.connection() as connection:
                 yield connection
         except psycopg.errors.DiskFull as error:
-            self._full_at = time.monotonic()
+            self._full, self._tried_at = True, time.monotonic()
             raise ServiceUnavailable(
                 "The database's disk is full: nothing new can be stored until there is space.", retry_after=30.0
             ) from error

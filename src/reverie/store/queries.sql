@@ -81,6 +81,10 @@ CROSS JOIN LATERAL (SELECT * FROM tasks WHERE tasks.tenant = q.tenant AND conten
                     AND status = 'succeeded' ORDER BY finished_at DESC LIMIT 1) AS t
 JOIN results r ON r.task_id = t.id;
 
+-- name: try_space
+-- Half a megabyte that a full disk has no place for; rolled back.
+CREATE TABLE space_that_is_tried AS SELECT repeat('x', 1500) AS filler FROM generate_series(1, 350);
+
 -- name: known_many
 -- Which contents are in flight or done: a number in the order of asking for each.
 SELECT q.n FROM unnest(%(tenants)s::text[], %(content)s::bytea[]) WITH ORDINALITY AS q(tenant, content, n)

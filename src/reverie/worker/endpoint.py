@@ -33,6 +33,7 @@ from pydantic import ValidationError
 from zstandard import ZstdError
 
 from reverie._models import full_name
+from reverie.clustering.reference import steps_named
 from reverie.contracts import OPERATIONS
 from reverie.embedding import Embedder, create_embedder
 from reverie.embedding.measuring import Scales
@@ -83,6 +84,7 @@ class _Bare:
         self.store = _NoStore(states)
         self.vectors = VectorCache(None)
         self.bill = Bill()
+        self.steps = steps_named(settings.clustering.steps)
         self.both_models = False
         self.scales = Scales(settings.server.data_dir)
         self.anchors = Anchors(settings.server.data_dir)

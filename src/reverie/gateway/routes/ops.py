@@ -44,8 +44,9 @@ async def readyz(state: GatewayState) -> Response:
             await within(2.0, state.store.ping(), otherwise="")
         except ReverieError:
             database = False
+    space = not database or await state.store.has_space()
     checks = {
-        "database": "unreachable" if not database else "disk full" if state.store.full else "ok",
+        "database": "unreachable" if not database else "ok" if space else "disk full",
         "redis": "ok" if await state.result_cache.ping() else "unreachable",
         "events": "ok" if state.hub.connected else "polling",
         "broker": "unreachable" if state.dispatcher.broken else "ok",
@@ -54,7 +55,7 @@ async def readyz(state: GatewayState) -> Response:
     # Work is accepted while no worker is there, and done when one comes; not while those that are there cannot do it.
     able = {worker.get("embeds") for worker in await state.result_cache.workers() or []}
     checks["workers"] = "none seen" if not able else "cannot embed" if able == {False} else "ok"
-    ready = database and not state.store.full and checks["workers"] != "cannot embed" and state.parser.ready
+    ready = database and space and checks["workers"] != "cannot embed" and state.parser.ready
     body = {"status": "ready" if ready else "not ready", "checks": checks}
     return Response(orjson.dumps(body), 200 if ready else 503, media_type="application/json")
 
