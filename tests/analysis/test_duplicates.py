@@ -91,10 +91,11 @@ def test_spelling_short_forms_and_lists_do_not_make_another_claim(first: str, se
     [
         ({2: {"metadata": {"pinned": True}}, 1: {"access_count": 9}}, "m2", "keep the pinned one"),
         ({1: {"access_count": 9}}, "m1", "keep the one used most (9 times)"),
+        ({1: {"access_count": 1}}, "m1", "keep the one that was used"),
         ({}, "m0", "keep the first"),
         ({0: {"created_at": START + timedelta(days=9)}}, "m1", "keep the first"),  # the first by date
     ],
-    ids=["pinned", "used", "first", "dated"],
+    ids=["pinned", "used", "once", "first", "dated"],
 )
 def test_which_to_keep_and_why(changes: dict[int, dict[str, Any]], keep: str, why: str) -> None:
     found = memories(["I like green tea"] * 3, [1.0, 2.0, 3.0])

@@ -127,6 +127,30 @@ def test_labels_on_the_map_never_collide_and_stay_inside(page: Page, service: Li
             assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
 
 
+def test_a_label_stands_on_its_own_disc_alone_and_never_under_a_button(page: Page, service: LiveService) -> None:
+    page.goto(f"{service.url}/favicon.svg")
+    discs = [{"x": 60 + 80 * (i % 6), "y": 60 + 80 * (i // 6), "r": 30} for i in range(24)]
+    labels = [
+        {"x": 0, "y": 0, "wide": 40 + 5 * i, "text": f"Climbing · {i}", "short": f"C{i}", "shortWide": 20, "disc": i}
+        for i in range(24)
+    ]
+    button = [400, 200, 480, 400]
+    placed = page.evaluate(
+        "async ([labels, more]) => (await import('/js/labels.js')).layLabels(labels, 560, 400, 12, more)",
+        [labels, {"discs": discs, "blocked": [button]}],
+    )
+    # Whole names, and short ones where those have no room.
+    assert {p["text"].startswith("Climbing") for p in placed} == {True, False}
+    for p in placed:
+        left, top, right, low = p["x"] - p["wide"] / 2, p["y"] - 9, p["x"] + p["wide"] / 2, p["y"] + 12.6
+        assert right <= button[0] or left >= button[2] or low <= button[1] or top >= button[3], p
+        for number, disc in enumerate(discs):
+            across = disc["x"] - min(max(disc["x"], left), right)
+            down = disc["y"] - min(max(disc["y"], top), low)
+            near = (across**2 + down**2) ** 0.5
+            assert (near < 45) if number == p["disc"] else (near >= 0.75 * 30), (p, number)
+
+
 def test_a_coarser_view_tells_what_merged_since_last_time(signed_in: Page) -> None:
     page = signed_in
     page.get_by_role("button", name="Show the demo").click()

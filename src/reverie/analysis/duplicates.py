@@ -272,7 +272,7 @@ def _group(memories: Sequence[Memory], members: list[int], kind: str, similarity
     if mine[0] and not any(r[0] for r in rest):
         chosen = "keep the pinned one"
     elif all(mine[1] > r[1] for r in rest):
-        chosen = f"keep the one used most ({mine[1]} times)"
+        chosen = f"keep the one used most ({mine[1]} times)" if mine[1] != 1 else "keep the one that was used"
     elif kind == "near" and all(mine[2] > r[2] for r in rest):
         chosen = "keep the fullest"
     elif kind in ("exact", "normalized"):

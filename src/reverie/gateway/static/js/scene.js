@@ -1,7 +1,7 @@
 // Points on a canvas: pan, zoom, hover, pick, labels; for the map and the graph. One list of things to draw feeds the
 // canvas and the SVG export. A 2-D canvas needs no shaders, so no eval and no GPU.
 
-import { layLabels } from "./labels.js";
+import { buttonsOn, layLabels } from "./labels.js";
 import { listen } from "./moves.js";
 import { colour } from "./palette.js";
 import { Sprites } from "./sprites.js";
@@ -40,7 +40,7 @@ export class Scene {
     addEventListener("look", this.relook);
     document.fonts?.ready.then(() => {
       this.sprites.clear();
-      for (const label of this.labels) label.wide = undefined;
+      for (const label of this.labels) label.wide = label.shortWide = undefined;
       this.draw();
     });
   }
@@ -303,9 +303,15 @@ export class Scene {
       if (label.hidden?.()) continue;
       const [x, y] = this.screen(label.x, label.y);
       label.wide ??= c.measureText(label.text).width;
+      if (label.short) label.shortWide ??= c.measureText(label.short).width;
       wanted.push({ ...label, x, y: y - r - size * 0.9 });
     }
-    this.placed = layLabels(wanted, this.width, this.height, size);
+    const scale = this.base.sx * this.view.k;
+    const discs = this.discs.map((d) => {
+      const [x, y] = this.screen(d.x, d.y);
+      return { x, y, r: d.r * scale };
+    });
+    this.placed = layLabels(wanted, this.width, this.height, size, { blocked: buttonsOn(this.canvas), discs });
     c.globalAlpha = this.lit ? 0.45 : 1;
     for (const label of this.placed) {
       const sprite = this.sprites.label(label, size, ink, paper);

@@ -171,8 +171,12 @@ export function mount(root) {
         x: discs[i].x,
         y: discs[i].y + discs[i].r * 0.8,
         place: discs[i].place,
+        disc: i,
       }))
-      .filter((label) => label.text);
+      .filter((label) => label.text)
+      // The largest first: they have the most room, and a small one without its name is missed least.
+      .sort((a, b) => discs[b.disc].r - discs[a.disc].r || a.disc - b.disc)
+      .map((label) => ({ ...label, short: label.text.includes(" · ") ? label.text.split(" · ", 1)[0] : null }));
     scene.setData({ points, labels, discs, rings: new Set(graph.bridges) });
     showEdges();
     canvas.setAttribute("aria-label", `Graph of ${howMany(points.length)} in ${communities.length} themes`);

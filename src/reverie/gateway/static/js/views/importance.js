@@ -61,7 +61,11 @@ function ranking(result) {
         ["Analysis as JSON", () => jsonFile(result), "analysis.json"],
       ]),
     ),
-    h("p", { class: "help" }, "Each score is the sum of its factors. Open a memory to see how much each one adds."),
+    h(
+      "p",
+      { class: "help" },
+      "Each score is the sum of its factors. Open a memory to see how much each one adds. “Core” marks the few that say who this person is: what lasts, and must not be lost.",
+    ),
     h(
       "ul",
       { class: "keys", "aria-label": "Factors" },

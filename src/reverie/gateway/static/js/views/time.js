@@ -97,6 +97,7 @@ export function mount(root) {
           "section",
           { class: "card", "aria-labelledby": "found" },
           h("h2", { id: "found" }, "What chance does not explain"),
+          h("p", { class: "help" }, "Memories made within half an hour of each other count as one time."),
           bar,
           patterns,
         ),
@@ -265,7 +266,7 @@ function ticksOf(starts, low, high, wide) {
   return shown.filter((_, i) => i % step === 0);
 }
 
-/** Bursts and changes as bands with their p-value. */
+/** Bursts and changes as bands with their names. */
 function drawSpans(u, found, ink) {
   const c = u.ctx;
   const ratio = devicePixelRatio || 1;
@@ -280,7 +281,7 @@ function drawSpans(u, found, ink) {
     c.globalAlpha = 0.07;
     c.fillRect(x0, u.bbox.top, x1 - x0, u.bbox.height);
     c.globalAlpha = 0.75;
-    const text = `p ${pValue(pattern.p_value)}`;
+    const text = KINDS[pattern.kind] ?? pattern.kind.replaceAll("_", " ");
     if (x0 > right) {
       c.fillText(text, x0 + 3 * ratio, u.bbox.top + 11 * ratio);
       right = x0 + c.measureText(text).width + 10 * ratio;
@@ -288,6 +289,13 @@ function drawSpans(u, found, ink) {
   }
   c.restore();
 }
+
+/** How often chance alone would do as much, in words. */
+const seldom = (p) => (p < 0.001 ? "less than once in 1,000 tries" : `about once in ${Math.round(1 / p)} tries`);
+
+/** The same for who knows statistics. */
+const fine = ({ p_value: p, q_value: q }) =>
+  `p ${pValue(p)}${q === null || q === undefined ? "" : `; q ${pValue(q)} after correction for all tests of this report`}`;
 
 function span(pattern) {
   if (!/burst|change/.test(pattern.kind)) return null;
@@ -380,10 +388,7 @@ function patternList(result) {
           h(
             "p",
             { class: "facts" },
-            h("span", { title: "Chance of this if nothing were there" }, `p ${pValue(pattern.p_value)}`),
-            pattern.q_value !== null &&
-              pattern.q_value !== undefined &&
-              h("span", { title: "After correction for all tests of this report" }, `q ${pValue(pattern.q_value)}`),
+            h("span", { title: fine(pattern) }, `Chance would do this ${seldom(pattern.p_value)}`),
             pattern.memory_ids.length > 0 && toggle,
           ),
           inner,
