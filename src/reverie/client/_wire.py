@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel
 
-from reverie import errors
+from reverie import _retry_after, errors
 from reverie._paths import data_dir
 from reverie._secrets import read_secret
 from reverie.contracts import (
@@ -186,10 +186,8 @@ def error_of(status: int, body: bytes, retry_after: str | None = None) -> errors
         document = {}
     message = document.get("detail") or document.get("title") or f"the service answered {status}"
     extra = {name: document[name] for name in ("errors", "instance", "type") if name in document}
-    try:
-        wait = float(retry_after) if retry_after is not None else 1.0
-    except ValueError:
-        wait = 1.0
+    asked = _retry_after.retry_after(retry_after)
+    wait = 1.0 if asked is None else asked
     if status == 429:
         return errors.TooManyRequests(message, retry_after=wait, **extra)
     if status >= 500:

@@ -7,8 +7,9 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Iterable
+
+from cachetools import LRUCache
 
 from reverie.aio.batcher import Batcher
 from reverie.aio.deadline import within
@@ -40,8 +41,7 @@ class Auth:
     def __init__(self, store: GatewayStore, *, size: int = 10_000) -> None:
         self._store = store
         self._keys = Batcher(store.keys)
-        self._size = size
-        self._seen: OrderedDict[bytes, tuple[float, Key | None]] = OrderedDict()
+        self._seen: LRUCache[bytes, tuple[float, Key | None]] = LRUCache(size)
         self._used: set[str] = set()
 
     async def check(self, secret: str | None, scope: str) -> Key:
@@ -78,9 +78,6 @@ class Auth:
         if found is not None and hmac.compare_digest(found[1], hashed) and found[0].revoked_at is None:
             key = found[0]
         self._seen[hashed] = (time.monotonic(), key)
-        self._seen.move_to_end(hashed)
-        while len(self._seen) > self._size:
-            self._seen.popitem(last=False)
         return key
 
     def forget(self) -> None:

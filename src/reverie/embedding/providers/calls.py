@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reverie import _retry_after
 from reverie.embedding.base import EmbedKind
 
 __all__ = [
@@ -137,18 +136,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
             return max(0.0, float(milliseconds) / 1000)
     except ValueError:
         pass
-    value = lower.get("retry-after")
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return max(0.0, seconds) if seconds == seconds and seconds < 86_400 else None
+    seconds = _retry_after.retry_after(lower.get("retry-after"))
+    return seconds if seconds is not None and seconds < 86_400 else None
 
 
 def unexpected(error: Exception, timeout: float) -> CallFailed:

@@ -13,13 +13,13 @@ import logging
 import random
 from collections import Counter
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 
 import aiohttp
 import orjson
 from standardwebhooks.webhooks import Webhook
 
+from reverie._retry_after import retry_after
 from reverie.aio.background import Background
 from reverie.errors import ReverieError
 from reverie.gateway.http.responses import opened_result, task_json
@@ -36,6 +36,8 @@ _AT_ONCE = 16
 _OF_ONE_TENANT = 4
 """Messages of one tenant under way at once: its slow receivers must not take the places of all."""
 _LONGEST_PAUSE = 12 * 3600.0
+_LONGEST_WAIT = 3600.0
+"""Most seconds for which a receiver may ask to be left alone."""
 _MOST_RESULT = 1024 * 1024
 """Stored results above this size are not in the message; the receiver fetches the task."""
 
@@ -145,12 +147,12 @@ class WebhookSender:
         if body is None:
             return  # erased meanwhile, and the webhook with it
         status: int | None = None
-        retry_after = None
+        asked: float | None = None
         try:
             self.policy.check_url(delivery.url)
             headers = await self._headers(delivery, body)
             async with session.post(delivery.url, data=body, headers=headers, allow_redirects=False) as answer:
-                status, retry_after = answer.status, answer.headers.get("retry-after")
+                status, asked = answer.status, retry_after(answer.headers.get("retry-after"))
                 error = None if 200 <= status < 300 else f"answered {status}"
         except BlockedAddress:
             error = "the address is not public"
@@ -172,7 +174,7 @@ class WebhookSender:
         else:
             wait = pause(delivery.attempts, self._settings.webhook_retry, random.random())
             if status in (429, 503):
-                wait = max(wait, _seconds(retry_after))
+                wait = max(wait, min(asked or 0.0, _LONGEST_WAIT))
             await self._end(delivery, "pending", wait=wait, status=status, error=error)
 
     async def _end(
@@ -218,15 +220,3 @@ class WebhookSender:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": " ".join(signatures),
         }
-
-
-def _seconds(header: str | None) -> float:
-    """Retry-After in seconds, at most an hour."""
-    if header is None:
-        return 0.0
-    try:
-        if header.strip().isdigit():
-            return min(float(header), 3600.0)
-        return max(0.0, min(3600.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()))
-    except (ValueError, TypeError, OverflowError):
-        return 0.0

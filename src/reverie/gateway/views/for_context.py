@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from datetime import datetime
 from typing import Any
 
 import orjson
+from cachetools import LRUCache
 
 from reverie.gateway.views.current import CurrentViews, Kind, NoViewYet
 
@@ -28,7 +28,7 @@ class ContextViews:
 
     def __init__(self, views: CurrentViews) -> None:
         self._views = views
-        self._known: OrderedDict[tuple[str, str, Kind], tuple[str, dict[str, Any]]] = OrderedDict()
+        self._known: LRUCache[tuple[str, str, Kind], tuple[str, dict[str, Any]]] = LRUCache(_KEPT)
 
     async def get(self, tenant: str, user_id: str) -> dict[str, Any]:
         """``{themes, importance, patterns, repeats, version, as_of, stale}``; without a view, ``{}``."""
@@ -50,9 +50,6 @@ class ContextViews:
         made = _MAKERS[kind]
         part = made(body) if len(body) <= _INLINE else await asyncio.to_thread(made, body)
         self._known[name] = shown.etag, part
-        self._known.move_to_end(name)
-        while len(self._known) > _KEPT:
-            self._known.popitem(last=False)
         return part
 
 
