@@ -42,10 +42,15 @@ _OFF_LOOP_ITEMS = 200
 class AsyncReverie(Connection):
     """A client of the service; use it as an asynchronous context manager.
 
-    ``url`` and ``api_key`` default to the environment or to the service that runs on this machine. Every call raises
-    a ``ReverieError`` when it fails: ``ServiceUnavailable`` within ``connect_timeout`` seconds when nothing answers,
-    and at once while the breaker is open. ``remember_in`` is a folder that keeps what ``last_known`` answers over
-    restarts; without it that is kept in memory.
+    Every call raises a ``ReverieError`` when it fails: ``ServiceUnavailable`` within ``connect_timeout`` seconds when
+    nothing answers, and at once while the breaker is open.
+
+    - ``url``, ``api_key``: the service and its key; from the environment, or those of the service on this machine.
+    - ``connect_timeout``: most seconds until a connection is there.
+    - ``timeout``: most seconds of one try from its start to the end of the answer, unless the call itself waits longer.
+    - ``tries``: how often a call is sent at most, after a failure that may pass; nothing is done twice by that.
+    - ``session``: an aiohttp session of yours, which stays yours to close; one of its own without it.
+    - ``remember_in``: a folder in which ``last_known`` survives a restart; in memory alone without it.
     """
 
     def __init__(
@@ -99,9 +104,19 @@ class AsyncReverie(Connection):
     ) -> AsyncTask[ClusterResult]:
         """Group a user's memories into themes (without any: the stored ones); returns once the service has accepted it.
 
-        ``wait`` asks the service to answer within so many seconds with the result if it can; after ``deadline``
-        seconds nobody needs the answer any more, and work that has not begun is dropped. A call is sent again after
-        a failure without being done twice: ``idempotency_key`` is made for each call unless it is given.
+        - ``granularity``: "coarse", "medium" (without it), "fine", or a number from 0 (few broad themes) to 1.
+        - ``min_cluster_size``: fewest memories that make a theme; chosen from the data without it.
+        - ``max_themes``: most themes in the result.
+        - ``stopwords_language``: two letters; the language whose stop words no label has. Detected without it.
+        - ``seed``: the same seed and content give the same themes; 0 without it.
+        - ``map``: whether places on the map are computed; they are without it.
+        - ``model``: name of the embedding model; the one that is served without it.
+
+        How it is sent, as for every submission: ``cloud`` says whether it may use the cloud (``{"allowed": True}``);
+        ``callback_url`` gets a signed webhook at the end; ``wait`` asks the service to answer with the result within so
+        many seconds if it can; after ``deadline`` seconds nobody needs the answer any more, and work that has not begun
+        is dropped. A call is sent again after a failure without being done twice: ``idempotency_key`` is made for each
+        call unless it is given.
         """
         options = {
             "granularity": granularity,
@@ -136,7 +151,21 @@ class AsyncReverie(Connection):
         wait: float | None = None,
         deadline: float | None = None,
     ) -> AsyncTask[AnalyzeResult]:
-        """Find what matters in a user's memories (without any: the stored ones) and what changes."""
+        """Find what matters in a user's memories (without any: the stored ones) and what changes.
+
+        - ``now``: the moment to count back from, which makes a run repeatable; that of the submission without it.
+        - ``timezone``: IANA name of the user's time zone, for rhythms and the timeline; UTC without it.
+        - ``top``: most entries of the importance ranking.
+        - ``sections``: what to compute, of "importance", "graph", "patterns", "duplicates", "advice", "emotion".
+        - ``weights``: weights of importance factors by name, 0 to 100; others keep theirs.
+        - ``half_life_days``: days after which the recency factor has halved; 90 without it.
+        - ``time_budget``: seconds after which unfinished sections are dropped and named in ``notes``.
+        - ``edges``: whether the graph's edges are listed; they are without it.
+        - ``seed``: the same seed and content give the same result; 0 without it.
+        - ``model``: name of the embedding model; the one that is served without it.
+
+        ``cloud``, ``callback_url``, ``idempotency_key``, ``wait`` and ``deadline`` as for ``submit_clustering_task``.
+        """
         options = {
             "now": now,
             "timezone": timezone,
@@ -168,7 +197,17 @@ class AsyncReverie(Connection):
         wait: float | None = None,
         deadline: float | None = None,
     ) -> AsyncTask[RecallResult]:
-        """Rank a user's memories for a question."""
+        """Rank a user's memories for a question.
+
+        - ``top``: most memories to return; 10 without it.
+        - ``weights``: weights of "relevance", "importance" and "recency", 0 to 100; others keep theirs.
+        - ``now``: the moment to count back from, which makes a run repeatable; that of the submission without it.
+        - ``half_life_days``: days after which the recency term has halved; 90 without it.
+        - ``diversity``: 0 (without it) ranks by score alone; towards 1, memories that say the same are spread out.
+        - ``model``: name of the embedding model; the one that is served without it.
+
+        ``idempotency_key``, ``wait`` and ``deadline`` as for ``submit_clustering_task``.
+        """
         options = {
             "top": top,
             "weights": weights,
@@ -192,6 +231,12 @@ class AsyncReverie(Connection):
         timeout: float = 60.0,
     ) -> EmbeddedTexts:
         """Vectors of texts, one memoryview of float32 a text (``numpy.asarray(view)`` costs nothing).
+
+        - ``user_id``: whose texts these are, so that erasing the user erases the vectors; "-" is nobody.
+        - ``kind``: "document" (without it) or "query", which adds the prefix of the model's card, where it has one.
+        - ``dimensions``: shortens the vectors, where the model was trained for it.
+        - ``model``: name of the embedding model; the one that is served without it.
+        - ``timeout``: most seconds until the vectors are there.
 
         ``.model`` of what comes back says by which model they were made, and in which precision.
         """
@@ -244,7 +289,10 @@ class AsyncReverie(Connection):
     async def tasks(
         self, *, user_id: str | int | None = None, status: str | None = None, operation: str | None = None
     ) -> AsyncIterator[Task]:
-        """All tasks that match, newest first, page by page."""
+        """All tasks that match, newest first, page by page.
+
+        ``user_id``, ``status`` (as "running") and ``operation`` (as "cluster") each leave the others out.
+        """
         cursor: str | None = None
         while True:
             wanted = {"user_id": user_id, "status": status, "operation": operation, "cursor": cursor, "limit": 100}
@@ -262,6 +310,7 @@ class AsyncReverie(Connection):
         """A PNG of a finished task: ``map``, ``timeline`` or ``graph``.
 
         It is laid out for ``width`` pixels and drawn with ``scale`` times as many: 480 and 2 suit chats and phones.
+        ``dark`` draws it for a dark background.
         """
         query = {"theme": "dark" if dark else "light", "width": str(width), "scale": f"{scale:g}"}
         return await self._call("GET", f"/tasks/{segment(task_id)}/{kind}.png", params=query, patience=25.0)
@@ -310,6 +359,8 @@ class AsyncReverie(Connection):
 
     async def events(self, *, user_id: str | int | None = None, operation: str | None = None) -> AsyncIterator[Event]:
         """All events of the tenant, for as long as the caller listens; reconnects by itself.
+
+        ``user_id`` and ``operation`` each leave the others out.
 
         Raises ``Unauthorized``, ``Forbidden``, or ``NotFound`` for an unknown operation.
         """

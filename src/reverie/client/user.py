@@ -68,6 +68,12 @@ class AsyncUser:
 
         Without an ``id`` one is made, and without ``created_at`` too the memory is dated now. With the id of a memory
         that is there it takes that one's place; equal content changes nothing.
+
+        - ``kind``: what sort of memory it is, in your own words ("fact", "event").
+        - ``source``: where it came from (a channel, a command).
+        - ``speaker``: who said it, where that is not the user.
+        - ``metadata``: anything of yours; kept and given back, never read.
+        - ``pinned``: whether it is always worth keeping.
         """
         if not isinstance(text, str):
             raise InvalidInput(f"text is of type {type(text).__name__}, not a string")
@@ -93,7 +99,8 @@ class AsyncUser:
     ) -> Added:
         """Keep many memories; of an asynchronous iterable no more than a request's worth is held at once.
 
-        They are sent 10,000 (or 4 MiB) at a time; each request is kept as a whole, or not at all.
+        They are sent 10,000 (or 4 MiB) at a time; each request is kept as a whole, or not at all. A second call with
+        the same ``idempotency_key`` and memories adds nothing; one is made for each call unless it is given.
         """
         key = idempotency_key or secrets.token_urlsafe(18)
         total = Added(added=0, updated=0, unchanged=0, ids=[], version=0)
@@ -126,7 +133,12 @@ class AsyncUser:
         since: datetime | str | None = None,
         until: datetime | str | None = None,
     ) -> AsyncIterator[StoredMemory]:
-        """All memories that match, newest first, page by page. ``q``: words in the text, in any case."""
+        """All memories that match, newest first, page by page.
+
+        - ``theme``: those in the theme with this id.
+        - ``q``: those with these words in their text, in any case.
+        - ``since``, ``until``: those made (or, without a date, added) then or later, and before.
+        """
         wanted = {"theme": theme, "q": q, "since": _moment(since), "until": _moment(until), "limit": "500"}
         cursor: str | None = None
         while True:
@@ -158,7 +170,10 @@ class AsyncUser:
         theme: str | None = None,
         before: datetime | str | None = None,
     ) -> Deleted:
-        """Delete the memories that all given filters name. Raises ``InvalidInput`` without any."""
+        """Delete the memories that all given filters name: ``ids``, those in ``theme``, those made ``before`` a moment.
+
+        Raises ``InvalidInput`` without any.
+        """
         filters = [
             (name, value) for name, value in (("theme", theme), ("before", _moment(before))) if value is not None
         ]
@@ -210,7 +225,12 @@ class AsyncUser:
     ) -> RecallResult:
         """The stored memories that bear on a question, the best first.
 
-        ``min_relevance``: memories that have less to do with the question than this, 0 to 1, are left out.
+        - ``top``: most memories to return; 10 without it.
+        - ``weights``: weights of "relevance", "importance" and "recency", 0 to 100; others keep theirs.
+        - ``now``: the moment to count back from; the present without it.
+        - ``half_life_days``: days after which the recency term has halved; 90 without it.
+        - ``diversity``: 0 (without it) ranks by score alone; towards 1, memories that say the same are spread out.
+        - ``min_relevance``: memories that have less to do with the question than this, 0 to 1, are left out.
         """
         options = {
             "top": top,
@@ -238,7 +258,15 @@ class AsyncUser:
         min_relevance: float | None = None,
         now: datetime | str | None = None,
     ) -> Context:
-        """What a language model should know of the user, and of ``question`` in particular, within a budget."""
+        """What a language model should know of the user, and of ``question`` in particular, within a budget.
+
+        - ``max_tokens``: most tokens of the block.
+        - ``format``: "text" (without it), "messages" for a chat completion, or "json": the lines with their ids.
+        - ``tokenizer``: who counts: "o200k_base" (without it), "cl100k_base", or "utf8-bytes", an upper bound.
+        - ``sections``: which parts, of "lasting", "current", "regular", "bearing"; all without it.
+        - ``min_relevance``: how surely a memory must bear on the question, 0 to 1.
+        - ``now``: the moment by which dates are written; the present without it.
+        """
         body = {
             "query": question,
             "max_tokens": max_tokens,
@@ -268,7 +296,13 @@ class AsyncUser:
         upkeep: str | None = None,
         digest: Mapping[str, Any] | None = None,
     ) -> PersonSettings:
-        """Replace what is kept on the user besides memories; what is left out is unset."""
+        """Replace what is kept on the user besides memories; what is left out is unset.
+
+        - ``timezone``: IANA name; rhythms and digests go by it.
+        - ``language``: of the memories, as a BCP 47 tag.
+        - ``upkeep``: "auto" or "manual": whether views follow changes by themselves.
+        - ``digest``: as ``{"every": "day", "hour": 9}``; no digest without it.
+        """
         body = {"timezone": timezone, "language": language, "upkeep": upkeep, "digest": digest}
         return PersonSettings.model_validate_json(await self._send("PUT", self._path + "/settings", _given(body)))
 
