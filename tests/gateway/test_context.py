@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from reverie.context import parse_block
-from tests.gateway.keeping import forget, keep, some
+from reverie.store import Codec, places
+from tests.gateway.keeping import TENANT, forget, keep, some
 from tests.gateway.test_upkeep import current
 from tests.live import LiveService
 
@@ -118,3 +119,27 @@ def test_what_is_said_later_holds_and_a_person_may_say_otherwise(kept: LiveServi
         current(client, "moves", version + 2, "insights")
         assert client.get("/users/moves/memories/bern").json()["superseded_by"] is None
         assert "bern" in {use["memory_id"] for use in ask(client, "moves", **wish)["used"]}
+
+
+def test_a_question_on_stored_memories_is_answered_with_the_stored_bytes(kept: LiveService) -> None:
+    keep(kept.database_url, "bytes", some(9))
+    stored = (
+        "SELECT t.id, r.body FROM tasks t JOIN results r ON r.task_id = t.id "
+        "WHERE t.user_id = 'bytes' AND t.operation = %s AND t.status = 'succeeded'"
+    )
+    with kept.client() as client:
+        for path, wish in (("recall", {}), ("context", {"max_tokens": 300})):
+            asked = {"query": 'tomato "soil",\\ "result":null', **wish}
+            first = client.post(f"/users/bytes/{path}", json=asked)
+            again = client.post(f"/users/bytes/{path}", json=asked)
+            assert first.status_code == again.status_code == 200, first.text
+            [row] = kept.rows(stored, path)
+            assert first.content == again.content == Codec().load(row["body"], places.result(TENANT, row["id"]))
+
+
+def test_a_questions_vector_is_not_kept_beside_those_of_the_memories(kept: LiveService) -> None:
+    keep(kept.database_url, "vectors", some(6))
+    with kept.client() as client:
+        for query in ("tomato soil", "guitar chord"):
+            assert client.post("/users/vectors/recall", json={"query": query}).status_code == 200
+    assert kept.rows("SELECT count(*) AS n FROM vectors WHERE user_id = 'vectors'") == [{"n": 6}]

@@ -28,7 +28,7 @@ WITHOUT_TENANT = {
     "get_result", "get_states",
     # a worker's, by the task it has claimed, fenced by its token
     "get_payload", "get_trace", "heartbeat", "deadline_left",
-    "finish_task", "insert_result", "fail_task", "release_task", "hold_task",
+    "finish_task", "fail_task", "release_task", "hold_task",
     "renew_lease", "hold_sent",
     # the sweeper's, over all tenants alike
     "expire_leases", "grant_grace", "expire_deadlines", "queued_by_queue", "stale_messages", "retire_tasks",

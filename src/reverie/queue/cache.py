@@ -72,6 +72,11 @@ class VectorCache:
         )
         self._quiet_until = 0.0
 
+    @property
+    def configured(self) -> bool:
+        """Whether there is a Redis at all."""
+        return self._redis is not None
+
     def close(self) -> None:
         """Close the connection."""
         if self._redis is not None:

@@ -150,14 +150,22 @@ def _rows(connection: _Connection, person: int) -> Iterator[dict[str, Any]]:
 def read_delta(store: WorkerStore, tenant: str, user_id: str, since: int) -> Delta | None:
     """What changed after version ``since``; None when that can no longer be told, or nobody is there."""
 
+    def known(connection: _Connection) -> PersonAt | None:
+        person = _person(connection, tenant, user_id, store.codec)
+        return person if person is not None and person.forgotten_to <= since <= person.version else None
+
     def work(connection: _Connection) -> Delta | None:
+        # Mostly nothing changed, and one question without a transaction around it says so.
+        person = known(connection)
+        if person is None:
+            return None
+        if person.version == since:
+            return Delta(person, [], set())
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            person = _person(connection, tenant, user_id, store.codec)
-            if person is None or since < person.forgotten_to or since > person.version:
+            person = known(connection)
+            if person is None:
                 return None
-            if since == person.version:
-                return Delta(person, [], set())
             which = {"person": person.id, "version": since}
             changed, gone = [], set()
             for row in connection.execute(sql("read_changed"), which):

@@ -218,18 +218,22 @@ SELECT extract(epoch FROM deadline_at - clock_timestamp())::float8 AS seconds FR
 WHERE id = %(id)s AND token = %(token)s AND status = 'running';
 
 -- name: finish_task
--- What the local model did in a provider's stead is nobody else's answer: under a hash of its own no cache finds it.
-UPDATE tasks SET status = 'succeeded', seq = token * 1000000 + 999999, lease_until = NULL,
-       finished_at = clock_timestamp(), stage = 'done', fraction = 1, tokens = %(tokens)s,
-       cached_tokens = %(cached_tokens)s, compute_ms = %(compute_ms)s, usd = usd + %(usd)s, lane = %(lane)s,
-       provider = coalesce(%(provider)s, provider), vector_model = %(vector_model)s,
-       content_hash = CASE WHEN %(stand_in)s THEN sha256(content_hash || convert_to(id, 'UTF8')) ELSE content_hash END
-WHERE id = %(id)s AND token = %(token)s AND status = 'running'
-RETURNING *;
-
--- name: insert_result
-INSERT INTO results (task_id, body) VALUES (%(id)s, %(body)s)
-ON CONFLICT (task_id) DO UPDATE SET body = excluded.body;
+-- The final state and the result, in one statement. What the local model did in a provider's stead is nobody else's
+-- answer: under a hash of its own no cache finds it.
+WITH done AS (
+    UPDATE tasks SET status = 'succeeded', seq = token * 1000000 + 999999, lease_until = NULL,
+           finished_at = clock_timestamp(), stage = 'done', fraction = 1, tokens = %(tokens)s,
+           cached_tokens = %(cached_tokens)s, compute_ms = %(compute_ms)s, usd = usd + %(usd)s, lane = %(lane)s,
+           provider = coalesce(%(provider)s, provider), vector_model = %(vector_model)s,
+           content_hash = CASE WHEN %(stand_in)s THEN sha256(content_hash || convert_to(id, 'UTF8'))
+                          ELSE content_hash END
+    WHERE id = %(id)s AND token = %(token)s AND status = 'running'
+    RETURNING *
+), written AS (
+    INSERT INTO results (task_id, body) SELECT id, %(body)b::bytea FROM done
+    ON CONFLICT (task_id) DO UPDATE SET body = excluded.body
+)
+SELECT * FROM done;
 
 -- name: fail_task
 UPDATE tasks SET status = 'failed', seq = token * 1000000 + 999999, lease_until = NULL,

@@ -168,10 +168,11 @@ SELECT t.* FROM tasks t JOIN people p ON t.tenant = p.tenant AND t.content_hash 
 WHERE p.tenant = %(tenant)s AND p.user_id = %(user_id)s AND t.status IN ('queued', 'running');
 
 -- name: get_view_facts
--- All that decides what a view looks like now, without its body.
-SELECT p.id, p.version, p.memories, p.changes, p.first_change_at, p.last_change_at, p.not_before, p.upkeep, p.placed,
+-- All that decides what views look like now, without their bodies: a row for each of ``kinds``.
+SELECT w.kind, p.id, p.version, p.memories, p.changes, p.first_change_at, p.last_change_at, p.not_before, p.upkeep, p.placed,
        v.version AS view_version, v.as_of, v.etag
-FROM people p LEFT JOIN views v ON v.person = p.id AND v.kind = %(kind)s
+FROM people p CROSS JOIN unnest(%(kinds)s::text[]) AS w(kind)
+LEFT JOIN views v ON v.person = p.id AND v.kind = w.kind
 WHERE p.tenant = %(tenant)s AND p.user_id = %(user_id)s;
 
 -- name: get_stored_view

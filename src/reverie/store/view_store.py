@@ -78,12 +78,14 @@ class ViewStore:
 
     async def facts(self, tenant: str, user_id: str, kind: str) -> ViewFacts | None:
         """What decides the view of a kind; None for a user who keeps nothing."""
-        row = await self._store.row("get_view_facts", tenant=tenant, user_id=user_id, kind=kind)
-        if row is None:
-            return None
+        return (await self.facts_of(tenant, user_id, [kind])).get(kind)
+
+    async def facts_of(self, tenant: str, user_id: str, kinds: Sequence[str]) -> dict[str, ViewFacts]:
+        """The same of several kinds at one moment, by kind; empty for a user who keeps nothing."""
+        rows = await self._store.rows("get_view_facts", tenant=tenant, user_id=user_id, kinds=list(kinds))
         names = ("version", "memories", "changes", "first_change_at", "last_change_at", "not_before", "upkeep")
         more = ("placed", "view_version", "as_of", "etag")
-        return ViewFacts(row["id"], *(row[name] for name in (*names, *more)))
+        return {row["kind"]: ViewFacts(row["id"], *(row[name] for name in (*names, *more))) for row in rows}
 
     async def view(self, person: int, kind: str) -> StoredView | None:
         """The stored view."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -186,8 +187,8 @@ class WorkerStore:
 
         known = {"provider": None, "vector_model": None, "stand_in": False, **cost}
         parameters = {**known, "id": task.id, "token": task.token, "lane": lane}
-
-        sealed = self.save(body, places.result(task.tenant, task.id))
+        parameters["body"] = self.save(body, places.result(task.tenant, task.id))
+        alone = themes is None and also is None
         carried: dict[str, Any] | None = None
         if themes is not None:
             model, states, count = themes
@@ -195,13 +196,13 @@ class WorkerStore:
             carried = {**who, "body": self.save(states, places.themes(**who)), "count": count, "task_id": task.id}
 
         def work(connection: _Connection) -> TaskRow:
-            with connection.transaction():
+            # One statement is a transaction of its own, without the round trips of one.
+            with contextlib.nullcontext() if alone else connection.transaction():
                 row = connection.execute(sql("finish_task"), parameters).fetchone()
                 if row is None:
                     if again := self._already_finished(connection, task):
                         return again
                     raise LeaseLost
-                connection.execute(sql("insert_result"), {"id": task.id, "body": sealed})
                 if carried is not None:
                     connection.execute(sql("put_themes"), carried)
                 if also is not None:

@@ -9,6 +9,7 @@ import mmap
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,10 +20,11 @@ from celery import Celery, signals
 from reverie import _tracing
 from reverie._logs import configure_logs
 from reverie.embedding.factory import check_embedder, served_model
-from reverie.errors import InvalidInput
+from reverie.errors import InvalidInput, MissingExtra
 from reverie.queue import QUEUES, TASK_NAME, broker_name, make_celery
 from reverie.queue.worker_presence import WorkerPresence
 from reverie.settings import Settings
+from reverie.tokens import tokenizer_named
 from reverie.worker.embed_host import start_host
 from reverie.worker.health import serve_health
 from reverie.worker.keeper import start_keeper
@@ -154,6 +156,8 @@ def make_worker_app(
         except Exception:
             ability.tell(able=False)
             log.exception("the embedding model is not ready")
+        if "fast" in queues:
+            _load_tokenizer()
 
     def leaving(**_: Any) -> None:
         _tracing.shut_down()  # a child ends without the interpreter's exit handlers
@@ -190,6 +194,18 @@ def _step_back(queues: Sequence[str]) -> None:
         before = int(group.read().rpartition(" ")[2] or 0)
         group.seek(0)
         group.write(str(min(19, before + added)))
+
+
+def _load_tokenizer() -> threading.Thread:
+    """Read the table that contexts are counted by, beside the work: the first one would wait for it."""
+
+    def load() -> None:
+        with contextlib.suppress(MissingExtra):  # met again by whoever asks for it
+            tokenizer_named()
+
+    thread = threading.Thread(target=load, name="tokenizer", daemon=True)
+    thread.start()
+    return thread
 
 
 def _die_with_parent() -> None:

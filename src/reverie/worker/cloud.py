@@ -233,7 +233,16 @@ def _with(
     return Vectorized(
         embedder,
         [
-            embed(runtime, task, embedder, texts, kind=kind, on_progress=on_progress, person=None if number else person)
+            embed(
+                runtime,
+                task,
+                embedder,
+                texts,
+                kind=kind,
+                on_progress=on_progress,
+                person=None if number else person,
+                passing=scaled and kind == "query",
+            )
             for number, (texts, kind) in enumerate(sets)
         ],
         runtime.scales.of(embedder) if scaled else REFERENCE,

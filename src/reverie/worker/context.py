@@ -24,7 +24,7 @@ from reverie.contracts import (
 )
 from reverie.embedding.base import OnProgress
 from reverie.store import TaskRow
-from reverie.store.people import read_history, read_person, read_stored
+from reverie.store.people import PersonAt, read_history, read_person, read_stored
 from reverie.tokens import tokenizer_named
 from reverie.worker.cloud import vectorize
 from reverie.worker.outcome import Outcome
@@ -45,23 +45,22 @@ def run_context(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
     request = ContextRequest.model_validate_json(payload)
     ask, view = request.ask, request.view
     now = ask.now or task.created_at
-    person = read_person(runtime.store, task.tenant, task.user_id)
-    settings: dict[str, Any] = person.settings if person is not None else {}
     top = min(_MOST_HITS, 5 + ask.max_tokens // _TOKENS_A_HIT)
     options = request.options.model_copy(update={"top": top, "min_relevance": ask.min_relevance})
     cost: dict[str, Any] = {}
     model = None
-    version = person.version if person is not None else 0
+    person: PersonAt | None = None
     hits: Sequence[RecalledMemory] = ()
     below = 0
     fresh: list[tuple[str, float, str]] = []
     if ask.as_of is not None:
+        person = read_person(runtime.store, task.tenant, task.user_id)
         memories, hits, below = _past(runtime, task, request, options, ask.as_of, now, on_progress)
         view = {name: value for name, value in view.items() if name in ("importance", "repeats")}
         present: set[str] | None = None
     elif ask.query is not None:
         asked = RecallRequest(user_id=request.user_id, query=ask.query, options=options, cloud=request.cloud)
-        index, version, done, query = stored_index(runtime, task, asked, on_progress)
+        index, person, done, query = stored_index(runtime, task, asked, on_progress)
         found = recall_in(index, ask.query, query, options, now=now, scale=done.scale)
         hits, below = found.memories, int(found.stats.get("below_floor", 0))
         fresh = _fresh(index, view)
@@ -71,6 +70,8 @@ def run_context(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
     else:
         stored = read_stored(runtime.store, task.tenant, task.user_id)
         memories, present = (stored.memories if stored is not None else []), None
+        person = stored.person if stored is not None else None
+    settings: dict[str, Any] = person.settings if person is not None else {}
     result = build_context(
         ask,
         Known(
@@ -89,6 +90,7 @@ def run_context(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
         tokenizer=tokenizer_named(ask.tokenizer),
         now=now,
     )
+    version = person.version if person is not None else 0
     result = result.model_copy(update={"version": version, "stale": view.get("stale"), "model": model})
     return Outcome(result.model_dump_json().encode(), cost)
 

@@ -104,7 +104,8 @@ def run_recall(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnP
     options = request.options
     started = time.perf_counter()
     if request.memories is None:
-        index, version, done, query = stored_index(runtime, task, request, on_progress)
+        index, person, done, query = stored_index(runtime, task, request, on_progress)
+        version: int | None = person.version
     else:
         wanted = [([m.text for m in request.memories], DOCUMENT), ([request.query], QUERY)]
         done = vectorize(runtime, task, request.cloud, options.model, wanted, on_progress=on_progress)

@@ -46,8 +46,8 @@ def given_or_stored(
 
 def stored_index(
     runtime: Runtime, task: TaskRow, request: RecallRequest, on_progress: OnProgress
-) -> tuple[RecallIndex, int, Vectorized, NDArray[np.float32]]:
-    """``(index, version, what was embedded, the query's vector)`` for a question on stored memories.
+) -> tuple[RecallIndex, PersonAt, Vectorized, NDArray[np.float32]]:
+    """``(index, whose and of which version, what was embedded, the query's vector)`` for a question on stored memories.
 
     What is at hand is brought up to date by what changed since. Raises ``InvalidInput`` for a user who keeps none.
     """
@@ -68,14 +68,14 @@ def stored_index(
             if delta.changed or delta.gone:
                 index = index.changed(delta.changed, done.sets[0].vectors, delta.gone)
             _keep(runtime, task, delta.person, known.value.model_key, index)
-            return index, delta.person.version, done, done.sets[1].vectors[0]
+            return index, delta.person, done, done.sets[1].vectors[0]
     memories, person = given_or_stored(runtime, task, None)
     assert person is not None
     done = embedded(memories, person)
     prototypes = runtime.anchors.prototypes(done.embedder)
     index = RecallIndex.of(memories, done.sets[0].vectors, done.embedder.model.alphabet, prototypes)
     _keep(runtime, task, person, done.embedder.model.key, index)
-    return index, person.version, done, done.sets[1].vectors[0]
+    return index, person, done, done.sets[1].vectors[0]
 
 
 def _keep(runtime: Runtime, task: TaskRow, person: PersonAt, model_key: str, index: RecallIndex) -> None:

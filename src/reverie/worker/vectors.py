@@ -46,10 +46,12 @@ def embed(
     on_progress: OnProgress,
     before: Callable[[Sequence[str]], None] | None = None,
     person: int | None = None,
+    passing: bool = False,
 ) -> Embedded:
     """Embed ``texts`` for the task's user; equal texts are computed once.
 
-    ``person``: whose stored memories the texts are. Their vectors stay with them, and out of Redis.
+    ``person``: whose stored memories the texts are. Their vectors stay with them, and out of Redis. ``passing``: they
+    are questions, which are seldom asked twice. Their vectors stay in Redis alone, as long as it keeps them.
 
     ``before`` is called with the texts that must be computed, if any, and may raise to refuse that.
     Raises ``LeaseLost`` through ``on_progress`` when the work must stop.
@@ -60,7 +62,8 @@ def embed(
     wanted = list(distinct)
     known = runtime.vectors.get(task.tenant, task.user_id, model.key, wanted) if person is None else {}
     missing = [key for key in wanted if key not in known]
-    if missing:
+    durable = not (passing and runtime.vectors.configured)
+    if missing and durable:
         stored = runtime.store.vectors(task, model.key, missing)
         if person is None:
             _to_redis(runtime, task, model.key, stored)
@@ -90,7 +93,9 @@ def embed(
         raws = [row.tobytes() for row in vectors]
         tokens_each = _share(done.tokens, [len(distinct[key]) for key in batch])
         fresh = {key: (raw, n) for key, raw, n in zip(batch, raws, tokens_each, strict=True)}
-        if runtime.store.put_vectors(task, model.key, batch, raws, tokens_each, person=person) and person is None:
+        # Redis itself refuses what belongs to a user who was erased meanwhile.
+        kept = not durable or runtime.store.put_vectors(task, model.key, batch, raws, tokens_each, person=person)
+        if kept and person is None:
             _to_redis(runtime, task, model.key, fresh)
         table.update(zip(batch, raws, strict=True))
         out.tokens += done.tokens

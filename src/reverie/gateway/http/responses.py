@@ -19,15 +19,29 @@ __all__ = [
     "event_json",
     "matches",
     "opened_result",
+    "split_task",
     "task_headers",
     "task_json",
     "task_response",
 ]
 
 
+_RESULT = b',"result":'
+
+
 def task_json(row: TaskRow, result: bytes | None, *, cached: bool = False) -> bytes:
     """A Task with its result spliced in."""
-    return orjson.dumps(row.task(cached=cached))[:-1] + b',"result":' + (result or b"null") + b"}"
+    return orjson.dumps(row.task(cached=cached))[:-1] + _RESULT + (result or b"null") + b"}"
+
+
+def split_task(body: bytes) -> tuple[dict[str, Any], bytes | None]:
+    """The Task that ``task_json`` wrote, without its result, and the bytes of its result."""
+    # Inside a string the quotes would be escaped; and only a task without a result ends like this.
+    empty = _RESULT + b"null}"
+    if body.endswith(empty):
+        return orjson.loads(body[: -len(empty)] + b"}"), None
+    head, _, rest = body.partition(_RESULT)
+    return orjson.loads(head + b"}"), rest[:-1]
 
 
 def event_json(event: dict[str, Any], result: bytes | None = None) -> bytes:

@@ -16,7 +16,7 @@ from reverie.gateway.http.responses import matches, opened_result
 from reverie.gateway.routes.deps import GatewayState, Reader, TaskId
 from reverie.gateway.routes.tasks import present
 from reverie.gateway.submissions.submit import wait_for_end
-from reverie.store import NewTask
+from reverie.store import NewTask, TaskRow
 
 __all__ = ["router"]
 
@@ -55,7 +55,7 @@ async def chart(
         return Response(status_code=304, headers=headers)
     drawing = {"task_id": task_id, "kind": kind, "dark": theme == "dark", "width": width, "scale": scale}
     content = hashlib.blake2b(orjson.dumps(drawing), digest_size=32, person=b"chart").digest()
-    known = await state.store.cached(key.tenant, content)
+    known: tuple[TaskRow, bytes | None] | None = await state.store.cached(key.tenant, content)
     if known is None:
         # Drawing is work like any other, for a key that only reads, too.
         state.admission.spend(key)
@@ -80,10 +80,10 @@ async def chart(
         ended = await wait_for_end(state, submitted.row, _WAIT)
         if ended is None:
             raise ServiceUnavailable("The chart is not drawn yet.", retry_after=5.0)
-        if ended.status != "succeeded":
+        if ended[0].status != "succeeded":
             raise Conflict("The chart could not be drawn.")
-        known = await state.store.cached(key.tenant, content)
-        if known is None:
-            raise ServiceUnavailable("The chart was erased meanwhile.", retry_after=1.0)
+        known = ended
     picture = await opened_result(state.store, *known)
+    if picture is None:
+        raise ServiceUnavailable("The chart was erased meanwhile.", retry_after=1.0)
     return Response(picture, headers=headers, media_type="image/png")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import orjson
@@ -15,7 +14,7 @@ from reverie.errors import InvalidInput, NotFound, TaskCancelled
 from reverie.gateway.http.headers import joined_headers
 from reverie.gateway.http.problems import invalid
 from reverie.gateway.http.raw_paths import UserId
-from reverie.gateway.http.responses import RawResponse, task_json, task_response
+from reverie.gateway.http.responses import RawResponse, split_task, task_json, task_response
 from reverie.gateway.routes.deps import ForDocumentation, GatewayState, Reader, Submitter
 from reverie.gateway.state import State
 from reverie.gateway.submissions.endpoint import answer_submission
@@ -127,15 +126,15 @@ async def recall_stored(user_id: UserId, request: Request, state: GatewayState, 
     headers = {"prefer": f"wait={_PATIENCE:g}"} | joined_headers(request.headers.raw)
     reply = await answer_submission(state, Operation.RECALL, request.url.path, headers, read)
     if reply.status == 200:
-        return await asyncio.to_thread(_result_of, reply)
+        return _result_of(reply)
     return reply.response()
 
 
 def _result_of(reply: RawResponse) -> Response:
     """The result alone, of an answer that is a task which has ended."""
-    task = orjson.loads(reply.body)
-    if task["status"] != "succeeded":
+    task, result = split_task(reply.body)
+    if result is None:
         problem = task["error"] or TaskCancelled().problem()
         return Response(orjson.dumps(problem), problem.get("status", 500), media_type="application/problem+json")
     headers = {name.decode(): value.decode() for name, value in reply.headers if name in _KEPT_HEADERS}
-    return Response(orjson.dumps(task["result"]), headers=headers, media_type="application/json")
+    return Response(result, headers=headers, media_type="application/json")

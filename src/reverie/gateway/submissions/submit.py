@@ -72,10 +72,10 @@ async def submit(
     if isinstance(accepted, Outcome):
         return accepted
     try:
-        row = accepted
+        row, stored = accepted, None
         if wait > 0 and not row.ended:
-            row = await wait_for_end(state, row, wait) or row
-        return await _outcome(state, row)
+            row, stored = await wait_for_end(state, row, wait) or (row, None)
+        return await _outcome(state, row, stored)
     except ServiceUnavailable:
         # What is accepted is accepted: a database that goes away now must not make it look refused.
         return Outcome(TaskFacts.of(accepted), task_json(accepted, None), 202)
@@ -307,12 +307,12 @@ async def _outcome(state: State, row: TaskRow, stored: bytes | None = None) -> O
     return Outcome(TaskFacts.of(row), task_json(row, None), 200 if row.ended else 202)
 
 
-async def wait_for_end(state: State, row: TaskRow, seconds: float) -> TaskRow | None:
-    """The task's row once it has ended, None when it has not within ``seconds``."""
+async def wait_for_end(state: State, row: TaskRow, seconds: float) -> tuple[TaskRow, bytes | None] | None:
+    """A task's row and its stored result once it has ended; None when it has not within ``seconds``."""
     subscription = Subscription(row.tenant, row.id)
     with state.hub.subscribe(subscription):
-        present = await state.store.task(row.tenant, row.id)
-        if present is None or present.ended:
+        present = await state.store.task_with_result(row.tenant, row.id)
+        if present is None or present[0].ended:
             return present
         try:
             async with asyncio.timeout(seconds):
@@ -322,4 +322,4 @@ async def wait_for_end(state: State, row: TaskRow, seconds: float) -> TaskRow | 
                         break
         except TimeoutError:
             return None
-    return await state.store.task(row.tenant, row.id)
+    return await state.store.task_with_result(row.tenant, row.id)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-import orjson
-
 from reverie.contracts import Context, ContextQuery, ContextRequest
 from reverie.errors import Conflict, ServiceUnavailable
+from reverie.gateway.http.responses import split_task
 from reverie.gateway.submissions.parse import Parsed, Summary
 from reverie.gateway.submissions.submit import submit
 from reverie.store import Key
@@ -24,9 +23,9 @@ async def answer_context(state: State, key: Key, user_id: str, ask: ContextQuery
 
     Raises ``ServiceUnavailable`` when it is not there after ``wait`` seconds: a retry joins the same work.
     """
-    if await state.view_store.facts(key.tenant, user_id, "themes") is None:
-        return _empty(ask)
     view = await state.context_views.get(key.tenant, user_id)
+    if view is None:
+        return _empty(ask)
     body = ContextRequest(user_id=user_id, ask=ask, view=view).model_dump_json(exclude_defaults=True).encode()
     summary = Summary(
         operation="context",
@@ -38,9 +37,9 @@ async def answer_context(state: State, key: Key, user_id: str, ask: ContextQuery
         stored=True,
     )
     done = await submit(state, key, Parsed(summary, items=0, chars=0, body=body, stored=True), wait=wait)
-    task = orjson.loads(done.body)
-    if task["result"] is not None:
-        return orjson.dumps(task["result"])
+    _, result = split_task(done.body)
+    if result is not None:
+        return result
     if done.status == 200:
         raise Conflict("The context could not be made.")
     raise ServiceUnavailable("The context is not ready yet; the same request joins the work.", retry_after=1.0)

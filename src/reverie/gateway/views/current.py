@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -71,12 +71,25 @@ class CurrentViews:
         if self._line is not None:
             await self._line.close()
 
-    async def get(self, tenant: str, user_id: str, kind: Kind, *, if_none_match: str | None = None) -> Shown:
-        """The view of a kind as it is at this moment.
+    async def facts(self, tenant: str, user_id: str, kinds: Sequence[Kind]) -> dict[str, ViewFacts]:
+        """What decides the views of these kinds at this moment; empty for a user who keeps nothing."""
+        return await self._views.facts_of(tenant, user_id, kinds)
+
+    async def get(
+        self,
+        tenant: str,
+        user_id: str,
+        kind: Kind,
+        *,
+        if_none_match: str | None = None,
+        facts: ViewFacts | None = None,
+    ) -> Shown:
+        """The view of a kind as it is at this moment; ``facts``: what was read of it just now.
 
         Raises ``NoViewYet`` before the first one, with ``stale`` and ``next_upkeep_at`` for a user who keeps memories.
         """
-        facts = await self._views.facts(tenant, user_id, kind)
+        if facts is None:
+            facts = await self._views.facts(tenant, user_id, kind)
         if facts is None:
             raise NoViewYet("Nothing is stored for this user.", stale=None, next_upkeep_at=None)
         next_at = next_upkeep_at(facts, self._settings, tenant)

@@ -10,6 +10,7 @@ import orjson
 from cachetools import LRUCache
 
 from reverie.gateway.views.current import CurrentViews, Kind, NoViewYet
+from reverie.store.view_store import ViewFacts
 
 __all__ = ["ContextViews"]
 
@@ -30,20 +31,25 @@ class ContextViews:
         self._views = views
         self._known: LRUCache[tuple[str, str, Kind], tuple[str, dict[str, Any]]] = LRUCache(_KEPT)
 
-    async def get(self, tenant: str, user_id: str) -> dict[str, Any]:
-        """``{themes, importance, patterns, repeats, version, as_of, stale}``; without a view, ``{}``."""
+    async def get(self, tenant: str, user_id: str) -> dict[str, Any] | None:
+        """``{themes, importance, patterns, repeats, version, as_of, stale}``; without a view, ``{}``; None for a user
+        who keeps nothing."""
+        facts = await self._views.facts(tenant, user_id, ("themes", "insights"))
+        if not facts:
+            return None
         try:
             themes, insights = await asyncio.gather(
-                self._part(tenant, user_id, "themes"), self._part(tenant, user_id, "insights")
+                self._part(tenant, user_id, "themes", facts["themes"]),
+                self._part(tenant, user_id, "insights", facts["insights"]),
             )
         except NoViewYet:
             return {}
         return {**themes, **insights}
 
-    async def _part(self, tenant: str, user_id: str, kind: Kind) -> dict[str, Any]:
+    async def _part(self, tenant: str, user_id: str, kind: Kind, facts: ViewFacts) -> dict[str, Any]:
         name = tenant, user_id, kind
         etag, part = self._known.get(name, ("", {}))
-        shown = await self._views.get(tenant, user_id, kind, if_none_match=etag or None)
+        shown = await self._views.get(tenant, user_id, kind, if_none_match=etag or None, facts=facts)
         if shown.body is None:
             return part
         body = shown.body
