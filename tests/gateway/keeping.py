@@ -9,7 +9,7 @@ from typing import Any
 
 from reverie.store import GatewayStore
 from reverie.store.memory_rows import new_row
-from reverie.store.memory_store import AddRequest, MemoryStore
+from reverie.store.memory_store import AddOutcome, AddRequest, MemoryStore
 
 TENANT = "default"
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -34,14 +34,19 @@ def some(count: int, *, first: int = 0) -> list[dict[str, Any]]:
 
 def keep(url: str, user_id: str, memories: Sequence[dict[str, Any]], tenant: str = TENANT) -> int:
     """Store memories; the user's version afterwards."""
+    return added(url, user_id, memories, tenant).version
 
-    async def work() -> int:
+
+def added(url: str, user_id: str, memories: Sequence[dict[str, Any]], tenant: str = TENANT) -> AddOutcome:
+    """Store memories; what became of them."""
+
+    async def work() -> AddOutcome:
         store = GatewayStore(url)
         await store.open()
         try:
             rows = [new_row(memory["id"], memory) for memory in memories]
             [outcome] = await MemoryStore(store).add([AddRequest(tenant, user_id, rows)], lambda _, __: b"{}")
-            return outcome.version
+            return outcome
         finally:
             await store.close()
 

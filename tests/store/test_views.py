@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 from reverie.errors import LeaseLost
 from reverie.store import TaskRow, WorkerStore
 from reverie.store.people import View, put_views, read_delta, read_person, read_stored
-from tests.gateway.keeping import TENANT, forget, keep, some
+from tests.gateway.keeping import TENANT, added, forget, keep, some
 
 
 @pytest.fixture
@@ -88,6 +88,15 @@ def test_a_reader_of_an_older_version_learns_every_change_or_reads_anew(database
         keep(database_url, "delta", some(1, first=20 + person.version))
     # Tombstones older than the view before this one are gone by now.
     assert read_delta(store, TENANT, "delta", first.person.version) is None
+
+
+def test_an_add_tells_whether_there_is_a_view_to_place_it_in(database_url: str, store: WorkerStore) -> None:
+    assert not added(database_url, "placed", some(2)).viewed
+    assert not added(database_url, "placed", some(1, first=2)).viewed
+    person = read_person(store, TENANT, "placed")
+    assert person is not None
+    write(store, person, "placed")
+    assert added(database_url, "placed", some(1, first=3)).viewed
 
 
 def test_views_of_an_erased_person_are_not_written(database_url: str, store: WorkerStore) -> None:

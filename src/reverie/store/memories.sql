@@ -13,7 +13,7 @@ ON CONFLICT DO NOTHING;
 
 -- name: lock_people
 -- Who is being changed by somebody else is left out: one long change must not hold up a group of others.
-SELECT p.* FROM people p
+SELECT p.*, EXISTS (SELECT FROM views v WHERE v.person = p.id) AS viewed FROM people p
 JOIN unnest(%(tenants)s::text[], %(users)s::text[]) AS w(tenant, user_id) ON p.tenant = w.tenant AND p.user_id = w.user_id
 ORDER BY p.tenant, p.user_id
 FOR NO KEY UPDATE OF p SKIP LOCKED;

@@ -65,6 +65,8 @@ class AddOutcome:
     full: int | None = None
     #: The person's row is held by a longer change.
     busy: bool = False
+    #: The user has a view, in which what is new can be placed.
+    viewed: bool = True
     #: ``(model, text key)`` of vectors that were removed, since their text is no more.
     vectors: list[tuple[str, bytes]] = field(default_factory=list)
 
@@ -132,15 +134,18 @@ class MemoryStore:
         """
         tenants, users = [r.tenant for r in requests], [r.user_id for r in requests]
         async with self._store.connection() as connection, connection.transaction():
-            people = await _locked(connection, tenants, users)
+            people, viewed = await _locked(connection, tenants, users)
             if len(people) < len(set(zip(tenants, users, strict=True))):
                 # Most are there. Who is not is new, or held by somebody else.
                 await connection.execute(sql("add_people"), {"tenants": tenants, "users": users})
-                people = await _locked(connection, tenants, users)
+                people, viewed = await _locked(connection, tenants, users)
             outcomes = await self._known(connection, requests, people)
             open_ = [(r, o) for r, o in zip(requests, outcomes, strict=True) if not _settled(o)]
             await _put(connection, self.codec, open_, people)
             await _keep_answers(connection, self.codec, open_, people, answers)
+            for r, outcome in open_:
+                # Whoever makes the first view takes the row's lock too, so it is not there before this is through.
+                outcome.viewed = people[r.tenant, r.user_id].id in viewed
         return outcomes
 
     async def _known(
@@ -381,9 +386,15 @@ class LongAdd:
         await _keep_answers(self._connection, self._codec, [(self._request, self.outcome)], people, answers)
 
 
-async def _locked(connection: Connection, tenants: list[str], users: list[str]) -> dict[tuple[str, str], Person]:
+async def _locked(
+    connection: Connection, tenants: list[str], users: list[str]
+) -> tuple[dict[tuple[str, str], Person], set[int]]:
+    """The people whose rows are held from now on, and which of them have a view."""
     cursor = await connection.execute(sql("lock_people"), {"tenants": tenants, "users": users})
-    return {(row["tenant"], row["user_id"]): Person.of(row) for row in await cursor.fetchall()}
+    rows = await cursor.fetchall()
+    return {(row["tenant"], row["user_id"]): Person.of(row) for row in rows}, {
+        row["id"] for row in rows if row["viewed"]
+    }
 
 
 def _settled(outcome: AddOutcome) -> bool:

@@ -53,7 +53,7 @@ class Memories:
         *,
         on_change: Callable[[str, str], None] = lambda tenant, user_id: None,
     ) -> None:
-        #: Told of every user who got new or other memories.
+        #: Told of every user with a view who got new or other memories.
         self.on_change = on_change
         self.store = store
         self.cache = cache
@@ -153,7 +153,7 @@ class Memories:
         if outcome.added and request.tenant in self._counted:
             at, count = self._counted[request.tenant]
             self._counted[request.tenant] = (at, count + outcome.added)
-        if outcome.added or outcome.updated:
+        if outcome.viewed and (outcome.added or outcome.updated):
             self.on_change(request.tenant, request.user_id)
         if outcome.vectors:
             await self.cache.forget_vectors(request.tenant, request.user_id, outcome.vectors)
