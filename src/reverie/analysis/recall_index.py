@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -23,7 +24,18 @@ __all__ = ["RecallIndex"]
 _CONVERSATION = timedelta(minutes=10)
 """Pause after which a conversation is another one."""
 
+_ROOM, _LEAST_ROOM = 20, 64
+"""Room for later memories: a twentieth of those that are there, and at least so many."""
+
 Values = NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class _Room:
+    """Vectors of an index and of those made from it by additions: each sees the rows up to its own length."""
+
+    rows: Vectors
+    used: int
 
 
 class RecallIndex:
@@ -63,6 +75,7 @@ class RecallIndex:
         columns = (texts, self.vectors, moments, accesses, pinned, created, speakers)
         if any(len(column) != len(ids) for column in columns):
             raise InvalidInput(f"{len(self.vectors)} vectors for {len(ids)} memories")
+        self._room: _Room | None = None
         if lost is None:
             self.vectors, lost = legible(texts, self.vectors, alphabet)
         self.lost = lost
@@ -100,6 +113,8 @@ class RecallIndex:
     def changed(self, memories: Sequence[Memory], vectors: Vectors, gone: Collection[str] = ()) -> RecallIndex:
         """The index without ``gone``, and with ``memories``, new ones or old ones that changed, at its end."""
         left = {*gone, *(m.id for m in memories)}
+        if left.isdisjoint(self.rows):
+            return self._longer(RecallIndex.of(memories, vectors, self.alphabet))
         stay = np.array([memory not in left for memory in self.ids], dtype=bool)
         kept = np.flatnonzero(stay).tolist()
         new = RecallIndex.of(memories, vectors, self.alphabet)
@@ -117,6 +132,47 @@ class RecallIndex:
             prototypes=self.prototypes,
             lasting=np.concatenate([self._lasting[stay], new._lasting]),
         )
+
+    def _longer(self, new: RecallIndex) -> RecallIndex:
+        """The index with ``new`` at its end; what was found out of its texts stays found out."""
+        if not len(new):
+            return self
+        longer = RecallIndex(
+            [*self.ids, *new.ids],
+            [*self.texts, *new.texts],
+            self._with_room(new.vectors),
+            moments=np.concatenate([self.moments, new.moments]),
+            accesses=np.concatenate([self.accesses, new.accesses]),
+            pinned=np.concatenate([self.pinned, new.pinned]),
+            created=np.concatenate([self.created, new.created]),
+            speakers=[*self.speakers, *new.speakers],
+            alphabet=self.alphabet,
+            lost=np.concatenate([self.lost, new.lost]),
+            prototypes=self.prototypes,
+            lasting=np.concatenate([self._lasting, new._lasting]),
+        )
+        longer._room = self._room
+        if len(self) and "joined" in self.__dict__:
+            (text, ends), (more, more_ends) = self.joined, new.joined
+            longer.joined = f"{text}\n{more}", [*ends, *(ends[-1] + end for end in more_ends)]
+        longer.rows = self.rows | {id_: len(self) + row for id_, row in new.rows.items()}
+        return longer
+
+    def _with_room(self, more: Vectors) -> Vectors:
+        """The vectors and ``more``, one after the other, where possible without moving those that are there."""
+        before, after = len(self), len(self) + len(more)
+        if self._room is None or self._room.used != before or len(self._room.rows) < after:
+            room = np.empty((after + max(_LEAST_ROOM, after // _ROOM), self.vectors.shape[1]), dtype=np.float32)
+            room[:before] = self.vectors
+            self._room = _Room(room, before)
+        self._room.rows[before:after] = more
+        self._room.used = after
+        return self._room.rows[:after]
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """Where each memory stands, by its id."""
+        return {id_: row for row, id_ in enumerate(self.ids)}
 
     @cached_property
     def joined(self) -> tuple[str, list[int]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Container, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reverie.analysis import LASTING, RecallIndex, read_durable, recall_in
+import numpy as np
+
+from reverie.analysis import RecallIndex, recall_in
 from reverie.context import Known, build_context
 from reverie.contracts import (
     AnalyzeResult,
@@ -34,8 +37,6 @@ from reverie.worker.stored_inputs import DOCUMENT, QUERY, stored_index
 __all__ = ["run_context"]
 
 _MOST_HITS = 400
-_MOST_FRESH = 200
-"""Memories newer than the view whose wording is read."""
 _TOKENS_A_HIT = 12
 """A line of a memory takes more than this."""
 
@@ -57,15 +58,17 @@ def run_context(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
         person = read_person(runtime.store, task.tenant, task.user_id)
         memories, hits, below = _past(runtime, task, request, options, ask.as_of, now, on_progress)
         view = {name: value for name, value in view.items() if name in ("importance", "repeats")}
-        present: set[str] | None = None
+        present: Container[str] | None = None
     elif ask.query is not None:
         asked = RecallRequest(user_id=request.user_id, query=ask.query, options=options, cloud=request.cloud)
-        index, person, done, query = stored_index(runtime, task, asked, on_progress)
+        kept, person, done, query = stored_index(runtime, task, asked, on_progress)
+        index = kept.index
         found = recall_in(index, ask.query, query, options, now=now, scale=done.scale)
         hits, below = found.memories, int(found.stats.get("below_floor", 0))
-        fresh = _fresh(index, view)
+        as_of = view.get("as_of")
+        fresh = kept.lasting_since(datetime.fromisoformat(as_of).timestamp() if as_of else -math.inf)
         wanted = {h.memory_id for h in hits} | {entry["memory_id"] for entry in view.get("importance", ())}
-        memories, present = _told(index, wanted | {id_ for id_, _, _ in fresh}), set(index.ids)
+        memories, present = _told(index, wanted | {id_ for id_, _, _ in fresh}), index.rows
         cost, model = done.cost(), done.embedder.model.used()
     else:
         stored = read_stored(runtime.store, task.tenant, task.user_id)
@@ -95,24 +98,12 @@ def run_context(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
     return Outcome(result.model_dump_json().encode(), cost)
 
 
-def _fresh(index: RecallIndex, view: dict[str, Any]) -> list[tuple[str, float, str]]:
-    """What lasts, by its wording, among the newest memories that the view was made without; boundaries first."""
-    since = datetime.fromisoformat(view["as_of"]).timestamp() if view.get("as_of") else float("-inf")
-    dated = [(index.created[i], i) for i in range(len(index.ids)) if index.created[i] > since]
-    if since == float("-inf"):
-        dated += [(since, i) for i in range(len(index.ids)) if index.created[i] != index.created[i]]
-    newest = [i for _, i in sorted(dated, reverse=True)[:_MOST_FRESH]]
-    found = zip(newest, read_durable([index.texts[i] for i in newest]), strict=True)
-    lasting = [(index.ids[i], d) for i, d in found if d.boundary or (d.kind and d.score >= LASTING)]
-    lasting.sort(key=lambda pair: (not pair[1].boundary, -pair[1].score))
-    return [(id_, d.score, d.reason) for id_, d in lasting]
-
-
 def _told(index: RecallIndex, wanted: set[str]) -> list[Memory]:
     """Memories that may be told, the pinned ones among them, out of the index."""
+    rows = {index.rows[id_] for id_ in wanted if id_ in index.rows}.union(np.flatnonzero(index.pinned).tolist())
     return [
         Memory.model_construct(
-            id=id_,
+            id=index.ids[i],
             text=index.texts[i],
             created_at=datetime.fromtimestamp(index.created[i], UTC) if index.created[i] == index.created[i] else None,
             last_accessed_at=None,
@@ -122,8 +113,7 @@ def _told(index: RecallIndex, wanted: set[str]) -> list[Memory]:
             speaker=index.speakers[i],
             metadata={"pinned": True} if index.pinned[i] else {},
         )
-        for i, id_ in enumerate(index.ids)
-        if id_ in wanted or index.pinned[i]
+        for i in sorted(rows)
     ]
 
 

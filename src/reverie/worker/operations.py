@@ -104,7 +104,8 @@ def run_recall(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnP
     options = request.options
     started = time.perf_counter()
     if request.memories is None:
-        index, person, done, query = stored_index(runtime, task, request, on_progress)
+        kept, person, done, query = stored_index(runtime, task, request, on_progress)
+        index = kept.index
         version: int | None = person.version
     else:
         wanted = [([m.text for m in request.memories], DOCUMENT), ([request.query], QUERY)]

@@ -9,33 +9,76 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import numpy as np
 import psycopg
 
-from reverie.analysis import KnownTexts, RecallIndex
+from reverie._text_key import text_key
+from reverie.analysis import LASTING, Durable, KnownTexts, RecallIndex, read_durable
+from reverie.contracts import Memory
+from reverie.embedding.base import Vectors
 from reverie.store import TaskRow, WorkerStore
 from reverie.store.people import PersonAt, still_valid
 
-__all__ = ["Kept", "KeptByUser", "KnownIndex", "index_size", "texts_size"]
+__all__ = ["Kept", "KeptByUser", "KnownIndex", "texts_size"]
 
 _CHECK_EVERY = 2.0
 """Seconds until what was deleted is gone from here too."""
 _PER_MEMORY = 400
 """Bytes that a memory takes beside its text and its vector, about."""
+_MOST_FRESH = 200
+"""Memories newer than the view whose wording is read."""
 _PER_READING = 900
 """Bytes that a reading takes beside its text, about."""
 
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class KnownIndex:
-    """A person's memories as recall needs them, with vectors of a model."""
+_Read = dict[bytes, Durable]
 
-    model_key: str
-    index: RecallIndex
+
+class KnownIndex:
+    """A person's memories as recall needs them, with vectors of a model, and what contexts found out of their texts."""
+
+    def __init__(self, model_key: str, index: RecallIndex, read: _Read | None = None) -> None:
+        self.model_key, self.index = model_key, index
+        #: Bytes that it takes, about.
+        self.size = _index_size(index)
+        #: What was read for contexts, by the hash of each text.
+        self.read: _Read = read or {}
+        self._found: tuple[float, list[tuple[str, float, str]]] | None = None
+
+    def changed(self, memories: Sequence[Memory], vectors: Vectors, gone: Collection[str] = ()) -> KnownIndex:
+        """The same after a change, as ``RecallIndex.changed``."""
+        return KnownIndex(self.model_key, self.index.changed(memories, vectors, gone), self.read)
+
+    def lasting_since(self, moment: float) -> list[tuple[str, float, str]]:
+        """What lasts, by its wording, among the newest memories made after ``moment`` (seconds since 1970): id, score,
+        reason; boundaries first. From minus infinity on, those without a date count too, as the oldest.
+
+        Found once; after a change only new texts are read.
+        """
+        if self._found is None or self._found[0] != moment:
+            self._found = moment, self._lasting(moment)
+        return self._found[1]
+
+    def _lasting(self, moment: float) -> list[tuple[str, float, str]]:
+        index = self.index
+        created = np.where(np.isnan(index.created), -np.inf, index.created)
+        rows = np.flatnonzero(created > moment) if moment > -np.inf else np.arange(len(created))
+        # Of one moment, the later row is the newer.
+        newest = rows[np.lexsort((rows, created[rows]))[::-1][:_MOST_FRESH]].tolist()
+        texts = {text_key(index.texts[i]): index.texts[i] for i in newest}
+        new = [key for key in texts if key not in self.read]
+        read = {**self.read, **dict(zip(new, read_durable([texts[key] for key in new]), strict=True))}
+        self.read = {key: read[key] for key in texts}
+        found = [(index.ids[i], read[text_key(index.texts[i])]) for i in newest]
+        lasting = [(id_, d) for id_, d in found if d.boundary or (d.kind and d.score >= LASTING)]
+        lasting.sort(key=lambda pair: (not pair[1].boundary, -pair[1].score))
+        return [(id_, d.score, d.reason) for id_, d in lasting]
 
 
 @dataclass(slots=True)
@@ -113,10 +156,11 @@ class KeptByUser(Generic[_T]):
         store.close()
 
 
-def index_size(index: RecallIndex) -> int:
-    """Bytes that an index takes, about."""
-    # Each text is there twice, the second time in small letters.
-    return int(index.vectors.nbytes) + sum(2 * len(text) for text in index.texts) + _PER_MEMORY * len(index)
+def _index_size(index: RecallIndex) -> int:
+    # With the room that is left for more. Each text is there twice, the second time in small letters.
+    room = index.vectors.base
+    vectors = room.nbytes if isinstance(room, np.ndarray) else index.vectors.nbytes
+    return int(vectors) + sum(2 * len(text) for text in index.texts) + _PER_MEMORY * len(index)
 
 
 def texts_size(known: KnownTexts) -> int:

@@ -15,7 +15,7 @@ from reverie.store import TaskRow
 from reverie.store.people import PersonAt, read_delta, read_stored
 from reverie.worker.cloud import Vectorized, vectorize
 from reverie.worker.runtime import Runtime
-from reverie.worker.stored import KnownIndex, index_size, texts_size
+from reverie.worker.stored import KnownIndex, texts_size
 
 __all__ = ["DOCUMENT", "QUERY", "given_or_stored", "keep_texts", "known_texts", "stored_index", "view_key"]
 
@@ -46,7 +46,7 @@ def given_or_stored(
 
 def stored_index(
     runtime: Runtime, task: TaskRow, request: RecallRequest, on_progress: OnProgress
-) -> tuple[RecallIndex, PersonAt, Vectorized, NDArray[np.float32]]:
+) -> tuple[KnownIndex, PersonAt, Vectorized, NDArray[np.float32]]:
     """``(index, whose and of which version, what was embedded, the query's vector)`` for a question on stored memories.
 
     What is at hand is brought up to date by what changed since. Raises ``InvalidInput`` for a user who keeps none.
@@ -64,22 +64,19 @@ def stored_index(
     if known is not None and delta is not None and delta.person.id == known.person:
         done = embedded(delta.changed, delta.person)
         if done.embedder.model.key == known.value.model_key:
-            index = known.value.index
+            kept = known.value
             if delta.changed or delta.gone:
-                index = index.changed(delta.changed, done.sets[0].vectors, delta.gone)
-            _keep(runtime, task, delta.person, known.value.model_key, index)
-            return index, delta.person, done, done.sets[1].vectors[0]
+                kept = kept.changed(delta.changed, done.sets[0].vectors, delta.gone)
+            runtime.stored.keep(task, delta.person, kept, kept.size)
+            return kept, delta.person, done, done.sets[1].vectors[0]
     memories, person = given_or_stored(runtime, task, None)
     assert person is not None
     done = embedded(memories, person)
     prototypes = runtime.anchors.prototypes(done.embedder)
     index = RecallIndex.of(memories, done.sets[0].vectors, done.embedder.model.alphabet, prototypes)
-    _keep(runtime, task, person, done.embedder.model.key, index)
-    return index, person, done, done.sets[1].vectors[0]
-
-
-def _keep(runtime: Runtime, task: TaskRow, person: PersonAt, model_key: str, index: RecallIndex) -> None:
-    runtime.stored.keep(task, person, KnownIndex(model_key, index), index_size(index))
+    kept = KnownIndex(done.embedder.model.key, index)
+    runtime.stored.keep(task, person, kept, kept.size)
+    return kept, person, done, done.sets[1].vectors[0]
 
 
 def known_texts(runtime: Runtime, task: TaskRow, person: int) -> KnownTexts:
