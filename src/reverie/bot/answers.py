@@ -176,7 +176,7 @@ def _piece(data: bytes) -> str:
 
 
 class _Shown:
-    """The message that the answer grows in; edited no oftener than every ``every`` seconds."""
+    """The message that the answer grows in; edited at most once in ``every`` seconds."""
 
     def __init__(self, question: discord.Message, every: float) -> None:
         self._question = question

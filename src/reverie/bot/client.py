@@ -191,7 +191,7 @@ class MemoryBot(BotBase):
         await self._failed(interaction, cause)
 
     async def _failed(self, interaction: discord.Interaction, error: Exception) -> None:
-        """Say what went wrong, kindly; the log has the rest."""
+        """Tell the person what went wrong in a sentence; the log has the details."""
         texts = texts_of(interaction)
         if isinstance(error, discord.HTTPException) and error.code in _TOO_LATE:
             _log.warning("an interaction was answered too late (%s)", error.code)

@@ -1,4 +1,4 @@
-"""Bringing to Reverie what it must be told: erasures, deletions, memories. Each survives an outage and a restart.
+"""What the bot still has to send to Reverie: erasures, deletions, memories. Each survives an outage and a restart.
 
 A store from before memories lived in Reverie is one with much to bring: it empties itself in the background.
 """

@@ -70,7 +70,7 @@ def _reading(name: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
 
 
 def run_file(arguments: argparse.Namespace, submit: Submit, show: Show, charts: dict[str, Path | None]) -> int:
-    """Read a file, have it worked on, show the answer; 1 when the file holds no memory."""
+    """Read a file, submit it, show the result; 1 when the file holds no memory."""
     for kind, path in {**charts, "parquet": arguments.parquet}.items():
         if path is not None and not path.absolute().parent.is_dir():
             raise InvalidInput(f"there is no folder {path.absolute().parent} for {path.name}")

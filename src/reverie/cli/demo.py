@@ -37,7 +37,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     """Start, submit, follow, show, say what is next."""
     with needed("cli", "reverie demo"):
-        import rich  # noqa: F401 - asked for here, so that its absence is told once and kindly
+        import rich  # noqa: F401 - here, so that a missing package is reported before anything starts
     from reverie.cli._service import reach, say
     from reverie.demo import PEOPLE
 

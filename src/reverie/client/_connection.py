@@ -82,7 +82,7 @@ class Connection:
         return exported
 
     async def _remember(self, user_id: str, operation: str, result: Result, since: float) -> None:
-        """Keep a result for ``last_known``; tasks do that by themselves. A folder that cannot be written is let be."""
+        """Keep a result for ``last_known``; tasks do that by themselves. Errors of writing the folder are ignored."""
         self._known.put(user_id, operation, result, since)
         if self._known.on_disk:
             with contextlib.suppress(OSError):

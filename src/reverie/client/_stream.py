@@ -18,7 +18,7 @@ from reverie.errors import Forbidden, NotFound, ServiceUnavailable, TooManyReque
 __all__ = ["follow", "read_event", "refusal"]
 
 _SILENT = 60.0
-"""Seconds of silence after which an event stream counts as dead; the service gives a sign of life every 20."""
+"""Seconds of silence after which an event stream counts as dead; the service sends a comment every 20."""
 
 Stream = Callable[[Connection, str, int], AsyncIterator[Event]]
 

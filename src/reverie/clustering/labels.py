@@ -1,4 +1,4 @@
-"""Names that a friend would give: a broad topic where it is sure, and the phrase that sets the theme apart."""
+"""Names of themes: a broad topic where it is sure, and the phrase that sets the theme apart."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Label:
 class Naming:
     """What a name can be made of beyond the texts."""
 
-    #: None where the model's topics are not at hand: phrases alone then make the names.
+    #: None where the model's topics are not loaded: names are then made of phrases alone.
     topics: Topics | None = None
     #: The name that each group had before, None for a new one. Empty: all are new.
     earlier: Sequence[str | None] = field(default=())

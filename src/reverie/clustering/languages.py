@@ -22,7 +22,8 @@ _LONG = 600
 _SAMPLE = 500
 """Texts that are looked at, evenly spread."""
 _FEWEST, _SHARE = 3, 0.1
-"""Texts in another language, and their part of all that can be told, from which a user writes more than English."""
+"""Fewest texts in another language, and their least share of those whose language is clear, for a user to count as one
+who writes more than English."""
 _SURE = 2.0
 """Lead in small words of one language over another from which a text is in it."""
 
@@ -43,7 +44,7 @@ _SMALL = {
 
 
 def is_english(text: str) -> bool | None:
-    """Whether a text is in English; ``None`` where that cannot be told (too short, names, emoji)."""
+    """Whether a text is in English; ``None`` where that is not clear (too short, names, emoji)."""
     words = [word.casefold() for word in _WORD.findall(_ADDRESS.sub(" ", text[:_LONG]))]
     letters = sum(map(len, words))
     if not letters:

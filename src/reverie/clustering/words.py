@@ -103,7 +103,7 @@ class Phrasebook:
     def __init__(
         self, texts: Sequence[str], stopwords: frozenset[str] | None = None, *, language: str | None = None
     ) -> None:
-        """``language``: of all texts; without it each text's own is told. ``stopwords`` take the place of its list."""
+        """``language``: of all texts; without it each text's own is detected. ``stopwords`` replace its list."""
         self._texts = texts
         self.languages = [language] * len(texts) if language or stopwords is not None else text_languages(texts)
         known = {code: _Words(_stops(code) if stopwords is None else stopwords) for code in set(self.languages)}

@@ -113,7 +113,7 @@ def _measured(name: str, model: str, data_dir: Path) -> Measurement | None:
         if not engines or (name == "auto" and _choose(model, "auto", data_dir).backend not in engines):
             return None
         found = find_model(model, data_dir).name
-    except ReverieError:  # whoever loads the model will say so
+    except ReverieError:  # the process that loads the model reports it
         return None
     return fastest(found, processor(), tuple(engine for engine in engines if _installed(engine)))
 

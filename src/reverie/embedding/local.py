@@ -160,7 +160,7 @@ class LocalEmbedder(ABC):
         done = 0
         try:
             while True:
-                # One more for each replica than it works on: whoever is free takes the next, wherever the others are.
+                # One more for each replica than it works on, so that a free replica has its next batch at once.
                 while len(running) < 2 * self._replicas and (batch := next(waiting, None)) is not None:
                     running[self._pool.submit(self._forward, [rows[number].ids for number in batch])] = batch
                 if not running:

@@ -47,7 +47,7 @@ class WorkerPresence:
         )
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._about: dict[str, Any] = {"name": self.name, "queues": list(queues), "processes": processes}
-        #: What else is to be said at each sign of life: the model, whether it can be used.
+        #: What else each report says: the model, whether it can be used.
         self._more = more
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)

@@ -304,7 +304,7 @@ class GatewayStore:
             results = await (await connection.execute(sql("erase_results_count"), who)).fetchone()
             await connection.execute(sql("erase_idempotency"), who)
             tasks = await (await connection.execute(sql("erase_tasks"), who)).fetchall()
-            # Before the vectors: whoever deletes memories takes the two in this order.
+            # Before the vectors: deletions of memories lock the two in this order.
             await connection.execute(sql("lock_person"), who)
             # Upkeep that was planned in between; under the lock no more is.
             tasks += await (await connection.execute(sql("erase_tasks"), who)).fetchall()

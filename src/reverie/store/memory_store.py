@@ -185,7 +185,7 @@ class MemoryStore:
         """
         who = {"tenants": [request.tenant], "users": [request.user_id]}
         async with self._store.connection() as connection:
-            # On its own: whoever meets an unfinished row of the same user would wait for all of this.
+            # In a transaction of its own: a writer of the same user would wait for all of this.
             await connection.execute(sql("add_people"), who)
             async with connection.transaction():
                 asked = {"tenant": request.tenant, "user_id": request.user_id}

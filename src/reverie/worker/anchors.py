@@ -1,4 +1,4 @@
-"""Vectors of built-in sentences in the model at hand: what lasts about a person, and what themes are named after."""
+"""Vectors of built-in sentences in the model in use: what lasts about a person, and what themes are named after."""
 
 from __future__ import annotations
 

@@ -181,7 +181,7 @@ def _queues_to_help(settings: Settings, own: Sequence[str]) -> list[str]:
 
 
 def _step_back(queues: Sequence[str]) -> None:
-    """On a machine that runs both, whoever waits for an answer goes first."""
+    """On a machine that runs both, work that somebody waits for goes first."""
     if "fast" in queues or not hasattr(os, "nice"):
         return
     added = UPKEEP_NICE if set(queues) == {UPKEEP} else HEAVY_NICE
@@ -222,7 +222,7 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
     unknown = sorted(set(queues) - set(QUEUES))
     if unknown or not queues:
         raise InvalidInput(f"unknown queue {', '.join(unknown) or '(none)'}; choose from {', '.join(QUEUES)}")
-    # One thread per replica: BLAS and OpenMP pools on top of that only fight over the cores.
+    # One thread per replica: BLAS and OpenMP pools on top of that would compete for the same cores.
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
     _step_back(queues)
@@ -275,7 +275,7 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
         if not end.code or pulse.draining:
             raise
         # Celery gave up for a reason it holds to be final; a worker that nobody restarts must not. Same process id,
-        # so that whoever supervises it sees nothing.
+        # so that its supervisor sees no restart.
         log.error("the worker stopped with status %s and starts anew", end.code)
         time.sleep(1.0)
         if host is not None:

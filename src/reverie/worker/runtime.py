@@ -61,7 +61,7 @@ class Runtime:
         #: Whether spans are sent somewhere.
         self.tracing = _tracing.set_up("worker")
         self.drain_at = drain_at
-        #: Where the attempt under way is told to the keeper, if there is one.
+        #: Where the keeper reads which attempt is under way; None without a keeper.
         self.board = board
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         codec = Codec(keys=server.encryption_key.get_secret_value() if server.encryption_key else None)

@@ -1,4 +1,4 @@
-"""Control: /forget, /export and /privacy. While the service is away they note what it is told as soon as it answers."""
+"""Control: /forget, /export and /privacy. While the service is away they note what to send as soon as it answers."""
 
 from __future__ import annotations
 

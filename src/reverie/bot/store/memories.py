@@ -1,4 +1,4 @@
-"""What the bot keeps: who agreed, where each memory came from, and what Reverie must still be told.
+"""What the bot keeps: who agreed, where each memory came from, and what is still to be sent to Reverie.
 
 Memories live in Reverie. A text lies here only from its capture until Reverie has it. Every read of a text names the
 person: there is no query over several people's texts.
@@ -196,7 +196,7 @@ class MemoryStore:
         return sum(len(rows) for rows in results[: len(named)])
 
     async def forget_everything(self, user_id: str) -> Forgotten:
-        """Delete all there is on somebody, consent included; the service is to be told."""
+        """Delete all there is on somebody, consent included, and note that the service has to erase it too."""
         who = {"user_id": user_id}
         memories, answers, waiting, *_ = await self._database.run(
             ("delete_all_memories", who), ("delete_answers", who), ("delete_all_pending", who), ("delete_person", who),

@@ -21,7 +21,7 @@ _PREFIXES = ("/users/", "/v1/users/")
 
 
 class RawPaths:
-    """Middleware: whoever comes after it sees paths with a user's id as they were sent."""
+    """Middleware: what comes after it sees paths with a user's id as they were sent."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

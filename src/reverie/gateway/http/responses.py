@@ -76,7 +76,7 @@ class TaskFacts:
     id: str
     etag: str
     status: str = "succeeded"
-    #: Seconds until it is worth to ask again; None once the task has ended.
+    #: Seconds after which to ask again; None once the task has ended.
     retry_after: float | None = None
     error: dict[str, Any] | None = None
 

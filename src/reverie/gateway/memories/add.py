@@ -53,7 +53,7 @@ class Memories:
         *,
         on_change: Callable[[str, str], None] = lambda tenant, user_id: None,
     ) -> None:
-        #: Told of every user with a view who got new or other memories.
+        #: Called with every user with a view who got new or other memories.
         self.on_change = on_change
         self.store = store
         self.cache = cache
@@ -193,5 +193,5 @@ def idempotency_key_of(headers: Mapping[str, str]) -> str | None:
 
 
 def _body_hash(user_id: str, parsed: ParsedMemories) -> bytes:
-    # The user too: one key for two users is a mistake to be told of. Cut to what a submission's hash has.
+    # The user too: one key for two users is a mistake that the caller should see. Cut to what a submission's hash has.
     return hashlib.blake2b(user_id.encode() + b"\x00" + parsed.content_hash, digest_size=16, person=b"add").digest()

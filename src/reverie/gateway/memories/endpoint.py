@@ -1,4 +1,4 @@
-"""``POST /users/{user_id}/memories`` from a request's head and body to the answer, for whoever has read them.
+"""``POST /users/{user_id}/memories`` from a request's head and body to the answer, for both callers that read them.
 
 ``SubmissionProtocol`` calls this from the socket, ``routes/memories.py`` the second half of it from the framework.
 """

@@ -300,7 +300,7 @@ class Hub:
                     for row in await self._store.states(ids[start : start + 1000]):
                         self._deliver(row.tenant, row.event())
                         waited_for.pop(row.id, None)
-                for task_id, tenant in waited_for.items():  # erased, and the event that told of it was lost
+                for task_id, tenant in waited_for.items():  # erased, and the event of the erasure was lost
                     self._deliver(tenant, _erased_event(task_id, None, None))
                 if self._by_tenant:
                     for row in await self._store.recent_endings(list(self._by_tenant), age):

@@ -109,7 +109,7 @@ class Admission:
         load.in_flight += 1
 
     def _next_place(self, whose: str, soonest: float, rate: float) -> float:
-        """Seconds until the next free place that nobody else was told of: a crowd must not come back all at once."""
+        """Seconds until a place is free that no other caller was given, so that they do not all return at once."""
         now = time.monotonic()
         at = max(now + soonest, self._promised.get(whose, 0.0) + 1 / rate)
         at = min(at, now + _LONGEST)

@@ -1,4 +1,4 @@
-"""The submit routes from a request's head and body to the answer, for whoever has read them.
+"""The submit routes from a request's head and body to the answer, for both callers that read them.
 
 ``SubmissionProtocol`` calls this from the socket, ``routes/tasks.py`` from the framework.
 """

@@ -96,7 +96,7 @@ class SubmissionProtocol(BoundedHeadProtocol):
             cycle.whole = True
             self._disarm()
             task = self.loop.create_task(self._answer(cycle))
-            self.tasks.add(task)  # a server that is told to end waits for these
+            self.tasks.add(task)  # a server that is shutting down waits for these
             task.add_done_callback(self.tasks.discard)
 
     def _direct(self) -> Direct | None:

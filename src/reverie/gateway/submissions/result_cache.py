@@ -37,7 +37,7 @@ _FORMAT = b"3"
 """Goes before the content hash: a gateway of another version must not read what it does not know."""
 
 _MAX_BYTES = 512 * 1024
-"""Larger answers are read from PostgreSQL: a cache must not crowd out the queue."""
+"""Larger answers are read from PostgreSQL: the cache must leave Redis memory for the queue."""
 
 
 class ResultCache:
@@ -94,7 +94,7 @@ class ResultCache:
             return False
 
     async def workers(self) -> list[dict[str, Any]] | None:
-        """Workers that gave a sign of life in the last seconds, by name; None when Redis cannot be asked."""
+        """Workers that reported in the last seconds, by name; None when Redis cannot be asked."""
         if not self._usable():
             return None
         assert self._redis is not None

@@ -185,7 +185,7 @@ async def _admit(state: State, key: Key, content: bytes) -> None:
 async def _estimate(
     state: State, tenant: str, parsed: Parsed, choice: CloudChoice, *, vectors: bool
 ) -> tuple[float, Lane]:
-    """Predicted seconds, and the lane. ``vectors``: whether any of the user's vectors are at hand."""
+    """Predicted seconds, and the lane. ``vectors``: whether any of the user's vectors are cached."""
     summary = parsed.summary
     missing = 1.0
     if vectors and not choice.provider:
@@ -265,7 +265,7 @@ def _content(state: State, summary: Summary, choice: CloudChoice, person: Person
 async def _cached(
     state: State, tenant: str, user_id: str, content: bytes, *, known_body: bool
 ) -> tuple[Outcome | None, bool]:
-    """The finished answer of the same content, and whether any vectors of the user are at hand.
+    """The finished answer of the same content, and whether any vectors of the user are cached.
 
     PostgreSQL is asked only for bodies that came here before: of all others the insertion finds out.
     """
@@ -281,12 +281,12 @@ async def _cached(
 
 
 async def _stored_outcome(state: State, row: TaskRow, stored: bytes | None = None) -> Outcome:
-    """The answer that was there before, to be at hand from now on."""
+    """An answer that was stored before; it is cached from now on."""
     stored = stored or await state.store.result(row.id)
     if stored is None:
         raise ServiceUnavailable("The answer was erased this instant; send it again.", retry_after=1.0)
     body = task_json(row, await opened_result(state.store, row, stored) or b"null", cached=True)
-    # Whoever asks first need not wait until it is at hand for others.
+    # The first caller does not wait until the answer is cached for others.
     state.result_cache.later(_keep(state, row, body))
     return Outcome(TaskFacts.of(row), body, 200, cached=True)
 

@@ -30,9 +30,9 @@ Kind = Literal["themes", "insights"]
 _FORMAT = "3:"
 """Goes before the kind: a gateway of another version must not read what it does not know."""
 _KEEP = 3600
-"""Seconds that what was shown stays at hand."""
+"""Seconds that a shown view stays cached."""
 _MOST_BYTES = 1024 * 1024
-"""Larger views are made anew each time: a cache must not crowd out the queue."""
+"""Larger views are made anew each time: the cache must leave Redis memory for the queue."""
 _INLINE = 64 * 1024
 """Stored bytes up to which a view is made on the event loop, in a few milliseconds."""
 

@@ -20,7 +20,7 @@ _MOST_MEMBERS = 200
 _MOST_PATTERNS = 8
 _MOST_REPEATS = 300
 _KEPT = 256
-"""Users whose parts stay at hand, by the ETag of their view."""
+"""Users whose parts are kept in memory, by the ETag of their view."""
 _INLINE = 64 * 1024
 
 

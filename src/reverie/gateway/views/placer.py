@@ -37,7 +37,7 @@ class Placer:
         self._task: asyncio.Task[None] | None = None
 
     def soon(self, tenant: str, user_id: str) -> None:
-        """Have a user's new memories placed; whoever added them does not wait for it."""
+        """Have a user's new memories placed; the caller that added them does not wait for it."""
         if len(self._waiting) < _MOST:
             self._waiting[tenant, user_id] = None
         if self._task is None or self._task.done():
