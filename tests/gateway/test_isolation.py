@@ -44,6 +44,8 @@ WITHOUT_TENANT = {
     "reseal_webhooks", "forget_plain_callbacks",
     # retention, over all tenants alike
     "retire_forgotten",
+    # what was chosen for the whole installation
+    "get_chosen", "choose", "choose_anew",
     # no data
     "now_ms", "try_space",
 }  # fmt: skip

@@ -133,7 +133,9 @@ class MemoryStore:
         under an idempotency key. Raises ``KeyTaken`` when a key was taken meanwhile: nothing is stored then.
         """
         tenants, users = [r.tenant for r in requests], [r.user_id for r in requests]
-        async with self._store.connection() as connection, connection.transaction():
+        # In a pipeline what needs no answer first travels together. It ends after the transaction, and not before the
+        # server has confirmed all of it, the commit too.
+        async with self._store.connection() as connection, connection.pipeline(), connection.transaction():
             people, viewed = await _locked(connection, tenants, users)
             if len(people) < len(set(zip(tenants, users, strict=True))):
                 # Most are there. Who is not is new, or held by somebody else.
