@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from reverie._breaker import Breaker
 from reverie.client import AsyncReverie
-from reverie.client._resilience import Breaker, pauses
+from reverie.client._resilience import pauses
 from reverie.client._wire import SseParser, default_key, default_url, request_body
 from reverie.contracts import Memory
 from reverie.errors import InvalidInput
@@ -76,16 +77,16 @@ def test_the_local_key_is_for_the_local_service_alone(tmp_path: Path, monkeypatc
 
 def test_the_breaker_opens_lets_one_trial_through_and_closes() -> None:
     now = [0.0]
-    breaker = Breaker(threshold=2, cooldown=5.0, clock=lambda: now[0])
-    breaker.failed()
-    assert breaker.wait() == 0
-    breaker.failed()
-    assert breaker.wait() == 5.0
+    breaker = Breaker(failures=2, seconds=5.0, clock=lambda: now[0])
+    for _ in range(2):
+        assert breaker.enter() == 0
+        breaker.leave(alive=False)
+    assert breaker.enter() == 5.0
     now[0] = 5.0
-    assert breaker.wait() == 0  # the trial
-    assert breaker.wait() == 5.0  # nobody else meanwhile
-    breaker.succeeded()
-    assert breaker.wait() == 0
+    assert breaker.enter() == 0  # the trial
+    assert breaker.enter() > 0  # nobody else meanwhile
+    breaker.leave(alive=True)
+    assert breaker.enter() == 0
 
 
 def test_pauses_grow_to_a_limit_and_differ() -> None:

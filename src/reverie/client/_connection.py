@@ -16,11 +16,12 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from reverie._breaker import Breaker
 from reverie.client._known import LastKnown
-from reverie.client._resilience import Breaker, pauses
+from reverie.client._resilience import pauses
 from reverie.client._wire import Result, default_key, default_url, error_of, segment
 from reverie.contracts import Receipt, Task
-from reverie.errors import ReverieError, ServiceUnavailable, TooManyRequests
+from reverie.errors import ReverieError, ServiceUnavailable
 
 __all__ = ["LARGE_BYTES", "Connection", "read_task"]
 
@@ -55,7 +56,7 @@ class Connection:
         self._tries = max(1, tries)
         self._session = session
         self._own_session = session is None
-        self._breaker = Breaker()
+        self._breaker = Breaker(failures=5, seconds=5.0)
         self._known = LastKnown(remember_in)
 
     async def close(self) -> None:
@@ -133,15 +134,17 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         patience: float = 0.0,
     ) -> bytes:
-        left = self._breaker.wait()
-        if left > 0:
-            raise ServiceUnavailable("The service did not answer lately; not asked again yet.", retry_after=left)
         timeout = aiohttp.ClientTimeout(
             total=(self._timeout.total or 30.0) + patience, sock_connect=self._timeout.sock_connect
         )
         waits = pauses()
+        error: ReverieError | None = None
         for attempt in range(1, self._tries + 1):
-            error: ReverieError
+            left = self._breaker.enter()
+            if left > 0:
+                late = "The service did not answer lately; not asked again yet."
+                raise error or ServiceUnavailable(late, retry_after=left)
+            alive: bool | None = None
             try:
                 async with self._http().request(
                     method,
@@ -153,25 +156,22 @@ class Connection:
                     allow_redirects=False,
                 ) as answer:
                     body = await answer.read()
+                    alive = answer.status < 500  # also where the request is at fault
                     if answer.status < 400:
-                        self._breaker.succeeded()
                         return body
                     error = error_of(answer.status, body, answer.headers.get("Retry-After"))
                     said, silent = getattr(error, "retry_after", 0.0), False
-                    if answer.status != 429 and answer.status < 500:
-                        self._breaker.succeeded()  # it answers; the request is at fault
+                    if answer.status != 429 and alive:
                         raise error
             except (aiohttp.ClientError, TimeoutError, OSError) as cause:
                 # Nobody said when to return: a broken connection is tried again soon, a silent one not at all.
-                said, silent = 0.0, isinstance(cause, TimeoutError)
+                alive, said, silent = False, 0.0, isinstance(cause, TimeoutError)
                 error = ServiceUnavailable(f"Nothing answers at {self.url} ({type(cause).__name__}).", retry_after=2.0)
-            if isinstance(error, TooManyRequests):
-                self._breaker.succeeded()
-            else:
-                self._breaker.failed()
+            finally:
+                self._breaker.leave(alive=alive)
             pause = max(next(waits), said)
             # A long Retry-After is the caller's to wait for, not ours to hide.
-            if attempt == self._tries or silent or pause > 5.0 or self._breaker.wait() > 0:
+            if attempt == self._tries or silent or pause > 5.0 or self._breaker.state == "open":
                 raise error
             await asyncio.sleep(pause)
         raise AssertionError("unreachable")

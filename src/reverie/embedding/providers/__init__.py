@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic_settings import BaseSettings
 
+from reverie._breaker import Breaker
 from reverie._models import NICKNAMES
-from reverie.embedding.providers.breaker import Breaker
 from reverie.embedding.providers.core import ProviderEmbedder
 from reverie.embedding.providers.prices import load_prices
 from reverie.embedding.providers.retrier import Budget, BudgetExceeded, Retrier, Tuning

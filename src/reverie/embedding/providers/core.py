@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reverie._breaker import Breaker
 from reverie.embedding.base import Embeddings, EmbedKind, ModelSpec, OnProgress, silent
 from reverie.embedding.calibration import scale_of
 from reverie.embedding.models import shortens
-from reverie.embedding.providers.breaker import Breaker
 from reverie.embedding.providers.calls import Answer, CallFailed, Limits, Service, estimate_tokens, unexpected
 from reverie.embedding.providers.retrier import Budget, BudgetExceeded, Retrier, Tuning
 from reverie.errors import ProviderError

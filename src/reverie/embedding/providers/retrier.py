@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from reverie.embedding.providers.breaker import PROBE_WAIT, Breaker
+from reverie._breaker import PROBE_WAIT, Breaker
 from reverie.embedding.providers.calls import CallFailed
 from reverie.errors import ProviderError
 

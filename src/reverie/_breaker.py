@@ -1,4 +1,4 @@
-"""A circuit breaker (Nygard, "Release It!", 2007): a dead provider is not asked again for a while."""
+"""A circuit breaker (Nygard, "Release It!", 2007): what does not answer is not asked again for a while."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 __all__ = ["PROBE_WAIT", "Breaker", "BreakerState"]
 
 PROBE_WAIT = 0.05
-"""Seconds to wait for the outcome of the one call that tries a provider out."""
+"""Seconds to wait for the outcome of the one call that tries again."""
 
 BreakerState = Literal["closed", "open", "half-open"]
 
@@ -18,7 +18,7 @@ BreakerState = Literal["closed", "open", "half-open"]
 class Breaker:
     """Opens after ``failures`` outages in a row; ``seconds`` later lets one call through, which closes or reopens it.
 
-    Thread-safe. Only outages count: a provider that refuses or asks to wait is alive.
+    Thread-safe. Only outages count: who refuses or asks to wait is alive.
     """
 
     def __init__(self, failures: int = 5, seconds: float = 30.0, clock: Callable[[], float] = time.monotonic) -> None:
@@ -51,7 +51,7 @@ class Breaker:
                 self._probing = True
                 return 0.0
             assert self._opened_at is not None
-            # While another call tries the provider out, its outcome is moments away.
+            # While another call tries again, its outcome is moments away.
             return max(PROBE_WAIT, self._seconds - (self._clock() - self._opened_at))
 
     def leave(self, *, alive: bool | None) -> None:
