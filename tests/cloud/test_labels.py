@@ -9,7 +9,7 @@ import orjson
 import psycopg
 import pytest
 
-from reverie.store import Codec
+from reverie.store import decompressed
 from reverie.testing.cloud import FakeCloud
 from reverie.worker import chat_endpoint
 from tests.cloud.test_policy import Bench
@@ -149,7 +149,7 @@ def _kept(url: str, tenant: str) -> dict[str, tuple[str | None, str | None]]:
             " WHERE p.tenant = %s",
             (tenant,),
         ).fetchall()
-    return {id_: (by, orjson.loads(Codec().decode(why))["rule"] if why else None) for id_, by, why in rows}
+    return {id_: (by, orjson.loads(decompressed(why))["rule"] if why else None) for id_, by, why in rows}
 
 
 @pytest.mark.parametrize(
