@@ -9,7 +9,8 @@ import pytest
 
 from reverie.clustering import Topics, cluster, topic_wordings
 from reverie.clustering.labels import label_groups
-from reverie.clustering.words import Phrasebook, detect_language, phrases, stopwords_for
+from reverie.clustering.stopwords import ANY_TEXT, FUNCTION_WORDS, STOPWORDS
+from reverie.clustering.words import Phrasebook, detect_language, phrases, stopwords_for, text_languages
 from reverie.contracts import ClusterOptions, Memory
 from reverie.embedding import HashEmbedder
 from reverie.embedding.anchors import anchor_vectors
@@ -176,3 +177,33 @@ def test_english_names_are_made_of_noun_phrases(text: str, found: str, never: st
     keys = dict(phrases(text, stopwords_for("en", []), "en"))
     assert not found or found in keys
     assert never not in keys
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("Jag och min syster är på väg till fjällen, men det regnar", "fjällen"),
+        ("Jeg har ikke været ved havet siden min søster blev gift", "havet"),
+        ("Nie wiem jeszcze, czy to jest mój nowy rower", "rower"),
+        ("Ben ve kardeşim çok güzel bir köpek gördük, ama kaçtı", "köpek"),
+        ("Je to už rok, co jsem byl na horách, ale není mi smutno", "horách"),
+        ("Sora mea și eu am fost la munte, dar nu este zăpadă", "munte"),
+        ("Minun sisko ja minä emme ole vielä järvellä, mutta se on kaunis", "järvellä"),
+        ("Saya dan adik tidak ada di pantai, tetapi itu indah", "pantai"),
+        ("Сестра ми и аз сме на планина, но не се вижда нищо, защото е мъгла", "планина"),
+        ("Η αδερφή μου και εγώ είμαστε στη θάλασσα, αλλά δεν έχει ήλιο", "θάλασσα"),
+        ("मेरी बहन और मैं पहाड़ पर हैं। वहाँ बर्फ नहीं है", "बर्फ"),
+        ("أنا وأختي في الجبل، لكن لا ثلج هناك", "الجبل"),
+    ],
+)
+def test_function_words_of_many_languages_name_nothing(text: str, kept: str) -> None:
+    found = {key for key in Phrasebook([text]).plain(0) if " " not in key}
+    empty = ANY_TEXT.union(*FUNCTION_WORDS.values()) - STOPWORDS["en"]
+    assert kept.casefold() in found
+    assert len(found & empty) <= 1, "one word may be another language's: a language's own are all out"
+    assert not any("।" in key for key in found)
+
+
+def test_a_word_that_rare_languages_share_makes_no_text_one_of_theirs() -> None:
+    told = ["pot roast", "the dog and I went for a walk", "my end of the deal", "we ate at the lake"]
+    assert text_languages(told) == ["en"] * 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["STOPWORDS"]
+__all__ = ["ANY_TEXT", "FUNCTION_WORDS", "STOPWORDS"]
 
 _LISTS = {
     "en": """a about after again all almost already also always am an and another any anyone anything are aren't
@@ -66,3 +66,66 @@ _LISTS = {
 
 STOPWORDS: dict[str, frozenset[str]] = {code: frozenset(text.split()) for code, text in _LISTS.items()}
 """Stop words by ISO 639-1 code."""
+
+_FUNCTION = {
+    # Swedish, Danish and Norwegian share most of theirs.
+    "sv": """och og att at det er är jag jeg inte ikke en ett et som på för for med har mig min til till den av af så
+        vi om mycket meget veldig när når de dem deras sig seg sin sitt sine ska skal skulle kan var blir blev bliver
+        være vara från fra vid ved också også eller men denna denne dette detta disse dessa där der hvor hur hvis
+        under över over efter etter mot bara kun hade havde han hon hun mange många alla alle andra andre den du
+        efter end mere vil än måste må kommer få får fick fik mellan mellem genom gennem sedan siden innan inden
+        samt endast
+        både dock dog hennes hendes hans hos ut ned upp op inom sådan""",
+    "pl": """nie się na jest że to do jak ale co mnie mam mój moja moje była był było już bardzo dla czy tylko kiedy
+        jestem po w z i o a u za od przez przy jego jej ich tym tego ten ta te są być oraz które który która
+        gdy niż można lub także aby podczas przed między więc jednak wszystkie każdy inne bardziej jako tych te
+        czyli bo ją""",
+    "tr": """bir ve bu çok için ben ama değil var mi mı mu mü ne daha gibi sonra kadar bana beni benim her şey olarak
+        ile de da ki o olan en veya ya onun bunun onlar biz siz sen tüm üzere göre
+        ancak tarafından sahip fakat önce arasında birçok diğer bazı ise çünkü eğer nasıl kendi hem yani böyle
+        şekilde hiç""",
+    "vi": """tôi là và của không có những một được cho người này trong khi rất đã đang với các anh chị mình ở để từ
+        đến về như cũng sẽ vào ra lên bị nhiều hay hoặc thì mà
+        sau đó bạn nếu nên trên dưới hơn cùng họ nó ông bà theo tại việc bởi vì khi sử dụng phải""",
+    "fi": """ja on ei se että minä olen mutta niin kun hän minun oli mitä vain myös kuin tämä joka mikä ovat ne hänen
+        tai sekä jos kanssa ole voi jotka jossa sen siitä
+        jälkeen ansiosta paljon ennen aikana kaikki sitä tätä nämä niiden heidän enemmän mukaan olivat olla ollut
+        voidaan voivat""",
+    "cs": """je se na že to jsem ale jak co mě můj moje byl byla bylo už jen tak když pro není který která které mám
+        a i v z do od po při o s k ze ve jsou být nebo také jeho její jejich tento tato toto
+        než si jiné aby až jako více před mezi pod nad však bude může mohou další všechny všech proto protože kde""",
+    "ro": """și nu este că în la cu pe am mai dar sunt pentru mi meu mea foarte când din ca de a o un al ale lui ei
+        se să fost prin care sau după această acest
+        au către decât pot fie poate fără între mult multe toate tot deși dacă unde atunci ar fi era erau nici""",
+    "hu": """és nem hogy egy az a van én de is meg már csak mint nagyon volt ez azt mert mikor vagy ki el fel le be
+        ha még kell lehet ami aki amely ezt ők mi ti
+        követően olyan minden során után előtt között több más által pedig mivel miatt amikor ahol lesz""",
+    "id": """yang dan di ini itu saya tidak untuk dengan dari aku ada akan sudah bisa kami pada juga ke adalah oleh
+        atau lebih dalam seperti mereka kita anda dia nya para tersebut telah karena bila hanya
+        dapat banyak harus setelah sebelum antara saat ketika tetapi namun semua setiap beberapa lain sangat maka
+        agar""",
+}
+
+FUNCTION_WORDS: dict[str, frozenset[str]] = {code: frozenset(text.split()) for code, text in _FUNCTION.items()}
+"""What sentences of further languages cannot do without; "sv" stands for all of Scandinavia."""
+
+_ANY = """
+    и в на не се да за от са с е по като че ще към при до си или но това този тази те той тя ни му ги им беше има
+    може които който която само след преди също така й та у що з із як це від або ми ви вони він вона його її їх був
+    була було бути є також після про для який яка які коли де тут цей ця ці і же
+    през въпреки всеки всички между без както повече най много под над дори чрез все друг други друга ако когато
+    където
+    під час щоб ніж між через дуже всі кожен інші більше можна могли над
+    και το η ο οι τα του της των τον την στο στη στην στον στα με για από που να δεν θα είναι ήταν ένα μια ως κατά ή
+    αν αλλά πως σε μου σου μας τους τις αυτό αυτή αυτός όταν
+    μετά τη ότι όπως πολύ πιο όλα όλοι μόνο έχει έχουν είχε μέσα μπορεί μπορείτε σας κάθε πριν πάνω κάτω χωρίς ακόμη
+    और के की का को में से है हैं था थे थी पर ने कि यह वह इस उस एक भी नहीं लिए तो हो ही कर या जो अपने
+    गया गई गए बाद करने करना करते किया किए आप यहाँ वहाँ जब तब तक तथा साथ द्वारा बहुत कुछ सभी होता होती होते सकते सकता
+    रहा रहे रही लेकिन क्योंकि
+    في من على إلى عن أن هذا هذه التي الذي كان كانت لا ما هو هي مع أو قد كل بعد قبل كما ثم لم لن إن
+    الأخرى أخرى ذلك تلك أكثر أيضا أيضاً العديد بعض غير حتى عند لكن بين حيث يمكن كذلك منذ عندما خلال هناك فقط أي دون
+    של את על לא זה הוא היא אני עם כי אם גם או היה היו יש אין כל מה אבל
+    לאחר יותר כדי אחרי לפני בין כמו אך רק עוד היתה הייתה להיות שלו שלה שלהם אלה אותו אותה תוך ידי"""
+
+ANY_TEXT = frozenset(_ANY.casefold().split())
+"""Function words of Bulgarian, Ukrainian, Greek, Hindi, Arabic and Hebrew: in no language of Latin letters a word."""

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from reverie.clustering.graphemes import MARKS, NO_SPACES, clusters, syllabic
 from reverie.clustering.nouns import noun_phrases
-from reverie.clustering.stopwords import STOPWORDS
+from reverie.clustering.stopwords import ANY_TEXT, FUNCTION_WORDS, STOPWORDS
 
 __all__ = ["Phrasebook", "detect_language", "phrases", "stopwords_for", "text_languages", "word_count", "words"]
 
@@ -28,7 +28,7 @@ _SYLLABLES = 6
 _HIRAGANA = re.compile("[\u3040-\u309f]")
 _KATAKANA = re.compile("[\u30a0-\u30ff]+")
 _HAN_OR_KATAKANA = re.compile("[\u30a0-\u30ff]+|[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3005]+")
-_BREAK = re.compile(r"[.!?;:,()\[\]{}\"“”«»…|/\\\n\r\t。！？、，；：（）「」]+")
+_BREAK = re.compile(r"[.!?;:,()\[\]{}\"“”«»…|/\\\n\r\t。！？、，；：（）「」।॥؟،؛]+")
 _URL = re.compile(r"(?:https?://|www\.)\S+|<a?:\w+:\d+>|<[@#][!&]?\d+>")
 _EMOJI = re.compile(
     "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff](?:\ufe0f|\u200d[\U0001f000-\U0001faff\u2600-\u27bf]|[\U0001f3fb-\U0001f3ff])*"
@@ -195,7 +195,8 @@ def detect_language(texts: list[str]) -> str | None:
 
 def _stops(language: str | None) -> frozenset[str]:
     """Stop words of a text: its language's, and English ones, which chats in every language use, unless they clash."""
-    return STOPWORDS["en"] | STOPWORDS.get(language or "en", frozenset())
+    own = STOPWORDS.get(language or "en") or FUNCTION_WORDS.get(language or "en", frozenset())
+    return STOPWORDS["en"] | own | ANY_TEXT
 
 
 @lru_cache(maxsize=1)
@@ -204,6 +205,11 @@ def _languages_of() -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for language, stops in STOPWORDS.items():
         for word in stops:
+            found[word] = (*found.get(word, ()), language)
+    # What they share with those above tells nothing: a short text in one of those must not be a draw.
+    known = frozenset(found)
+    for language, stops in FUNCTION_WORDS.items():
+        for word in stops - known:
             found[word] = (*found.get(word, ()), language)
     return found
 
@@ -222,7 +228,9 @@ def text_languages(texts: Sequence[str]) -> list[str | None]:
                 votes[language] = votes.get(language, 0) + 1
         most = max(votes.values(), default=0)
         leaders = [language for language, count in votes.items() if count == most]
-        own.append(leaders[0] if len(leaders) == 1 and most > 0 else None)
+        # One word of a language that few write tells nothing: "pot" is Romanian, too.
+        enough = len(leaders) == 1 and most >= (2 if leaders[0] in FUNCTION_WORDS else 1)
+        own.append(leaders[0] if enough else None)
     told = Counter(language for language in own if language)
     usual = max(told, key=lambda language: (told[language], language)) if told else None
     return [
