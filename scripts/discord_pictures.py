@@ -47,12 +47,15 @@ class Talk:
         self.steps: dict[str, Step] = {}
         self.message: dict[str, Any] = {}
 
-    async def use(self, name: str, command: str, options: dict[str, Any] | None = None, **more: Any) -> None:
-        """Use a command and keep its answer under ``name``."""
+    async def use(
+        self, name: str, command: str, options: dict[str, Any] | None = None, *, pictured: bool = False, **more: Any
+    ) -> None:
+        """Use a command and keep its answer under ``name``; with ``pictured``, once its chart is there too."""
         told = f"/{command}" + "".join(f" {value}" for value in (options or {}).values())
-        await self._keep(
-            name, told, await self.discord.slash(command, options, user=self.mira, guild=self.guild, **more)
-        )
+        used = await self.discord.slash(command, options, user=self.mira, guild=self.guild, **more)
+        if pictured:
+            await self.discord.until(lambda: (self._answer(used) or {}).get("attachments"), timeout=180)
+        await self._keep(name, told, used)
 
     async def press(self, name: str, label: str) -> None:
         """Press a button of the last message."""
@@ -97,9 +100,11 @@ async def talk(url: str, key: str, folder: Path) -> dict[str, Step]:
             for text, at in told():
                 await bot.store.add(with_mira.mira["id"], text, created_at=at)
             await with_mira.use("remember", "remember", {"text": "Sent the yellow 6b today, *finally* 🎉"})
-            await with_mira.use("themes", "themes")
-            await with_mira.use("themen", "themes", locale="de")
-            await with_mira.use("insights", "insights")
+            # As on any other day: somebody has looked already.
+            await (await ai.user(with_mira.mira["id"]).upkeep()).result(timeout=300)
+            await with_mira.use("themes", "themes", pictured=True)
+            await with_mira.use("themen", "themes", locale="de", pictured=True)
+            await with_mira.use("insights", "insights", pictured=True)
             await with_mira.use("important", "important")
             await with_mira.use("recall", "recall", {"query": "when is the wedding?"})
             await with_mira.use("memories", "memories")

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib import font_manager
 
 from reverie.charts.buckets import buckets_for, day_of
 from reverie.charts.graph_layout import lay_out
 from reverie.charts.labels import Label, place
 from reverie.charts.palette import DARK, LIGHT, Paper
-from reverie.charts.text import drawable, shorten
+from reverie.charts.text import drawable, fonts, shorten
 
 
 def luminance(colour: str) -> float:
@@ -59,6 +60,13 @@ def test_what_no_font_can_draw_is_left_out_and_accents_go_before_letters() -> No
     latin = frozenset(range(32, 127))
     assert drawable("Café ☕  tomorrow\n", latin) == "Cafe tomorrow"
     assert drawable("日本 🎉", latin) == ""
+    # A separator never stands alone, nor at an end.
+    dotted = latin | {ord("·")}
+    assert drawable("日本旅行 · ラーメン", dotted) == ""
+    assert drawable("日本旅行 · tea", dotted) == "tea"
+    assert drawable("tea · 日本旅行", dotted) == "tea"
+    assert drawable("tea · 日本旅行 · cake", dotted) == "tea · cake"
+    assert drawable("col·lecció", dotted) == "col·leccio"
     assert drawable("a\u202eb\u200dc\ufe0f", latin) == "abc"
 
 
@@ -105,3 +113,14 @@ def test_communities_do_not_overlap(sizes: list[int]) -> None:
         for memory in group:
             x, y = layout.places[memory]
             assert np.hypot(x - disc.x, y - disc.y) <= disc.radius
+
+
+def test_a_family_is_judged_by_its_upright_regular_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The order of matplotlib's list differs from machine to machine.
+    for turn in (list, lambda found: list(reversed(found))):
+        listed = turn(font_manager.fontManager.ttflist)
+        monkeypatch.setattr(font_manager.fontManager, "ttflist", listed)
+        fonts.cache_clear()
+        assert drawable("جدتي · بيروت") == "جدتي · بيروت"
+    monkeypatch.undo()
+    fonts.cache_clear()

@@ -29,7 +29,6 @@ _FILES = re.compile(
     r"NotoSansDevanagari-Regular|NotoSansThai-Regular|NotoEmoji|Symbola|seguisym)",
     re.IGNORECASE,
 )
-_SPACE = re.compile(r"\s+")
 _LONGEST = 2000
 """Characters of a text that can be on a chart at all."""
 
@@ -52,7 +51,8 @@ def fonts() -> Fonts:
     # A fallback without a bold cut is drawn in its regular one; matplotlib would say so for every label.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     paths: dict[str, str] = {}
-    for entry in font_manager.fontManager.ttflist:
+    # The upright, regular cut tells what a family can draw: DejaVu's oblique one has no Arabic.
+    for entry in sorted(font_manager.fontManager.ttflist, key=lambda e: (e.style != "normal", str(e.weight) != "400")):
         paths.setdefault(entry.name, entry.fname)
     if not any(name in paths for name in _FALLBACKS):
         # matplotlib lists fonts once and keeps the list for years; one installed since then is not in it.
@@ -93,7 +93,12 @@ def drawable(text: str, known: frozenset[int] | None = None) -> str:
     text = unicodedata.normalize("NFC", text[:_LONGEST])
     pieces = pictures.pieces(text) if pictures else [(text, False)]
     out = [piece if is_emoji else _letters(piece, known) for piece, is_emoji in pieces]
-    return _SPACE.sub(" ", "".join(out)).strip()
+    # Of a name in two parts of which one cannot be drawn the other one stays, without the dot that stood between them.
+    words: list[str] = []
+    for word in "".join(out).split():
+        if word != "·" or words[-1:] not in ([], ["·"]):
+            words.append(word)
+    return " ".join(words[:-1] if words[-1:] == ["·"] else words)
 
 
 def _letters(text: str, known: frozenset[int]) -> str:
