@@ -54,7 +54,7 @@ PICTURES: list[tuple[str, bool, int, Callable[[Page], None]]] = [
     ("dashboard-graph-dark", True, 1280, go("graph", "aside section")),
     ("dashboard-time", False, 1280, go("time", ".patterns")),
     ("dashboard-importance", False, 1280, go("importance", ".ranking li")),
-    ("dashboard-work", True, 1280, go("work", ".task")),
+    ("dashboard-work", True, 1280, go("work", "text=Recovered")),
     ("dashboard-phone", True, 390, lambda page: None),
 ]
 
