@@ -15,22 +15,17 @@ const commands = {
     const { memories } = await user.recall(interaction.options.getString("text"), { top: 3 });
     return memories.map((memory) => `- ${memory.text}`).join("\n") || "Nothing yet.";
   },
-  async themes(_interaction, user) {
+  async themes(interaction, user) {
     await (await user.upkeep()).result(); // the themes follow by themselves as well, half a minute later
     const { themes } = await user.themes();
     return themes.map((theme) => `**${theme.label}** (${theme.size})`).join("\n") || "None yet.";
   },
-  forget: async (_interaction, user) => `Erased: ${(await user.erase()).memories ?? "all"} memories.`,
+  forget: async (interaction, user) => `Erased: ${(await user.erase()).memories ?? "all"} memories.`,
 };
 const command = (name, what) => new SlashCommandBuilder().setName(name).setDescription(what);
-const withText = (made) =>
-  made.addStringOption((o) => o.setName("text").setDescription("Your words").setRequired(true));
-const menu = [
-  withText(command("remember", "Remember a text")),
-  withText(command("recall", "What bears on a question")),
-  command("themes", "Your themes"),
-  command("forget", "Erase all that is kept on you"),
-];
+const withText = (made) => made.addStringOption((o) => o.setName("text").setDescription("Your words").setRequired(true));
+const menu = [withText(command("remember", "Remember a text")), withText(command("recall", "What bears on a question")),
+  command("themes", "Your themes"), command("forget", "Erase all that is kept on you")];
 
 bot.once(Events.ClientReady, () => bot.application.commands.set(menu));
 bot.on(Events.InteractionCreate, async (interaction) => {
