@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -67,21 +68,30 @@ class Bench:
         self.models = {name: Named(name) for name in (ENGLISH, MULTILINGUAL)}
         self.runtime.embedder = lambda model=None: self.models[model or ENGLISH]  # type: ignore[method-assign]
 
+    def run(self, queue: str) -> str:
+        """Run the queue's next task. The gateway may hold its row for a moment, and then it is passed over."""
+        end = time.monotonic() + 60
+        while (ran := run_next(self.runtime, queue)) is None:
+            assert time.monotonic() < end, f"nothing waits in {queue}"
+            time.sleep(0.01)
+        return ran
+
     def ask(self, user: str) -> str:
         """The name of the model that a question of the user's is answered with."""
         self._asked += 1  # an answer that is there already would be given again
         query = f"{QUESTION} {'?' * self._asked}"
         with self.live.client(prefer="respond-async") as client:
             task = client.post("/recall/submit", json={"user_id": user, "query": query}).json()
-            assert run_next(self.runtime, "fast") == task["id"]
+            # Of one tenant the oldest is first: what is added may have a placing before it, also of another test.
+            while self.run("fast") != task["id"]:
+                pass
             told = client.get(f"/tasks/{task['id']}").json()
         assert told["status"] == "succeeded", told
         return str(told["result"]["model"]["name"])
 
     def upkeep(self, user: str) -> str:
         """Run what upkeep there is, and tell the task's status."""
-        ran = run_next(self.runtime, "upkeep")
-        assert ran is not None
+        ran = self.run("upkeep")
         (row,) = self.live.rows("SELECT user_id, status, attempts FROM tasks WHERE id = %s", ran)
         assert row["user_id"] == user
         return str(row["status"])
@@ -168,7 +178,10 @@ def test_a_user_who_keeps_up_by_hand_is_moved_by_their_own_upkeep(bench: Bench) 
         client.put("/users/manual/settings", json={"upkeep": "manual"})
     kept(bench, "manual")
     assert bench.ask("manual") == ENGLISH
-    assert run_next(bench.runtime, "upkeep") is None
+    assert (
+        bench.live.rows("SELECT 1 FROM tasks WHERE user_id = 'manual' AND operation = 'upkeep' AND status = 'queued'")
+        == []
+    )
     with bench.live.client(prefer="respond-async") as client:
         client.post("/users/manual/upkeep")
     assert [bench.upkeep("manual") for _ in range(3)] == ["queued", "queued", "succeeded"]
