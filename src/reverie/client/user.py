@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -242,7 +241,8 @@ class AsyncUser:
         }
         body = {"query": query, "options": _given(options) or None}
         answer = await self._send("POST", self._path + "/recall", _given(body))
-        if "task_id" in json.loads(answer):  # it takes longer than the service would wait
+        # A task: it takes longer than the service would wait. In a text of a result the quotes would be escaped.
+        if b'"task_id":' in answer:
             task: AsyncTask[RecallResult] = AsyncTask(self._client, await read_task(answer))
             return await task.result()
         return RecallResult.model_validate_json(answer)
