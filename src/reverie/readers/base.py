@@ -148,11 +148,12 @@ class Collector:
 
     def add(self, place: str, row: object) -> None:
         """A text, or a mapping with one, becomes a memory or is rejected with the reason."""
-        if isinstance(row, str):
-            row = {"text": row}
+        if isinstance(row, str):  # a line of a text: half of the time would go to names that it does not have
+            if not row.strip():
+                return self.reject(place, "its text is blank")
+            return self._keep(place, {"text": row}, None, None)
         if not isinstance(row, Mapping):
-            self.reject(place, f"is {_kind(row)}, neither a text nor an object with one")
-            return
+            return self.reject(place, f"is {_kind(row)}, neither a text nor an object with one")
         folded = {str(name).strip().casefold(): value for name, value in row.items() if name is not None}
         given = _first(folded, TEXT_NAMES)
         text = joined(given)
@@ -163,14 +164,13 @@ class Collector:
                 reason = "its text is blank"
             else:
                 reason = f"has no text (only {', '.join(repr(str(name)) for name in list(row)[:6])})"
-            self.reject(place, reason)
-            return
+            return self.reject(place, reason)
         more = {name: row[name] for name in ("access_count", "kind", "source", "speaker", "metadata") if row.get(name)}
         accessed = self._date(place, None, row.get("last_accessed_at"))
         if accessed is not None:
             more["last_accessed_at"] = accessed
         created = self._date(place, None, _first(folded, _DATE_NAMES))
-        self._keep(place, {**more, "text": text}, created, _first(folded, _ID_NAMES))
+        return self._keep(place, {**more, "text": text}, created, _first(folded, _ID_NAMES))
 
     # -- rows of known formats -----------------------------------------------------------------------------------------
     def _known(self, place: str, row: Mapping[str, Any], form: Format, source: str | None) -> None:
@@ -349,7 +349,11 @@ def _unwanted(row: Mapping[str, Any], form: Format) -> str | None:
 
 
 def _first(row: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    return next((row[name] for name in names if row.get(name) not in (None, "")), None)
+    for name in names:
+        value = row.get(name)
+        if value not in (None, ""):
+            return value
+    return None
 
 
 def _first_of(row: Mapping[str, Any], paths: list[str]) -> str:
