@@ -54,7 +54,7 @@ _ARRAYS, _OBJECTS = _ways()
 def parse(line: str) -> Any:
     """One JSON value. Raises ``ValueError`` with a short reason."""
     try:
-        return json.loads(line, parse_int=_integer)
+        return _DECODER.decode(line)  # json.loads would make a decoder for each line
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON ({error.msg})") from None
     except RecursionError:
