@@ -40,7 +40,23 @@ READ_ONLY = {"docs/bot.md", "docs/data-science.md", "docs/how-to/give-your-bot-a
 """Pages whose Python is only looked at here: the bot's own tests have the interaction that it needs, and those of
 ``tests/science`` the tables and vectors."""
 
-PROGRAMS = {"claude", "curl", "docker", "export", "grep", "head", "helm", "kubectl", "npm", "npx", "websocat"}
+PROGRAMS = {
+    "bun",
+    "claude",
+    "curl",
+    "deno",
+    "docker",
+    "export",
+    "grep",
+    "head",
+    "helm",
+    "kubectl",
+    "npm",
+    "npx",
+    "pipx",
+    "uvx",
+    "websocat",
+}
 """Programs of others that the docs call."""
 
 SHELL = [example for example in examples() if example.language == "sh"]
