@@ -29,8 +29,9 @@ from benchmarks._report import machine, percentile, table
 from benchmarks._upkeep import memories
 from reverie.embedded import start_servers
 from reverie.store import GatewayStore, migrate
+from reverie.store.memory_changes import AddRequest
 from reverie.store.memory_rows import new_row
-from reverie.store.memory_store import AddRequest, MemoryStore
+from reverie.store.memory_store import MemoryStore
 
 QUIET = 5.0
 WORKERS = {"worker": ("fast,clustering,analysis,upkeep", 2)}

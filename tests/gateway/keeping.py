@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reverie.store import GatewayStore
+from reverie.store.memory_changes import AddOutcome, AddRequest
 from reverie.store.memory_rows import new_row
-from reverie.store.memory_store import AddOutcome, AddRequest, MemoryStore
+from reverie.store.memory_store import MemoryStore
 
 TENANT = "default"
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)

@@ -13,8 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from reverie._text_key import text_key
 from reverie.errors import LeaseLost
 from reverie.store import Codec, GatewayStore, WorkerStore
-from reverie.store.memory_rows import content_hash, memory_body, new_row
-from reverie.store.memory_store import AddOutcome, AddRequest, MemoryStore, Page
+from reverie.store.memory_changes import AddOutcome, AddRequest
+from reverie.store.memory_rows import Page, content_hash, memory_body, new_row
+from reverie.store.memory_store import MemoryStore
 from reverie.store.people import PersonAt, read_stored
 from tests.invariants import broken_rules
 from tests.store.test_views import write

@@ -12,8 +12,9 @@ from psycopg.rows import dict_row
 
 from reverie.errors import SealBroken
 from reverie.store import Codec, GatewayStore, NewTask, WebhookStore, WorkerStore, places
+from reverie.store.memory_changes import AddRequest
 from reverie.store.memory_rows import new_row
-from reverie.store.memory_store import AddRequest, MemoryStore
+from reverie.store.memory_store import MemoryStore
 from reverie.store.people import View, put_views, read_person
 from reverie.store.reencrypt import TABLES, reencrypt, seal_what_is_plain
 from tests.store.test_codec import as_older_versions_sealed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -13,10 +13,43 @@ from reverie._text_key import text_key
 from reverie.store import places
 from reverie.store.codec import Codec, Compressed, compressed
 
-__all__ = ["MemoryRow", "NewRow", "Person", "content_hash", "memory_body", "new_row"]
+__all__ = [
+    "NEWEST",
+    "OLDEST",
+    "MemoryRow",
+    "NewRow",
+    "Page",
+    "Person",
+    "ThemeMembers",
+    "content_hash",
+    "memory_body",
+    "new_row",
+]
 
 _WORDS = ("text", "kind", "source", "speaker", "metadata")
 """Members that are sealed together, in this order."""
+
+NEWEST = datetime(9999, 12, 31, tzinfo=UTC)
+OLDEST = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which memories of a person to list: a place in the order, and bounds."""
+
+    limit: int
+    before: tuple[datetime, str] = (NEWEST, "")
+    since: datetime = OLDEST
+    until: datetime = NEWEST
+
+
+@dataclass(frozen=True, slots=True)
+class ThemeMembers:
+    """A theme of the view made from ``version``."""
+
+    id: str
+    members: list[str]
+    version: int
 
 
 @dataclass(slots=True)

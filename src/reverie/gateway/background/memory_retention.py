@@ -10,8 +10,8 @@ import psycopg
 
 from reverie.gateway.submissions.result_cache import ResultCache
 from reverie.store import Codec
+from reverie.store.memory_changes import Changing
 from reverie.store.memory_rows import Person
-from reverie.store.memory_store import Changing
 from reverie.store.sql import sql
 
 __all__ = ["MemoryRetention"]

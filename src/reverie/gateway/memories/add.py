@@ -18,8 +18,9 @@ from reverie.gateway.submissions.read_body import SpooledBody, media_type
 from reverie.gateway.submissions.result_cache import ResultCache
 from reverie.settings import Limits
 from reverie.store import Key
+from reverie.store.memory_changes import AddOutcome, AddRequest, KeyTaken
 from reverie.store.memory_rows import NewRow
-from reverie.store.memory_store import AddOutcome, AddRequest, KeyTaken, MemoryStore
+from reverie.store.memory_store import MemoryStore
 
 __all__ = ["Memories", "idempotency_key_of"]
 

@@ -11,8 +11,8 @@ from reverie.contracts import MAX_ACCESSES, MemoryPatch
 from reverie.errors import InvalidInput, NotFound
 from reverie.gateway.memories.parse import check_metadata
 from reverie.gateway.memories.read import theme_members
+from reverie.store.memory_changes import Changing
 from reverie.store.memory_rows import MemoryRow, content_hash, memory_body
-from reverie.store.memory_store import Changing
 
 if TYPE_CHECKING:
     from reverie.gateway.state import State

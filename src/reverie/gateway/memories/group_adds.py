@@ -12,7 +12,8 @@ import psycopg
 from reverie.aio.background import Background
 from reverie.aio.deadline import ends_within
 from reverie.errors import ServiceUnavailable
-from reverie.store.memory_store import AddOutcome, AddRequest, KeyTaken, MemoryStore
+from reverie.store.memory_changes import AddOutcome, AddRequest, KeyTaken
+from reverie.store.memory_store import MemoryStore
 
 __all__ = ["GroupAdds", "answer_of"]
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from reverie.store import Codec, places
-from reverie.store.memory_rows import MemoryRow, Person
-from reverie.store.memory_store import Page, ThemeMembers
+from reverie.store.memory_rows import MemoryRow, Page, Person, ThemeMembers
 
 if TYPE_CHECKING:
     from reverie.gateway.state import State

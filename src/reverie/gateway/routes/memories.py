@@ -37,7 +37,7 @@ from reverie.gateway.submissions.read_body import read_json_body, spool_json_bod
 from reverie.gateway.views.digest import next_digest
 from reverie.gateway.views.placer import placed_now
 from reverie.store import places
-from reverie.store.memory_store import NEWEST, OLDEST, Page
+from reverie.store.memory_rows import NEWEST, OLDEST, Page
 
 __all__ = ["router"]
 

@@ -19,8 +19,7 @@ from reverie.gateway.memories.read import list_page
 from reverie.gateway.routes.deps import Eraser, GatewayState, Reader
 from reverie.gateway.state import State
 from reverie.store import places
-from reverie.store.memory_rows import Person
-from reverie.store.memory_store import Page
+from reverie.store.memory_rows import Page, Person
 
 __all__ = ["router"]
 
