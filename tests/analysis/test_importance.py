@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
+import re
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import reverie
 from reverie.analysis import DEFAULT_WEIGHTS
 from reverie.contracts import AnalyzeOptions, AnalyzeResult, Importance, Memory
 from reverie.errors import InvalidInput
@@ -285,3 +289,13 @@ def test_advice_is_a_dry_run() -> None:
 def test_without_dates_nothing_is_called_old() -> None:
     result = run(memories(themed(40)))
     assert "archive" not in {a.action for a in result.advice}
+
+
+def test_the_dashboard_and_the_bot_say_what_each_factor_means() -> None:
+    sources = Path(reverie.__file__).parent
+    script = (sources / "gateway/static/js/views/importance.js").read_text(encoding="utf-8")
+    means = re.search(r"const MEANS = \{(.*?)\}", script, re.DOTALL)
+    assert means is not None
+    assert set(re.findall(r"(\w+): \"", means[1])) == set(DEFAULT_WEIGHTS)
+    texts = json.loads((sources / "bot/texts/en.json").read_text(encoding="utf-8"))
+    assert {key.removeprefix("factor.") for key in texts if key.startswith("factor.")} == set(DEFAULT_WEIGHTS)

@@ -35,6 +35,17 @@ export function mount(root) {
 }
 
 const words = (name) => name.replaceAll("_", " ");
+const MEANS = {
+  durable: "still true next year",
+  specificity: "unlike the rest",
+  novelty: "new when it was said",
+  information: "holds facts",
+  recency: "said lately",
+  access: "used again",
+  recurrence: "said again",
+  emotion: "moved them",
+  pinned: "pinned by hand",
+};
 
 function ranking(result) {
   const factors = [...new Set(result.importance.flatMap((item) => Object.keys(item.factors)))];
@@ -69,7 +80,9 @@ function ranking(result) {
     h(
       "ul",
       { class: "keys", "aria-label": "Factors" },
-      factors.map((name, i) => h("li", { vars: { "--c": colour(i) } }, h("span", { class: "dot" }), words(name))),
+      factors.map((name, i) =>
+        h("li", { vars: { "--c": colour(i) }, title: MEANS[name] }, h("span", { class: "dot" }), words(name)),
+      ),
     ),
     list,
     more,
@@ -123,7 +136,7 @@ function entry(item, factors, most) {
               h(
                 "tr",
                 {},
-                h("th", { scope: "row" }, words(name)),
+                h("th", { scope: "row" }, words(name), MEANS[name] && h("small", {}, ` ${MEANS[name]}`)),
                 [item.factors[name].value, item.factors[name].weight, item.factors[name].contribution].map((n) =>
                   h("td", {}, n.toFixed(2)),
                 ),
