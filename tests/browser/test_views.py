@@ -186,7 +186,9 @@ def test_time_marks_what_chance_does_not_explain_with_its_p_value(signed_in: Pag
     wait_for_map(page)
     view(page, "time")
     burst = page.locator(".patterns li", has_text="Burst")
-    expect(burst.locator(".facts")).to_have_text(re.compile(r"^p (< )?0\.00\d"))
+    chance = burst.locator(".facts span")
+    expect(chance).to_have_text(re.compile(r"^Chance would do this (less than|about) once in [\d,]+ tries"))
+    expect(chance).to_have_attribute("title", re.compile(r"^p (< )?0\.00\d"))
     counts = page.locator(".heat td .sr").all_inner_texts()
     assert len(counts) == 7 * 24
     assert sum(map(int, counts)) == 120
