@@ -102,6 +102,6 @@ def test_an_answer_of_other_steps_is_not_given_again() -> None:
 
     def key(steps: str) -> bytes:
         state: Any = SimpleNamespace(settings=Settings(clustering=ClusteringSettings(steps=steps)))
-        return _content(state, summary, CloudChoice(None), None)
+        return _content(state, summary, CloudChoice(None), None, "float32")
 
     assert key("own") == key("own") != key("sklearn")

@@ -128,7 +128,7 @@ async def test_a_large_body_is_checked_again_when_the_process_that_checks_was_ki
 class _Store:
     """Counts for admission: a tenant at its limit whose tasks end twice a second."""
 
-    async def load(self, tenant: str) -> tuple[int, int]:
+    async def load_counts(self, tenant: str) -> tuple[int, int]:
         return 5, 5
 
     async def ended_lately(self, tenant: str, seconds: float) -> tuple[int, int]:
