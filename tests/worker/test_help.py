@@ -27,7 +27,7 @@ print(os.nice(0) - before)
     ("queues", "session", "nicer", "group"),
     [
         ("clustering,analysis", True, "5", "5"),
-        ("upkeep", True, "15", "15"),
+        ("upkeep", True, "15", "5"),
         ("fast,clustering", True, "0", "/autogroup-7 nice 0\n"),  # somebody waits for its answers
         ("clustering", False, "5", "/autogroup-7 nice 0\n"),  # the session is somebody else's
     ],

@@ -184,8 +184,7 @@ def _step_back(queues: Sequence[str]) -> None:
     """On a machine that runs both, work that somebody waits for goes first."""
     if "fast" in queues or not hasattr(os, "nice"):
         return
-    added = UPKEEP_NICE if set(queues) == {UPKEEP} else HEAVY_NICE
-    os.nice(added)
+    os.nice(UPKEEP_NICE if set(queues) == {UPKEEP} else HEAVY_NICE)
     # Linux may group processes by session, and then a process's own niceness counts within its session alone: `reverie
     # up` gives each role one. Setting the group's needs no privilege either. A shell's session is not ours to slow.
     if os.getsid(0) != os.getpid():
@@ -193,7 +192,8 @@ def _step_back(queues: Sequence[str]) -> None:
     with contextlib.suppress(OSError), open(AUTOGROUP, "r+") as group:
         before = int(group.read().rpartition(" ")[2] or 0)
         group.seek(0)
-        group.write(str(min(19, before + added)))
+        # No more for upkeep: a session that gets next to nothing of a busy machine cannot even keep its leases.
+        group.write(str(min(19, before + HEAVY_NICE)))
 
 
 def _load_tokenizer() -> threading.Thread:
