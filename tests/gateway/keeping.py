@@ -46,8 +46,10 @@ def added(url: str, user_id: str, memories: Sequence[dict[str, Any]], tenant: st
         await store.open()
         try:
             rows = [new_row(memory["id"], memory) for memory in memories]
-            [outcome] = await MemoryStore(store).add([AddRequest(tenant, user_id, rows)], lambda _, __: b"{}")
-            return outcome
+            while True:
+                [outcome] = await MemoryStore(store).add([AddRequest(tenant, user_id, rows)], lambda _, __: b"{}")
+                if not outcome.busy:  # the service may hold the user's row this instant, to plan a placing
+                    return outcome
         finally:
             await store.close()
 

@@ -43,7 +43,12 @@ def current(client: httpx.Client, user: str, version: int, kind: str = "themes")
         answer = client.get(f"/users/{user}/{kind}")
         return answer.json() if answer.status_code == 200 and answer.json()["version"] >= version else None
 
-    return until(look)
+    try:
+        return until(look)
+    except AssertionError as error:
+        told = client.get(f"/users/{user}/{kind}").json()
+        behind = {name: told.get(name) for name in ("type", "version", "stale", "next_upkeep_at")}
+        raise AssertionError(f"no {kind} of version {version}: {behind}") from error
 
 
 def test_a_burst_of_changes_makes_one_upkeep_and_a_current_view(kept: LiveService) -> None:
