@@ -205,6 +205,11 @@ def test_below_the_floor_nothing_comes_back_and_the_answer_says_so() -> None:
     assert len(_recall("quantum chromodynamics", cook).memories) == 3
 
 
+def test_nothing_above_the_floor_is_no_error_for_a_spread_answer() -> None:
+    cook = [Memory(id=str(i), text=text) for i, text in enumerate(["baking bread and butter", "soup with garlic"])]
+    assert _recall("quantum chromodynamics", cook, RecallOptions(min_relevance=1.0, diversity=0.5)).memories == []
+
+
 def test_a_rare_word_that_both_have_reaches_the_floor() -> None:
     found = memories(["Xanthippe barked all night", *themed(30)])
     result = _recall("Xanthippe?", found, RecallOptions(min_relevance=0.5))

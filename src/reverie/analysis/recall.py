@@ -110,7 +110,7 @@ def recall_in(
     importance, scores = _with_importance(index, base, share["importance"], pool)
     terms = {"relevance": relevance, "importance": importance, "recency": recency}
     order = _best(scores, pool) if pool else []
-    if options.diversity:
+    if options.diversity and order:
         order = _spread(order, scores, index.vectors, top, options.diversity)
     return RecallResult(
         memories=[
