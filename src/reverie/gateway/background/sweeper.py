@@ -89,11 +89,8 @@ class Sweeper:
                 await self._lead()
             except (psycopg.Error, OSError, TimeoutError) as error:
                 log.warning("sweeper lost the database: %s", type(error).__name__)
-            except asyncio.CancelledError:
-                raise
-            except Exception:
-                log.exception("sweeper failed")
-            self.leading = False
+            finally:
+                self.leading = False
             await asyncio.sleep(1.0)
 
     async def _lead(self) -> None:
