@@ -39,21 +39,29 @@ export function themesCsv() {
   return csvFile(rows);
 }
 
-/** What a scene shows, as SVG. */
-export function sceneSvg(scene, title) {
+/** A sheet of paper in the present look, with the colours to draw on it; `more`: further attributes of the drawing. */
+export function svgSheet(width, height, { title = null, ...more } = {}) {
   const style = getComputedStyle(document.documentElement);
   const [ink, paper, muted] = ["--ink", "--paper", "--muted"].map((name) => style.getPropertyValue(name).trim());
-  const { width, height } = scene;
-  const r = scene.radius();
-  const f = (n) => Number(n.toFixed(2));
   const svg = s("svg", {
     xmlns: "http://www.w3.org/2000/svg",
     viewBox: `0 0 ${width} ${height}`,
     width,
     height,
     "font-family": "Inter, system-ui, sans-serif",
+    ...more,
   });
-  svg.append(s("title", {}, title), s("rect", { width, height, fill: paper }));
+  if (title) svg.append(s("title", {}, title));
+  svg.append(s("rect", { width, height, fill: paper }));
+  return { svg, ink, paper, muted };
+}
+
+/** What a scene shows, as SVG. */
+export function sceneSvg(scene, title) {
+  const { width, height } = scene;
+  const { svg, ink, paper, muted } = svgSheet(width, height, { title });
+  const r = scene.radius();
+  const f = (n) => Number(n.toFixed(2));
   const scale = scene.base.sx * scene.view.k;
   for (const d of scene.discs) {
     const [x, y] = scene.screen(d.x, d.y);

@@ -2,7 +2,7 @@
 
 import uPlot from "../../vendor/uPlot.js";
 import { h, memories as howMany, number, put, pValue, s, said } from "../dom.js";
-import { canvasPng, csvFile, jsonFile, svgFile } from "../files.js";
+import { canvasPng, csvFile, jsonFile, svgFile, svgSheet } from "../files.js";
 import { analyze, model, on, themes } from "../model.js";
 import { colour } from "../palette.js";
 import { exportMenu, failure, memoryList, needMemories, progressBar } from "../parts.js";
@@ -403,21 +403,11 @@ function patternList(result) {
 function timelineSvg({ starts, rows, weekly }) {
   const used = rows.filter((r) => r.counts.some(Boolean));
   const [width, height, left, floor] = [1000, 420, 48, 330];
-  const style = getComputedStyle(document.documentElement);
-  const [ink, paper, muted] = ["--ink", "--paper", "--muted"].map((name) => style.getPropertyValue(name).trim());
+  const { svg, ink, muted } = svgSheet(width, height, { "font-size": 13 });
   const totals = starts.map((_, i) => used.reduce((sum, r) => sum + r.counts[i], 0));
   const most = Math.max(1, ...totals);
   const step = (width - left - 20) / starts.length;
-  const svg = s("svg", {
-    xmlns: "http://www.w3.org/2000/svg",
-    viewBox: `0 0 ${width} ${height}`,
-    width,
-    height,
-    "font-family": "Inter, system-ui, sans-serif",
-    "font-size": 13,
-  });
   svg.append(
-    s("rect", { width, height, fill: paper }),
     s(
       "text",
       { x: left, y: 28, fill: ink, "font-size": 18, "font-weight": 600 },
