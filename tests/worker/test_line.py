@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import re
+import secrets
+from pathlib import Path
 
 import pytest
 import redis
 from redis.exceptions import ResponseError
 
+import reverie
+from reverie.queue import cache
 from reverie.queue.redis_connection import RedisConnection
 
 
@@ -51,3 +57,37 @@ async def test_nobody_there_is_an_error(unused_tcp_port: int) -> None:
     with pytest.raises((redis.RedisError, OSError)):
         await line.ask([("PING",)])
     await line.close()
+
+
+async def test_a_script_is_sent_as_text_only_to_a_server_that_does_not_know_it(redis_url: str) -> None:
+    line = RedisConnection(redis_url, seconds=60)
+    script = f"return {{KEYS[1], ARGV[1]}} -- {secrets.token_hex(8)}"  # one that no server has seen
+    known = ("SCRIPT", "EXISTS", hashlib.sha1(script.encode()).hexdigest())
+    assert await line.ask([known]) == [[0]]
+    assert await line.run(script, ["key"], ["first"]) == [b"key", b"first"]
+    assert await line.ask([known]) == [[1]]
+    assert await line.run(script, ["key"], ["second"]) == [b"key", b"second"]
+    with pytest.raises(ResponseError):
+        await line.run(f"return redis.call('NO-SUCH') -- {secrets.token_hex(8)}", [], [])
+    await line.close()
+
+
+def test_vectors_are_kept_by_a_script_that_the_server_may_not_know(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "PUT_SCRIPT", f"{cache.PUT_SCRIPT}-- {secrets.token_hex(8)}")
+    vectors = cache.VectorCache(redis_url)
+    user, model = secrets.token_hex(8), "ab" * 8
+    keys = [bytes([number // 256, number % 256]) for number in range(1100)]  # three chunks
+    vectors.put("tenant", user, model, 1, keys, [b"1234"] * len(keys), [7] * len(keys))
+    assert vectors.get("tenant", user, model, keys) == dict.fromkeys(keys, (b"1234", 7))
+    vectors.close()
+
+
+def test_redis_is_opened_and_scripts_are_run_in_one_place() -> None:
+    source = Path(reverie.__file__).parent
+    ways = re.compile(
+        r"""[Rr]edis\.(Redis|from_url)\(|Redis\.from_|ConnectionPool\.from_url|["']EVAL|\.eval(sha)?\([A-Z]"""
+    )
+    found = {str(path.relative_to(source)) for path in source.rglob("*.py") if ways.search(path.read_text("utf-8"))}
+    assert found == {"queue/redis_connection.py"}

@@ -51,6 +51,9 @@ def tell(redis_url: str | None, kind: str) -> None:
     import redis
 
     from reverie.queue.bus import CONTROL
+    from reverie.queue.redis_connection import open_sync
 
-    with contextlib.suppress(redis.RedisError), redis.Redis.from_url(redis_url, socket_timeout=1) as client:
+    client = open_sync(redis_url, seconds=1.0)
+    assert client is not None
+    with contextlib.suppress(redis.RedisError), contextlib.closing(client):
         client.publish(CONTROL, json.dumps({"kind": kind}))

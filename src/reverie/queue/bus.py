@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 import redis
 
+from reverie.queue.redis_connection import open_sync
 from reverie.store.rows import TaskRow
 
 __all__ = ["CONTROL", "EVENTS", "EventPublisher", "encode_event"]
@@ -35,11 +36,7 @@ class EventPublisher:
     """The worker's publisher. Never raises and never waits long: after a failure it stays quiet for a second."""
 
     def __init__(self, redis_url: str | None) -> None:
-        self._redis = (
-            redis.Redis.from_url(redis_url, socket_timeout=0.5, socket_connect_timeout=0.5, health_check_interval=5)
-            if redis_url
-            else None
-        )
+        self._redis = open_sync(redis_url, seconds=0.5, check_every=5)
         self._quiet_until = 0.0
 
     def publish(self, row: TaskRow, event: dict[str, Any] | None = None) -> bool:

@@ -16,6 +16,8 @@ from collections.abc import Sequence
 
 import redis
 
+from reverie.queue.redis_connection import open_sync
+
 __all__ = ["GONE_TTL", "PUT_SCRIPT", "VectorCache", "answer_key", "gone_key", "shown_key", "vector_key"]
 
 log = logging.getLogger(__name__)
@@ -67,9 +69,8 @@ class VectorCache:
     """The worker's cache of vectors. A cache that is away costs nothing but time: no call raises."""
 
     def __init__(self, redis_url: str | None) -> None:
-        self._redis = (
-            redis.Redis.from_url(redis_url, socket_timeout=2.0, socket_connect_timeout=0.5) if redis_url else None
-        )
+        self._redis = open_sync(redis_url, seconds=2.0, connect_seconds=0.5)
+        self._put = self._redis.register_script(PUT_SCRIPT) if self._redis is not None else None
         self._quiet_until = 0.0
 
     @property
@@ -125,7 +126,7 @@ class VectorCache:
         tokens: Sequence[int],
     ) -> None:
         """Keep vectors, unless the user was erased after the task was accepted."""
-        if self._redis is None or not keys or time.monotonic() < self._quiet_until:
+        if self._redis is None or self._put is None or not keys or time.monotonic() < self._quiet_until:
             return
         prefix = bytes.fromhex(model)
         where = (vector_key(tenant, user_id), gone_key(tenant, user_id))
@@ -135,7 +136,7 @@ class VectorCache:
                 pairs: list[bytes] = []
                 for i in range(start, min(start + _CHUNK, len(keys))):
                     pairs += (prefix + keys[i], struct.pack("<i", tokens[i]) + vectors[i])
-                pipe.eval(PUT_SCRIPT, 2, *where, accepted_ms, TTL, *pairs)
+                self._put(where, [accepted_ms, TTL, *pairs], client=pipe)
             pipe.execute()
         except redis.RedisError as error:
             self._away(error)

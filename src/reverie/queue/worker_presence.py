@@ -15,6 +15,8 @@ from typing import Any
 import orjson
 import redis
 
+from reverie.queue.redis_connection import open_sync
+
 __all__ = ["WORKERS", "WorkerPresence", "presence_key"]
 
 log = logging.getLogger(__name__)
@@ -42,9 +44,7 @@ class WorkerPresence:
         *,
         more: Callable[[], dict[str, Any]] = dict,
     ) -> None:
-        self._redis = (
-            redis.Redis.from_url(redis_url, socket_timeout=1.0, socket_connect_timeout=1.0) if redis_url else None
-        )
+        self._redis = open_sync(redis_url, seconds=1.0)
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._about: dict[str, Any] = {"name": self.name, "queues": list(queues), "processes": processes}
         #: What else each report says: the model, whether it can be used.

@@ -12,11 +12,11 @@ import contextlib
 import logging
 
 import psycopg
-import redis.asyncio as aioredis
 from psycopg import sql
 from redis.exceptions import RedisError
 
 from reverie.aio.background import Background
+from reverie.queue.redis_connection import open_async
 
 __all__ = ["LogRewriter"]
 
@@ -62,9 +62,9 @@ class LogRewriter:
             self.rewrites += 1
 
     async def _rewrite_redis(self) -> None:
-        if self._redis_url is None:
+        client = open_async(self._redis_url, seconds=5.0)
+        if client is None:
             return
-        client = aioredis.Redis.from_url(self._redis_url, socket_timeout=5.0, socket_connect_timeout=5.0)
         # Refused where no append-only file is kept, where one is being rewritten, and by some hosted servers.
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             await client.bgrewriteaof()

@@ -18,14 +18,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 
 from reverie.aio.background import Background
 from reverie.contracts import INTERNAL_OPERATIONS, TERMINAL, Status
 from reverie.errors import ReverieError, TaskErased
 from reverie.queue.bus import CONTROL, EVENTS
-from reverie.queue.redis_connection import RedisConnection
+from reverie.queue.redis_connection import RedisConnection, open_async
 from reverie.store import GatewayStore, TaskRow
 from reverie.store.happenings import event_of, stream_name
 
@@ -105,9 +104,7 @@ class Hub:
         on_end: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._store = store
-        self._redis: aioredis.Redis | None = (
-            aioredis.Redis.from_url(redis_url, socket_connect_timeout=1.0, socket_timeout=None) if redis_url else None
-        )
+        self._redis = open_async(redis_url, seconds=1.0, wait_for_ever=True)
         self._publisher = RedisConnection(redis_url, seconds=0.5) if redis_url else None
         self._on_control = on_control
         self._on_end = on_end

@@ -10,13 +10,12 @@ from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any, cast
 
 import orjson
-import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 
 from reverie._text_key import text_key
 from reverie.aio.batcher import Batcher
 from reverie.queue.cache import GONE_TTL, PUT_SCRIPT, TTL, answer_key, gone_key, shown_key, vector_key
-from reverie.queue.redis_connection import RedisConnection
+from reverie.queue.redis_connection import RedisConnection, open_async
 from reverie.queue.worker_presence import WORKERS, presence_key
 
 __all__ = ["ResultCache"]
@@ -44,15 +43,8 @@ class ResultCache:
     """One hash per user. Never raises: without Redis every look is a miss."""
 
     def __init__(self, redis_url: str | None) -> None:
-        self._redis: aioredis.Redis | None = (
-            aioredis.Redis(
-                connection_pool=aioredis.BlockingConnectionPool.from_url(
-                    redis_url, socket_timeout=0.25, socket_connect_timeout=0.25, max_connections=32, timeout=0.25
-                )
-            )
-            if redis_url
-            else None
-        )
+        self._redis = open_async(redis_url, seconds=0.25)
+        self._put = self._redis.register_script(PUT_SCRIPT) if self._redis is not None else None
         self._line = RedisConnection(redis_url, seconds=0.25) if redis_url else None
         self._looks = Batcher(self._look)
         self._quiet_until = 0.0
@@ -112,7 +104,7 @@ class ResultCache:
     async def _look(self, wanted: Sequence[tuple[str, bytes, str]]) -> list[tuple[bytes | None, int]]:
         assert self._line is not None
         keys = [key for answer, _, vectors in wanted for key in (answer, vectors)]
-        [found] = await self._line.ask([("EVAL", _LOOK_SCRIPT, len(keys), *keys, *(name for _, name, _ in wanted))])
+        found = await self._line.run(_LOOK_SCRIPT, keys, [name for _, name, _ in wanted])
         return [(one, 0) if isinstance(one, bytes) else (None, one) for one in found]
 
     async def get(self, tenant: str, user_id: str, content_hash: bytes) -> tuple[bytes | None, bool]:
@@ -136,18 +128,10 @@ class ResultCache:
         """Keep an encoded Task, unless its user was erased since it was accepted."""
         if not self._usable() or len(encoded) > _MAX_BYTES:
             return
-        assert self._redis is not None
+        assert self._put is not None
+        where = answer_key(tenant, user_id), gone_key(tenant, user_id)
         try:
-            await self._redis.eval(
-                PUT_SCRIPT,
-                2,
-                answer_key(tenant, user_id),
-                gone_key(tenant, user_id),
-                accepted_ms,
-                TTL,
-                _FORMAT + content_hash,
-                encoded,
-            )
+            await self._put(where, [accepted_ms, TTL, _FORMAT + content_hash, encoded])
         except (RedisError, OSError, TimeoutError) as error:
             self._away(error)
 

@@ -169,9 +169,7 @@ class CurrentViews:
         where = shown_key(tenant, user_id), gone_key(tenant, user_id)
         try:
             # A user who was erased after these memories were read leaves nothing behind.
-            await self._line.ask(
-                [("EVAL", PUT_SCRIPT, 2, *where, read_ms, _KEEP, _FORMAT + kind, etag.encode() + packed)]
-            )
+            await self._line.run(PUT_SCRIPT, where, [read_ms, _KEEP, _FORMAT + kind, etag.encode() + packed])
         except (RedisError, OSError, TimeoutError) as error:
             self._away(error)
 
