@@ -69,16 +69,20 @@ class CountResult(Response):
     ),
     Change(
         "src/reverie/worker/operations.py",
-        '''def run_count(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
+        '''def run_count(runtime: Resources, task: Task, payload: bytes, on_progress: OnProgress) -> Outcome:
     """Words of all texts."""
     words = sum(len(text.split()) for text in orjson.loads(payload)["texts"])
     return Outcome(orjson.dumps({"words": words}))
 
 
 ''',
-        before="RUNNERS: ",
+        before="WITHOUT_DATABASE: ",
     ),
-    Change("src/reverie/worker/operations.py", "    Operation.COUNT: run_count,\n", before='    "place": run_place,'),
+    Change(
+        "src/reverie/worker/operations.py",
+        "    Operation.COUNT: run_count,\n",
+        before="    Operation.EMBED: run_embed,",
+    ),
     Change(
         "src/reverie/client/aio.py",
         '''    async def count(self, texts: Sequence[str]) -> int:

@@ -23,8 +23,9 @@ from reverie.worker.endpoint import make_app
 from reverie.worker.language import AzureLanguage, LanguageSettings
 from tests.cloud.conftest import SECRET
 from tests.cloud.test_policy import Bench, bench
+from tests.worker.test_llm_labels import Chat, chat
 
-__all__ = ["bench"]  # the fixture
+__all__ = ["bench", "chat"]  # the fixtures
 
 MEMORIES = [
     "I went climbing at the rock gym",
@@ -87,6 +88,7 @@ def test_a_whole_task_runs_and_keeps_its_themes_by_the_states_it_gives_back(endp
     [
         ({"operation": "cluster"}, "the body is"),
         ({"operation": "dance", "request": {}}, "choose one of"),
+        ({"operation": ["cluster"], "request": {}}, "choose one of"),
         ({"operation": "cluster", "request": {"user_id": "u", "memories": [1]}}, "memories"),
         ({"operation": "cluster", "request": {"user_id": "u", "memories": ["a"]}, "states": "%%"}, "not base64"),
     ],
@@ -102,6 +104,17 @@ def test_vertex_wraps_calls_in_instances(endpoint: str) -> None:
     answer = httpx.post(f"{endpoint}/invocations", json={"instances": [call, {"operation": "x"}]}, timeout=60).json()
     assert [p["status"] for p in answer["predictions"]] == ["succeeded", "failed"]
     assert answer["predictions"][0]["result"]["count"] == 2
+
+
+def test_an_endpoint_names_themes_by_a_chat_endpoint_of_its_own_network(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVERIE_LABEL_URL", chat.url)
+    chat.content = '["The rock gym", "Miso the cat"]'
+    with serving() as url:
+        status, answer = invoke(url, operation="cluster", request={"user_id": "u", "memories": MEMORIES})
+    assert (status, answer["status"]) == (200, "succeeded")
+    assert {theme["label"] for theme in answer["result"]["themes"]} == {"The rock gym", "Miso the cat"}
 
 
 def test_an_endpoint_with_a_key_and_paths_of_its_own() -> None:

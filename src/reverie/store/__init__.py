@@ -5,14 +5,15 @@ from reverie.store.codec import Codec, Compressed, Place, compressed, decompress
 from reverie.store.gateway_store import GatewayStore
 from reverie.store.keys import SCOPES, Key, KeyStore, hash_key, key_id
 from reverie.store.migrate import migrate
-from reverie.store.rows import TaskRow
+from reverie.store.rows import ClaimedTask, TaskRow
 from reverie.store.submissions import NewTask, Submitted
 from reverie.store.webhook_store import Delivery, WebhookStore
-from reverie.store.worker_store import WorkerStore, is_outage
+from reverie.store.worker_store import UserModel, WorkerStore, is_outage
 
 __all__ = [
     "LOCAL",
     "SCOPES",
+    "ClaimedTask",
     "CloudChoice",
     "Codec",
     "Compressed",
@@ -26,6 +27,7 @@ __all__ = [
     "Submitted",
     "TaskRow",
     "TenantPolicy",
+    "UserModel",
     "WebhookStore",
     "WorkerStore",
     "choose",

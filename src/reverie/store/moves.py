@@ -9,7 +9,7 @@ import psycopg
 
 from reverie._ids import new_id
 from reverie.store import places
-from reverie.store.rows import TASK_CONTRACT, TaskRow
+from reverie.store.rows import TASK_CONTRACT, ClaimedTask
 from reverie.store.sql import sql
 from reverie.store.worker_store import WorkerStore
 
@@ -17,7 +17,7 @@ __all__ = ["plan_move", "texts_without_vector"]
 
 
 def texts_without_vector(
-    store: WorkerStore, task: TaskRow, model: str, after: str, limit: int
+    store: WorkerStore, task: ClaimedTask, model: str, after: str, limit: int
 ) -> list[tuple[str, str]]:
     """``(id, text)`` of the task's user's stored memories after the id ``after`` that have no vector of ``model``."""
     asked = {"tenant": task.tenant, "user_id": task.user_id, "model": model, "after": after, "limit": limit}

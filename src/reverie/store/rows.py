@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from reverie.contracts import TERMINAL, Status
 
-__all__ = ["PLAIN_CONTRACT", "TASK_CONTRACT", "TaskRow"]
+__all__ = ["PLAIN_CONTRACT", "TASK_CONTRACT", "ClaimedTask", "TaskRow"]
 
 TASK_CONTRACT = 3
 """Version of what a gateway hands to a worker: the payload, the operations and their options. Raised when a worker
@@ -17,6 +17,26 @@ of the version before would misread a task; such a worker then leaves it alone (
 
 PLAIN_CONTRACT = 1
 """The version that a task needs which brings its memories: workers of before stored memories do it as well."""
+
+
+class ClaimedTask(Protocol):
+    """What the store must know of a task to read and write for its user."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def tenant(self) -> str:
+        """Whose task it is."""
+
+    @property
+    def user_id(self) -> str:
+        """Whose texts it works on."""
+
+    @property
+    def token(self) -> int:
+        """The attempt's fencing token."""
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from reverie.errors import LeaseLost
 from reverie.store import places
 from reverie.store.cloud import TenantPolicy
 from reverie.store.codec import Codec, Place
-from reverie.store.rows import TASK_CONTRACT, TaskRow
+from reverie.store.rows import TASK_CONTRACT, ClaimedTask, TaskRow
 from reverie.store.sql import sql
 
 __all__ = ["UserModel", "WorkerStore", "is_outage"]
@@ -261,14 +261,14 @@ class WorkerStore:
         parameters = {"tenant": tenant, "day": day, "change": change, "tokens": tokens}
         self._try(lambda c: c.execute(sql("settle_cloud_usd"), parameters), patience=10.0)
 
-    def record_cloud(self, task: TaskRow, provider: str) -> None:
+    def record_cloud(self, task: ClaimedTask, provider: str) -> None:
         """Note, before they go, to whom the task's texts go."""
         parameters = {"id": task.id, "token": task.token, "provider": provider}
         self._try(lambda c: c.execute(sql("record_cloud"), parameters), patience=10.0)
 
     # -- vectors and themes ------------------------------------------------------------------------
 
-    def vectors(self, task: TaskRow, model: str, keys: Sequence[bytes]) -> dict[bytes, tuple[bytes, int]]:
+    def vectors(self, task: ClaimedTask, model: str, keys: Sequence[bytes]) -> dict[bytes, tuple[bytes, int]]:
         """Stored vectors of the task's user: ``{text key: (float32 bytes, tokens)}``."""
         parameters = {"tenant": task.tenant, "user_id": task.user_id, "model": model, "keys": list(keys)}
 
@@ -284,7 +284,7 @@ class WorkerStore:
 
     def put_vectors(
         self,
-        task: TaskRow,
+        task: ClaimedTask,
         model: str,
         keys: Sequence[bytes],
         vectors: Sequence[bytes],
@@ -321,13 +321,13 @@ class WorkerStore:
 
         return self._try(work, patience=30.0)
 
-    def themes(self, task: TaskRow, model: str) -> bytes | None:
+    def themes(self, task: ClaimedTask, model: str) -> bytes | None:
         """The themes of the user's previous run with this model."""
         parameters = {"tenant": task.tenant, "user_id": task.user_id, "model": model}
         row = self._try(lambda c: c.execute(sql("get_themes"), parameters).fetchone(), patience=30.0)
         return self.load(row["body"], places.themes(**parameters)) if row else None
 
-    def themes_of_another_model(self, task: TaskRow, key: str) -> bytes | None:
+    def themes_of_another_model(self, task: ClaimedTask, key: str) -> bytes | None:
         """The user's latest themes with any model: of their view for a view's ``key``, else of calls."""
         parameters = {"tenant": task.tenant, "user_id": task.user_id, "view": key.startswith("view:")}
         row = self._try(lambda c: c.execute(sql("themes_of_another_model"), parameters).fetchone(), patience=30.0)
@@ -338,13 +338,13 @@ class WorkerStore:
         row = self._try(lambda c: c.execute(sql("count_stored"), {"person": person}).fetchone(), patience=30.0)
         return int(row["memories"]) if row else 0
 
-    def user_model(self, task: TaskRow) -> UserModel | None:
+    def user_model(self, task: ClaimedTask) -> UserModel | None:
         """The model that the task's user has, by their own or the tenant's choice or by their language."""
         who = {"tenant": task.tenant, "user_id": task.user_id}
         row = self._try(lambda c: c.execute(sql("get_user_model"), who).fetchone(), patience=30.0)
         return UserModel(row["model"], row["pinned"], row["moved"]) if row else None
 
-    def set_user_model(self, task: TaskRow, model: str, *, moved: bool) -> None:
+    def set_user_model(self, task: ClaimedTask, model: str, *, moved: bool) -> None:
         """Give the task's user ``model``, and forget their answers once they are ``moved``; not against a person's
         choice, and not when the attempt no longer owns its task."""
         who = {"tenant": task.tenant, "user_id": task.user_id}
@@ -359,7 +359,7 @@ class WorkerStore:
 
         self._try(work, patience=30.0)
 
-    def latest_themes(self, task: TaskRow) -> tuple[str, bytes] | None:
+    def latest_themes(self, task: ClaimedTask) -> tuple[str, bytes] | None:
         """``(model key, themes)`` of the user's previous run with any model."""
         parameters = {"tenant": task.tenant, "user_id": task.user_id}
         row = self._try(lambda c: c.execute(sql("latest_themes"), parameters).fetchone(), patience=30.0)

@@ -24,10 +24,10 @@ from reverie.embedding.providers import Budget
 from reverie.embedding.providers.calls import CallFailed
 from reverie.errors import ProviderError
 from reverie.settings import LabelSettings
-from reverie.store import CloudChoice, TaskRow
+from reverie.store import CloudChoice
 from reverie.worker.cloud import check_ceiling, metered
 from reverie.worker.http import post
-from reverie.worker.runtime import Runtime
+from reverie.worker.resources import Resources, Task
 
 __all__ = ["NAME", "ChatEndpoint", "endpoint_for", "endpoint_from"]
 
@@ -53,7 +53,7 @@ def endpoint_from(settings: LabelSettings) -> ChatEndpoint | None:
     return ChatEndpoint(settings.label_url, settings.label_model, key=key, timeout=settings.label_timeout)
 
 
-def endpoint_for(runtime: Runtime, task: TaskRow, cloud: CloudPolicy | None) -> ChatEndpoint | None:
+def endpoint_for(runtime: Resources, task: Task, cloud: CloudPolicy | None) -> ChatEndpoint | None:
     """The endpoint that may read this task's texts, or None.
 
     ``cloud``: the request's own policy; upkeep has none, so stored memories reach a public endpoint in no other way
@@ -68,7 +68,10 @@ def endpoint_for(runtime: Runtime, task: TaskRow, cloud: CloudPolicy | None) -> 
         return endpoint
     if cloud is None or not cloud.allowed:
         return None
-    policy = runtime.store.cloud_policy(task.tenant)
+    paid = runtime.cloud
+    if paid is None:
+        return None
+    policy = paid.store.cloud_policy(task.tenant)
     if policy is None or not policy.allowed or (policy.providers and NAME not in policy.providers):
         return None
     ceilings = [usd for usd in (cloud.max_usd, policy.max_usd_task) if usd is not None]
@@ -82,14 +85,14 @@ def endpoint_for(runtime: Runtime, task: TaskRow, cloud: CloudPolicy | None) -> 
 
     def meter(usd: float) -> AbstractContextManager[None]:
         check_ceiling(endpoint.budget, usd, NAME)
-        return metered(runtime, task, choice, runtime.bill.beside(NAME), endpoint.budget, usd)
+        return metered(paid, task, choice, paid.bill.beside(NAME), endpoint.budget, usd)
 
     endpoint.meter = meter
     return endpoint
 
 
 @contextmanager
-def _counted(runtime: Runtime, task: TaskRow, budget: Budget, _usd: float) -> Iterator[None]:
+def _counted(runtime: Resources, task: Task, budget: Budget, _usd: float) -> Iterator[None]:
     """Count the tokens of the operator's own endpoint: they cost nothing, and no provider got the texts."""
     before = budget.spent_tokens
     try:
@@ -97,9 +100,10 @@ def _counted(runtime: Runtime, task: TaskRow, budget: Budget, _usd: float) -> It
     finally:
         tokens = budget.spent_tokens - before
         runtime.bill.tokens += tokens
-        day = runtime.store.hold_cloud_usd(task.tenant, 0.0, None)
-        if day is not None:
-            runtime.store.settle_cloud_usd(task.tenant, day, change=0.0, tokens=tokens)
+        cloud = runtime.cloud
+        day = cloud.store.hold_cloud_usd(task.tenant, 0.0, None) if cloud is not None else None
+        if cloud is not None and day is not None:
+            cloud.store.settle_cloud_usd(task.tenant, day, change=0.0, tokens=tokens)
 
 
 def on_own_network(url: str) -> bool:

@@ -17,9 +17,9 @@ from reverie.embedding.measuring import texts_to_measure
 from reverie.embedding.providers import PROVIDERS, Budget, BudgetExceeded, ProviderEmbedder
 from reverie.embedding.providers.core import PROBE
 from reverie.errors import MissingExtra, ProviderError, UnsupportedModel
-from reverie.store import CloudChoice, TaskRow, choose
+from reverie.store import CloudChoice, choose
 from reverie.worker.models import Chosen, embed_part, model_for, moved
-from reverie.worker.runtime import Runtime
+from reverie.worker.resources import Cloud, Resources, Task
 from reverie.worker.vectors import Embedded, embed
 
 __all__ = ["Vectorized", "budget_for", "check_ceiling", "choice_for", "metered", "vectorize"]
@@ -54,18 +54,18 @@ class Vectorized:
         return {} if self.note is None else {"cloud": self.note}
 
 
-def choice_for(runtime: Runtime, task: TaskRow, requested: CloudPolicy | None) -> CloudChoice:
+def choice_for(runtime: Resources, task: Task, requested: CloudPolicy | None) -> CloudChoice:
     """The policy as it is now, which may be stricter than when the task was accepted. Raises ``CloudRefused``."""
     from_cloud = runtime.settings.embedding.embedder in PROVIDERS
     if not from_cloud and (requested is None or not requested.allowed):
         return choose(None, requested.model_dump() if requested else None, runtime.settings)
-    policy = runtime.store.cloud_policy(task.tenant)
+    policy = runtime.cloud.store.cloud_policy(task.tenant) if runtime.cloud is not None else None
     return choose(policy, requested.model_dump() if requested else None, runtime.settings)
 
 
 def vectorize(
-    runtime: Runtime,
-    task: TaskRow,
+    runtime: Resources,
+    task: Task,
     requested: CloudPolicy | None,
     model: str | None,
     sets: Sequence[tuple[Sequence[str], EmbedKind]],
@@ -82,32 +82,37 @@ def vectorize(
     ``ProviderError`` where no fallback is allowed, and ``TryAgain`` while a large store moves to another model.
     """
     choice = choice_for(runtime, task, requested)
-    if choice.provider is None or choice.provider not in PROVIDERS:  # whole tasks go to an endpoint before this
+    cloud = runtime.cloud
+    # Whole tasks go to an endpoint before this.
+    if cloud is None or choice.provider is None or choice.provider not in PROVIDERS:
         chosen = model_for(runtime, task, model, sets, person) if scaled else Chosen(model)
         embedder = runtime.embedder(chosen.model)
         if not chosen.moving:
             return _with(runtime, task, embedder, sets, on_progress, scaled, person)
-        fresh = embed_part(runtime, task, embedder, person, on_progress) if person is not None else (0, 0)
+        fresh = 0, 0
+        if person is not None and runtime.database is not None:
+            fresh = embed_part(runtime.database, task, embedder, person, on_progress)
         done = _with(runtime, task, embedder, sets, on_progress, scaled, person)
         done.sets[0].count_as_computed(*fresh)
         moved(runtime, task)
         return done
     try:
-        return _in_cloud(runtime, task, choice, model, sets, on_progress, scaled, person)
+        return _in_cloud(runtime, cloud, task, choice, model, sets, on_progress, scaled, person)
     except (ProviderError, UnsupportedModel, MissingExtra) as error:
         if not choice.fallback:
             raise
         log.warning("task %s: %s; everything is embedded locally", task.id, error.message)
         reason = error.message
     runtime.bill.stand_in = True
-    done = _with(runtime, task, runtime.local_embedder(), sets, on_progress, scaled, person)
+    done = _with(runtime, task, cloud.local_embedder(), sets, on_progress, scaled, person)
     done.note = {"provider": choice.provider, "fallback": "local", "reason": reason}
     return done
 
 
 def _in_cloud(
-    runtime: Runtime,
-    task: TaskRow,
+    runtime: Resources,
+    cloud: Cloud,
+    task: Task,
     choice: CloudChoice,
     model: str | None,
     sets: Sequence[tuple[Sequence[str], EmbedKind]],
@@ -116,19 +121,19 @@ def _in_cloud(
     person: int | None,
 ) -> Vectorized:
     assert choice.provider is not None
-    provider = runtime.provider(choice.provider, model)
+    provider = cloud.provider(choice.provider, model)
     budget = budget_for(runtime, task, choice)
     if choice.max_usd_day is not None:  # a call without a known price cannot be held against the day's ceiling either
         budget.usd = choice.max_usd_day if budget.usd is None else min(budget.usd, choice.max_usd_day)
     embedder = provider.within(budget)
     if not provider.known:
-        with _Meter(runtime, task, choice, provider, budget) as meter:
+        with _Meter(cloud, task, choice, provider, budget) as meter:
             meter.hold([PROBE])
             _ = embedder.model
     done = Vectorized(embedder, [])
     for number, (texts, kind) in enumerate(sets):
         # Money is held for what is missing alone, once it is known, and before any of it is sent.
-        meter = _Meter(runtime, task, choice, provider, budget)
+        meter = _Meter(cloud, task, choice, provider, budget)
         with meter:
             owner = person if number == 0 else None
             done.sets.append(
@@ -140,7 +145,7 @@ def _in_cloud(
         done.scale = known
     elif scaled:
         try:
-            with _Meter(runtime, task, choice, provider, budget) as meter:
+            with _Meter(cloud, task, choice, provider, budget) as meter:
                 meter.hold(texts_to_measure())
                 done.scale = runtime.scales.of(embedder)
         except ProviderError as error:  # a later task measures; this one has what it asked for
@@ -149,7 +154,7 @@ def _in_cloud(
     return done
 
 
-def budget_for(runtime: Runtime, task: TaskRow, choice: CloudChoice) -> Budget:
+def budget_for(runtime: Resources, task: Task, choice: CloudChoice) -> Budget:
     """What the task may spend of money and time; half of the time is kept for a fallback."""
     limit = runtime.settings.queue.task_time_limit
     left = limit
@@ -165,9 +170,9 @@ class _Meter:
     """Holds the estimate against the day's ceiling before texts leave, and corrects it afterwards."""
 
     def __init__(
-        self, runtime: Runtime, task: TaskRow, choice: CloudChoice, provider: ProviderEmbedder, budget: Budget
+        self, cloud: Cloud, task: Task, choice: CloudChoice, provider: ProviderEmbedder, budget: Budget
     ) -> None:
-        self._runtime, self._task, self._choice = runtime, task, choice
+        self._cloud, self._task, self._choice = cloud, task, choice
         self._provider, self._budget = provider, budget
         self._stack = contextlib.ExitStack()
 
@@ -176,7 +181,7 @@ class _Meter:
         _, usd = self._provider.estimate(texts)
         check_ceiling(self._budget, usd, self._provider.provider)
         self._stack.enter_context(
-            metered(self._runtime, self._task, self._choice, self._provider.provider, self._budget, usd or 0.0)
+            metered(self._cloud, self._task, self._choice, self._provider.provider, self._budget, usd or 0.0)
         )
 
     def __enter__(self) -> _Meter:
@@ -199,31 +204,29 @@ def check_ceiling(budget: Budget, usd: float | None, provider: str) -> None:
 
 
 @contextlib.contextmanager
-def metered(
-    runtime: Runtime, task: TaskRow, choice: CloudChoice, provider: str, budget: Budget, usd: float
-) -> Iterator[None]:
+def metered(cloud: Cloud, task: Task, choice: CloudChoice, provider: str, budget: Budget, usd: float) -> Iterator[None]:
     """Count ``usd`` as spent today, let the block spend from ``budget``, then write what it really was.
 
     Raises ``BudgetExceeded`` when the day's ceiling does not cover the estimate.
     """
-    day = runtime.store.hold_cloud_usd(task.tenant, usd, choice.max_usd_day)
+    day = cloud.store.hold_cloud_usd(task.tenant, usd, choice.max_usd_day)
     if day is None:
         raise BudgetExceeded(f"The tenant's ceiling of ${choice.max_usd_day:.6f} a day does not cover this task.")
     before_usd, before_tokens = budget.spent_usd, budget.spent_tokens
-    runtime.store.record_cloud(task, provider)
-    runtime.bill.provider = provider
+    cloud.store.record_cloud(task, provider)
+    cloud.bill.provider = provider
     try:
         yield
     finally:
         spent, tokens = budget.spent_usd - before_usd, budget.spent_tokens - before_tokens
-        runtime.bill.usd += spent
-        runtime.bill.tokens += tokens
-        runtime.store.settle_cloud_usd(task.tenant, day, change=spent - usd, tokens=tokens)
+        cloud.bill.usd += spent
+        cloud.bill.tokens += tokens
+        cloud.store.settle_cloud_usd(task.tenant, day, change=spent - usd, tokens=tokens)
 
 
 def _with(
-    runtime: Runtime,
-    task: TaskRow,
+    runtime: Resources,
+    task: Task,
     embedder: Embedder,
     sets: Sequence[tuple[Sequence[str], EmbedKind]],
     on_progress: OnProgress,

@@ -31,7 +31,7 @@ from reverie.store.people import PersonAt, read_history, read_person, read_store
 from reverie.tokens import tokenizer_named
 from reverie.worker.cloud import vectorize
 from reverie.worker.outcome import Outcome
-from reverie.worker.runtime import Runtime
+from reverie.worker.resources import WithDatabase
 from reverie.worker.stored_inputs import DOCUMENT, QUERY, stored_index
 
 __all__ = ["run_context"]
@@ -41,7 +41,7 @@ _TOKENS_A_HIT = 12
 """A line of a memory takes more than this."""
 
 
-def run_context(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
+def run_context(runtime: WithDatabase, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
     """Choose, date, fence and fit what a language model should know."""
     request = ContextRequest.model_validate_json(payload)
     ask, view = request.ask, request.view
@@ -118,7 +118,7 @@ def _told(index: RecallIndex, wanted: set[str]) -> list[Memory]:
 
 
 def _past(
-    runtime: Runtime,
+    runtime: WithDatabase,
     task: TaskRow,
     request: ContextRequest,
     options: RecallOptions,

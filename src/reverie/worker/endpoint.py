@@ -24,8 +24,9 @@ import logging
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -34,18 +35,19 @@ from zstandard import ZstdError
 
 from reverie._models import full_name
 from reverie.clustering.reference import steps_named
-from reverie.contracts import OPERATIONS
+from reverie.contracts import OPERATIONS, Lane
 from reverie.embedding import Embedder, create_embedder
+from reverie.embedding.base import silent
 from reverie.embedding.measuring import Scales
 from reverie.embedding.providers import PROVIDERS
 from reverie.errors import InvalidInput, UnsupportedModel
 from reverie.queue.cache import VectorCache
 from reverie.settings import Settings
-from reverie.store import TaskRow, TenantPolicy, compressed, decompressed
+from reverie.store import ClaimedTask, compressed, decompressed
 from reverie.worker.anchors import Anchors
-from reverie.worker.operations import RUNNERS
+from reverie.worker.operations import WITHOUT_DATABASE
+from reverie.worker.resources import Bill
 from reverie.worker.run import problem_of
-from reverie.worker.runtime import Bill, Runtime
 
 __all__ = ["main", "make_app"]
 
@@ -54,38 +56,51 @@ log = logging.getLogger(__name__)
 _MOST_BYTES = 64 * 2**20
 
 
-class _NoStore:
-    """What the operations ask of the database, for a service that has none."""
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call as the operations see a task: nobody claims it, and nobody can take it away."""
+
+    operation: str
+    user_id: str
+    created_at: datetime
+    id: str = "-"
+    tenant: str = "-"
+    token: int = 0
+    lane: Lane = Lane.HEAVY
+    deadline_at: datetime | None = None
+    lease_until: datetime | None = None
+
+
+class _SentThemes:
+    """What is stored of a user: the themes that the call brings, and nothing else."""
 
     def __init__(self, states: tuple[str, bytes] | None) -> None:
         self._states = states
 
-    def vectors(self, task: TaskRow, model: str, keys: Sequence[bytes]) -> dict[bytes, tuple[bytes, int]]:
+    def vectors(self, task: ClaimedTask, model: str, keys: Sequence[bytes]) -> dict[bytes, tuple[bytes, int]]:
         return {}
 
     def put_vectors(self, *_: Any, **__: Any) -> bool:
         return False
 
-    def themes(self, task: TaskRow, model: str) -> bytes | None:
+    def themes(self, task: ClaimedTask, model: str) -> bytes | None:
         return self._states[1] if self._states is not None and self._states[0] == model else None
 
-    def themes_of_another_model(self, task: TaskRow, key: str) -> bytes | None:
+    def themes_of_another_model(self, task: ClaimedTask, key: str) -> bytes | None:
         return self._states[1] if self._states is not None else None
 
-    def cloud_policy(self, tenant: str) -> TenantPolicy | None:
-        return None
 
+class _Resources:
+    """What the operations may use here: no database, no Redis, no cloud, one model."""
 
-class _Bare:
-    """A runtime without database, Redis or tenants."""
+    cloud = database = user_models = None
 
     def __init__(self, settings: Settings, embedder: Embedder, states: tuple[str, bytes] | None) -> None:
         self.settings = settings
-        self.store = _NoStore(states)
+        self.store = _SentThemes(states)
         self.vectors = VectorCache(None)
         self.bill = Bill()
         self.steps = steps_named(settings.clustering.steps)
-        self.both_models = False
         self.scales = Scales(settings.server.data_dir)
         self.anchors = Anchors(settings.server.data_dir)
         self._embedder = embedder
@@ -97,22 +112,14 @@ class _Bare:
         return self._embedder
 
 
-def _task(operation: str, request: dict[str, Any]) -> TaskRow:
-    now = datetime.now(UTC)
-    fields: dict[str, Any] = dict.fromkeys(TaskRow.__slots__)
-    fields |= {"id": "-", "tenant": "-", "user_id": str(request.get("user_id", "-")), "operation": operation}
-    fields |= {"created_at": now, "started_at": now, "status": "running"}
-    return TaskRow(**fields)
-
-
 def _invoke(settings: Settings, embedder: Embedder, call: Any) -> tuple[int, dict[str, Any]]:
     """One task: ``(HTTP status, answer)``. Never raises."""
     started = time.process_time()
     try:
         operation, payload, states = _parse(call)
-        runtime = cast(Runtime, _Bare(settings, embedder, states))
-        task = _task(operation, call["request"])
-        outcome = RUNNERS[operation](runtime, task, payload, lambda stage, done, total: None)
+        resources = _Resources(settings, embedder, states)
+        task = _Call(operation, str(call["request"].get("user_id", "-")), datetime.now(UTC))
+        outcome = WITHOUT_DATABASE[operation](resources, task, payload, silent)
     except ValidationError as error:
         items = [
             {"item": ".".join(map(str, e["loc"])), "message": e["msg"]}
@@ -143,9 +150,8 @@ def _parse(call: Any) -> tuple[str, bytes, tuple[str, bytes] | None]:
     if not isinstance(call, dict) or not isinstance(call.get("request"), dict):
         raise InvalidInput('the body is {"operation": ..., "request": {...}}')
     operation = call.get("operation")
-    sent = [name for name, row in OPERATIONS.items() if row.public and row.request]
-    if operation not in sent:
-        raise InvalidInput(f"operation: choose one of {', '.join(sent)}")
+    if not isinstance(operation, str) or operation not in WITHOUT_DATABASE:
+        raise InvalidInput(f"operation: choose one of {', '.join(WITHOUT_DATABASE)}")
     if OPERATIONS[operation].items == "memories" and call["request"].get("memories") is None:
         # Here is no database with stored ones.
         message = "Field required"
@@ -158,7 +164,7 @@ def _parse(call: Any) -> tuple[str, bytes, tuple[str, bytes] | None]:
             states = (str(call.get("states_model")), decompressed(base64.b64decode(call["states"], validate=True)))
         except (binascii.Error, ValueError, TypeError, ZstdError):
             raise InvalidInput("states: not base64 of what an endpoint or a worker gave") from None
-    return str(operation), orjson.dumps(request), states
+    return operation, orjson.dumps(request), states
 
 
 def make_app(
@@ -168,19 +174,21 @@ def make_app(
     if settings.embedding.embedder in PROVIDERS:
         raise InvalidInput("An endpoint embeds by itself: REVERIE_EMBEDDER names a provider.")
     pool = ThreadPoolExecutor(1, thread_name_prefix="task")
-    holder: dict[str, Any] = {}
+    loaded: list[Embedder] = []
 
     def load() -> Embedder:
         embedding = settings.embedding
-        if "embedder" not in holder:
-            holder["embedder"] = create_embedder(
-                embedding.embedder,
-                embedding.model,
-                precision=embedding.precision,
-                threads=embedding.embed_threads,
-                data_dir=settings.server.data_dir,
+        if not loaded:
+            loaded.append(
+                create_embedder(
+                    embedding.embedder,
+                    embedding.model,
+                    precision=embedding.precision,
+                    threads=embedding.embed_threads,
+                    data_dir=settings.server.data_dir,
+                )
             )
-        return cast(Embedder, holder["embedder"])
+        return loaded[0]
 
     def work(call: Any) -> tuple[int, dict[str, Any]]:
         try:
@@ -190,7 +198,7 @@ def make_app(
         return _invoke(settings, embedder, call)
 
     async def ping(_: web.Request) -> web.Response:
-        return web.json_response({"ready": "embedder" in holder}, status=200 if "embedder" in holder else 503)
+        return web.json_response({"ready": bool(loaded)}, status=200 if loaded else 503)
 
     async def invocations(request: web.Request) -> web.Response:
         given = request.headers.get("authorization", "")

@@ -21,9 +21,8 @@ from reverie.embedding.providers.guard import until_done
 from reverie.embedding.providers.prices import load_prices
 from reverie.errors import MissingExtra, ProviderError
 from reverie.settings import CloudSettings
-from reverie.store import TaskRow
 from reverie.worker.cloud import budget_for, choice_for, metered
-from reverie.worker.runtime import Runtime
+from reverie.worker.resources import Resources, Task
 
 __all__ = ["NAME", "AzureLanguage", "LanguageSettings", "insight_for"]
 
@@ -54,13 +53,14 @@ class LanguageSettings(BaseSettings):
     )
 
 
-def insight_for(runtime: Runtime, task: TaskRow, requested: CloudPolicy | None) -> TextInsight | None:
+def insight_for(runtime: Resources, task: Task, requested: CloudPolicy | None) -> TextInsight | None:
     """The reader for this task: Azure's where it is configured and both tenant and request allow it, else None."""
     settings = LanguageSettings()  # type: ignore[call-arg]
     if settings.endpoint is None or settings.key is None or requested is None or not requested.allowed:
         return None
     choice = choice_for(runtime, task, requested)
-    if choice.provider is None or not choice.permits(NAME):
+    cloud = runtime.cloud
+    if cloud is None or choice.provider is None or not choice.permits(NAME):
         return None
     budget = budget_for(runtime, task, choice)
     budget.spent_usd = runtime.bill.usd  # embedding has had its share of the task's ceiling
@@ -68,7 +68,7 @@ def insight_for(runtime: Runtime, task: TaskRow, requested: CloudPolicy | None) 
     def meter(usd: float | None) -> Any:
         if usd is None and (choice.max_usd is not None or choice.max_usd_day is not None):
             raise BudgetExceeded(f"No price is known for {NAME}, so a ceiling cannot be kept.")
-        return metered(runtime, task, choice, runtime.bill.beside(NAME), budget, usd or 0.0)
+        return metered(cloud, task, choice, cloud.bill.beside(NAME), budget, usd or 0.0)
 
     return AzureLanguage(settings, runtime.settings.cloud, budget=budget, meter=meter)
 

@@ -11,9 +11,8 @@ from typing import Any
 
 from reverie.analysis.supersession import Judge, Link
 from reverie.contracts import Memory
-from reverie.store import TaskRow
 from reverie.worker.chat_endpoint import ChatEndpoint, endpoint_for
-from reverie.worker.runtime import Runtime
+from reverie.worker.resources import Resources, Task
 
 __all__ = ["ChatJudge", "judge_for"]
 
@@ -27,7 +26,7 @@ _TASK = (
 )
 
 
-def judge_for(runtime: Runtime, task: TaskRow) -> Judge | None:
+def judge_for(runtime: Resources, task: Task) -> Judge | None:
     """The judge of a user's upkeep, or None; see ``endpoint_for``."""
     if not runtime.settings.labels.judge:
         return None

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 
 from reverie.clustering.labels import Label
 from reverie.contracts import CloudPolicy
-from reverie.store import TaskRow
 from reverie.worker.chat_endpoint import ChatEndpoint, endpoint_for
-from reverie.worker.runtime import Runtime
+from reverie.worker.resources import Resources, Task
 
 __all__ = ["ChatLabeler", "labeler_for"]
 
@@ -28,7 +27,7 @@ _TASK = (
 )
 
 
-def labeler_for(runtime: Runtime, task: TaskRow, cloud: CloudPolicy | None) -> ChatLabeler | None:
+def labeler_for(runtime: Resources, task: Task, cloud: CloudPolicy | None) -> ChatLabeler | None:
     """The labeler that may read this task's texts, or None; see ``endpoint_for``."""
     endpoint = endpoint_for(runtime, task, cloud)
     return ChatLabeler(endpoint) if endpoint is not None else None

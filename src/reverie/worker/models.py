@@ -16,10 +16,9 @@ from reverie.clustering.languages import is_english, mostly_english
 from reverie.contracts import Lane
 from reverie.embedding import Embedder
 from reverie.embedding.base import EmbedKind, OnProgress
-from reverie.store import TaskRow
 from reverie.store.moves import plan_move, texts_without_vector
 from reverie.worker.attempt import TryAgain
-from reverie.worker.runtime import Runtime
+from reverie.worker.resources import Resources, Task, UserModels, WithDatabase
 from reverie.worker.vectors import embed
 
 __all__ = ["Chosen", "embed_part", "model_for", "moved"]
@@ -44,8 +43,8 @@ class Chosen:
 
 
 def model_for(
-    runtime: Runtime,
-    task: TaskRow,
+    runtime: Resources,
+    task: Task,
     wish: str | None,
     sets: Sequence[tuple[Sequence[str], EmbedKind]],
     person: int | None = None,
@@ -57,39 +56,43 @@ def model_for(
     are forgotten. ``person``: whose stored memories the texts belong to. A person's choice for the user or the tenant
     comes first (``reverie reembed``).
     """
-    if wish not in (None, AUTO) or not runtime.both_models:
+    users = runtime.user_models
+    if wish not in (None, AUTO) or users is None:
         return Chosen(None if wish == AUTO else wish)
-    row = runtime.store.user_model(task)
+    row = users.user_model(task)
     if row is not None and (row.pinned or row.moved):
         return Chosen(row.model)
     count = sum(len(texts) for texts, _ in sets)
-    if row is None and not _foreign(runtime, sets, count, person):
+    if row is None and not _foreign(users, sets, count, person):
         return Chosen(ENGLISH)
-    stored = 0 if person is None else runtime.store.stored_memories(person)
+    stored = 0 if person is None else users.stored_memories(person)
     in_background = task.operation == "upkeep" if person is not None else task.lane != Lane.FAST
     if in_background or max(count, stored) <= _AT_ONCE:  # all that is stored will be needed
         return Chosen(MULTILINGUAL, moving=True)
     if row is None:
         log.info("task %s: its user writes another language than English and will have the multilingual model", task.id)
-        runtime.store.set_user_model(task, MULTILINGUAL, moved=False)
-    if person is not None:
+        users.set_user_model(task, MULTILINGUAL, moved=False)
+    database = runtime.database
+    if person is not None and database is not None:
         # Nothing has changed, so upkeep would not be due.
-        plan_move(runtime.store, task.tenant, person, auto=runtime.settings.upkeep.upkeep == "auto")
+        plan_move(database.store, task.tenant, person, auto=runtime.settings.upkeep.upkeep == "auto")
     return Chosen(ENGLISH)
 
 
-def _foreign(runtime: Runtime, sets: Sequence[tuple[Sequence[str], EmbedKind]], count: int, person: int | None) -> bool:
+def _foreign(
+    users: UserModels, sets: Sequence[tuple[Sequence[str], EmbedKind]], count: int, person: int | None
+) -> bool:
     for texts, kind in sets:
         if kind == "query" and any(is_english(text) is False for text in texts):
             return True
         if kind == "document" and not mostly_english(texts):
             # What was added last tells no share of what is stored; upkeep will see it all.
-            return person is None or count >= runtime.store.stored_memories(person)
+            return person is None or count >= users.stored_memories(person)
     return False
 
 
 def embed_part(
-    runtime: Runtime, task: TaskRow, embedder: Embedder, person: int, on_progress: OnProgress
+    runtime: WithDatabase, task: Task, embedder: Embedder, person: int, on_progress: OnProgress
 ) -> tuple[int, int]:
     """Embed and keep what of a person's stored memories has no vector of the new model yet, the replaced ones as well.
 
@@ -106,8 +109,9 @@ def embed_part(
     return done, tokens
 
 
-def moved(runtime: Runtime, task: TaskRow) -> None:
+def moved(runtime: Resources, task: Task) -> None:
     """The user has the multilingual model now: their texts are embedded by it."""
     log.info("task %s: its user writes another language than English and has the multilingual model now", task.id)
-    runtime.store.set_user_model(task, MULTILINGUAL, moved=True)
+    if runtime.user_models is not None:
+        runtime.user_models.set_user_model(task, MULTILINGUAL, moved=True)
     runtime.vectors.forget_answers(task.tenant, task.user_id)

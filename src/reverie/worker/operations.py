@@ -28,14 +28,14 @@ from reverie.worker.context import run_context
 from reverie.worker.language import insight_for
 from reverie.worker.outcome import Outcome, embedding_stats, themes_of, themes_seen
 from reverie.worker.place import run_place
-from reverie.worker.runtime import Runtime
+from reverie.worker.resources import Resources, Task, WithDatabase
 from reverie.worker.stored_inputs import DOCUMENT, QUERY, given_or_stored, stored_index, view_key
 from reverie.worker.upkeep import run_upkeep
 
-__all__ = ["RUNNERS", "Outcome"]
+__all__ = ["RUNNERS", "WITHOUT_DATABASE", "Outcome"]
 
 
-def run_cluster(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
+def run_cluster(runtime: Resources, task: Task, payload: bytes, on_progress: OnProgress) -> Outcome:
     """Group memories into themes that keep the ids of the user's previous run."""
     request = ClusterRequest.model_validate_json(payload)
     memories, person = given_or_stored(runtime, task, request.memories)
@@ -62,7 +62,7 @@ def run_cluster(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
     return Outcome(result.model_dump_json().encode(), done.cost(), states)
 
 
-def run_analyze(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
+def run_analyze(runtime: Resources, task: Task, payload: bytes, on_progress: OnProgress) -> Outcome:
     """Graph, patterns, importance and duplicates."""
     began = time.monotonic()
     request = AnalyzeRequest.model_validate_json(payload)
@@ -98,7 +98,7 @@ def run_analyze(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: On
     return Outcome(result.model_dump_json().encode(), done.cost())
 
 
-def run_recall(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
+def run_recall(runtime: Resources, task: Task, payload: bytes, on_progress: OnProgress) -> Outcome:
     """Rank memories for a question."""
     request = RecallRequest.model_validate_json(payload)
     options = request.options
@@ -126,7 +126,7 @@ def run_recall(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnP
     return Outcome(result.model_dump_json().encode(), done.cost())
 
 
-def run_embed(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
+def run_embed(runtime: Resources, task: Task, payload: bytes, on_progress: OnProgress) -> Outcome:
     """Vectors of texts, as base64 of little-endian float32."""
     request = EmbedRequest.model_validate_json(payload)
     options = request.options
@@ -149,7 +149,7 @@ def run_embed(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnPr
     return Outcome(result.model_dump_json().encode(), done.cost())
 
 
-def run_chart(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
+def run_chart(runtime: WithDatabase, task: Task, payload: bytes, on_progress: OnProgress) -> Outcome:
     """Draw a stored result as PNG. Imported here alone: no other operation needs a drawing library."""
     from reverie.charts import render
 
@@ -182,11 +182,16 @@ def run_chart(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnPr
     return Outcome(png)
 
 
-RUNNERS: dict[str, Callable[[Runtime, TaskRow, bytes, OnProgress], Outcome]] = {
+WITHOUT_DATABASE: dict[str, Callable[[Resources, Task, bytes, OnProgress], Outcome]] = {
     Operation.CLUSTER: run_cluster,
     Operation.ANALYZE: run_analyze,
     Operation.RECALL: run_recall,
     Operation.EMBED: run_embed,
+}
+"""Those that can work on what a request brings alone."""
+
+RUNNERS: dict[str, Callable[[WithDatabase, TaskRow, bytes, OnProgress], Outcome]] = {
+    **WITHOUT_DATABASE,
     Operation.UPKEEP: run_upkeep,
     "place": run_place,
     "context": run_context,

@@ -13,10 +13,9 @@ from reverie.clustering import ClusterOutcome, cluster, load_states, options_of
 from reverie.clustering.identity import ThemeState, recentred
 from reverie.contracts import CloudPolicy, ClusterOptions, Memory, Theme
 from reverie.embedding.base import OnProgress, Vectors
-from reverie.store import TaskRow
 from reverie.worker.cloud import Vectorized
 from reverie.worker.llm_labels import labeler_for
-from reverie.worker.runtime import Runtime
+from reverie.worker.resources import Resources, Task
 from reverie.worker.vectors import Embedded
 
 __all__ = ["Also", "Outcome", "embedding_stats", "themes_of", "themes_seen"]
@@ -50,7 +49,7 @@ def embedding_stats(embedded: Embedded, seconds: float) -> dict[str, Any]:
 
 
 def _previous(
-    runtime: Runtime, task: TaskRow, key: str, memories: Sequence[Memory], vectors: Vectors
+    runtime: Resources, task: Task, key: str, memories: Sequence[Memory], vectors: Vectors
 ) -> list[ThemeState]:
     """The themes of the last run, so that their ids are kept: also after a change of the model."""
     stored = runtime.store.themes(task, key)
@@ -63,8 +62,8 @@ def _previous(
 
 
 def themes_of(
-    runtime: Runtime,
-    task: TaskRow,
+    runtime: Resources,
+    task: Task,
     memories: Sequence[Memory],
     done: Vectorized,
     options: ClusterOptions,
@@ -96,7 +95,7 @@ def themes_of(
 
 
 def themes_seen(
-    runtime: Runtime, task: TaskRow, memories: Sequence[Memory], done: Vectorized, key: str, on_progress: OnProgress
+    runtime: Resources, task: Task, memories: Sequence[Memory], done: Vectorized, key: str, on_progress: OnProgress
 ) -> list[Theme]:
     """The themes stored under ``key`` with these memories in them, under their ids and names; nothing is stored.
 

@@ -14,7 +14,7 @@ from reverie.store.people import has_unplaced, put_places, read_unplaced
 from reverie.worker.attempt import TryAgain
 from reverie.worker.cloud import vectorize
 from reverie.worker.outcome import Outcome
-from reverie.worker.runtime import Runtime
+from reverie.worker.resources import WithDatabase
 from reverie.worker.stored_inputs import DOCUMENT, view_key
 
 __all__ = ["run_place"]
@@ -23,7 +23,7 @@ _MOST = 1000
 """Memories that are placed in one task. More than that at once are not a conversation, and upkeep is near."""
 
 
-def run_place(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
+def run_place(runtime: WithDatabase, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
     """Embed what came since the view and note the theme of each; ends when nothing is left to place.
 
     One task serves all that came before its end, so a burst of single adds makes few of them.

@@ -135,7 +135,7 @@ def _run(
         finally:
             budget.settle(expected, (rate or 0.0) * (time.monotonic() - began), 0)
 
-    with metered(runtime, task, choice, choice.provider, budget, expected):
+    with metered(runtime.cloud, task, choice, choice.provider, budget, expected):
         try:
             raw = until_done(
                 lambda: retrier.run(call, budget, stop),

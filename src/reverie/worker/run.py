@@ -16,7 +16,8 @@ from reverie.worker.attempt import Attempt, TryAgain
 from reverie.worker.operations import RUNNERS
 from reverie.worker.outcome import Outcome
 from reverie.worker.remote import remote_choice, run_remote
-from reverie.worker.runtime import Bill, Runtime
+from reverie.worker.resources import Bill
+from reverie.worker.runtime import Runtime
 
 __all__ = ["problem_of", "run_next"]
 

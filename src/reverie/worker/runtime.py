@@ -6,7 +6,6 @@ import os
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from reverie import _tracing
 from reverie._models import AUTO, MULTILINGUAL, TWO_MODELS, full_name, listed
@@ -24,32 +23,16 @@ from reverie.settings import Settings
 from reverie.store import Codec, WorkerStore
 from reverie.worker.anchors import Anchors
 from reverie.worker.keeper import Board
+from reverie.worker.resources import Bill
 from reverie.worker.stored import KeptByUser, KnownIndex
 
-__all__ = ["Bill", "Runtime"]
+__all__ = ["Runtime"]
 
 LOCAL_FALLBACK = "local fallback"
 
 
-@dataclass(slots=True)
-class Bill:
-    """What one attempt has cost so far, whatever becomes of it."""
-
-    provider: str | None = None
-    tokens: int = 0
-    usd: float = 0.0
-    #: Whether the local model stood in for a provider: the result is kept, but is no answer to the next such request.
-    stand_in: bool = False
-
-    def beside(self, provider: str) -> str:
-        """The record's name for a provider that gets the texts after whoever embedded them."""
-        if self.provider is None:
-            return provider
-        return self.provider if provider in self.provider.split("+") else f"{self.provider}+{provider}"
-
-
 class Runtime:
-    """Resources of a worker process."""
+    """Resources of a worker process; ``WithDatabase`` and ``Cloud`` to its operations."""
 
     def __init__(self, settings: Settings, *, drain_at: Callable[[], float], board: Board | None = None) -> None:
         server = settings.server
@@ -92,6 +75,21 @@ class Runtime:
         #: What the attempt under way has cost; a process runs one at a time.
         self.bill = Bill()
         self._lock = threading.Lock()
+
+    @property
+    def user_models(self) -> WorkerStore | None:
+        """Which model each user has; None where all have the same."""
+        return self.store if self.both_models else None
+
+    @property
+    def cloud(self) -> Runtime:
+        """The way to a cloud."""
+        return self
+
+    @property
+    def database(self) -> Runtime:
+        """The same with stored memories."""
+        return self
 
     def embedder(self, model: str | None = None) -> Embedder:
         """The local embedder for ``model``, loaded on first use.

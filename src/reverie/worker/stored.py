@@ -20,7 +20,7 @@ from reverie._text_key import text_key
 from reverie.analysis import LASTING, Durable, KnownTexts, RecallIndex, read_durable
 from reverie.contracts import Memory
 from reverie.embedding.base import Vectors
-from reverie.store import TaskRow, WorkerStore
+from reverie.store import ClaimedTask, WorkerStore
 from reverie.store.people import PersonAt, still_valid
 
 __all__ = ["Kept", "KeptByUser", "KnownIndex", "texts_size"]
@@ -116,12 +116,12 @@ class KeptByUser(Generic[_T]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def known(self, task: TaskRow) -> Kept[_T] | None:
+    def known(self, task: ClaimedTask) -> Kept[_T] | None:
         """What is at hand of the task's user, of whatever version."""
         with self._lock:
             return self._entries.get((task.tenant, task.user_id))
 
-    def keep(self, task: TaskRow, person: PersonAt, value: _T, size: int) -> None:
+    def keep(self, task: ClaimedTask, person: PersonAt, value: _T, size: int) -> None:
         """Have a value of ``size`` bytes at hand, if it fits in."""
         entry = Kept(person.id, person.version, value, size, time.monotonic())
         name = task.tenant, task.user_id

@@ -15,13 +15,13 @@ from reverie.store import TaskRow
 from reverie.store.people import StoredMemories, read_stored
 from reverie.store.supersession import read_moments, read_view_version, supersede
 from reverie.worker.llm_judge import judge_for
-from reverie.worker.runtime import Runtime
+from reverie.worker.resources import WithDatabase
 
 __all__ = ["with_what_holds"]
 
 
 def with_what_holds(
-    runtime: Runtime, task: TaskRow, stored: StoredMemories, known: KnownTexts | None = None
+    runtime: WithDatabase, task: TaskRow, stored: StoredMemories, known: KnownTexts | None = None
 ) -> StoredMemories:
     """``stored`` without what no longer holds; read anew where something was marked.
 

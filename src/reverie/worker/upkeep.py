@@ -23,7 +23,7 @@ from reverie.store.people import PersonAt, View, put_views, read_stored, read_vi
 from reverie.worker.cloud import Vectorized, vectorize
 from reverie.worker.language import insight_for
 from reverie.worker.outcome import Outcome, embedding_stats, themes_of
-from reverie.worker.runtime import Runtime
+from reverie.worker.resources import WithDatabase
 from reverie.worker.stored_inputs import DOCUMENT, keep_texts, known_texts, view_key
 from reverie.worker.supersede import with_what_holds
 from reverie.worker.view_side import insights_side, themes_side
@@ -35,7 +35,7 @@ _MOST_EDGES_FROM = 2000
 _NUMBERS = re.compile(r"\d[\d.,:%-]*")
 
 
-def run_upkeep(runtime: Runtime, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
+def run_upkeep(runtime: WithDatabase, task: TaskRow, payload: bytes, on_progress: OnProgress) -> Outcome:
     """Embed what is new, group with the themes carried on, analyse that grouping, and make both the current views."""
     on_progress("reading", 0, task.items)
     stored = read_stored(runtime.store, task.tenant, task.user_id)
@@ -130,7 +130,7 @@ def _days(memories: Sequence[Memory], zone: str) -> dict[str, str]:
 
 
 def _insights(
-    runtime: Runtime,
+    runtime: WithDatabase,
     task: TaskRow,
     memories: Sequence[Memory],
     done: Vectorized,
@@ -163,7 +163,7 @@ def _insights(
 # -- what changed -----------------------------------------------------------------------------------
 
 
-def _earlier(runtime: Runtime, task: TaskRow, person: PersonAt) -> list[Pattern]:
+def _earlier(runtime: WithDatabase, task: TaskRow, person: PersonAt) -> list[Pattern]:
     """Patterns of the view before this one."""
     stored = read_views(runtime.store, task.tenant, task.user_id, person.id).get("insights")
     if stored is None:

@@ -9,8 +9,7 @@ import numpy as np
 
 from reverie.embedding import Embedder, text_key
 from reverie.embedding.base import EmbedKind, OnProgress, Vectors
-from reverie.store import TaskRow
-from reverie.worker.runtime import Runtime
+from reverie.worker.resources import Resources, Task
 
 __all__ = ["Embedded", "embed"]
 
@@ -37,8 +36,8 @@ class Embedded:
 
 
 def embed(
-    runtime: Runtime,
-    task: TaskRow,
+    runtime: Resources,
+    task: Task,
     embedder: Embedder,
     texts: Sequence[str],
     *,
@@ -108,7 +107,7 @@ def embed(
     return out
 
 
-def _to_redis(runtime: Runtime, task: TaskRow, model: str, entries: dict[bytes, tuple[bytes, int]]) -> None:
+def _to_redis(runtime: Resources, task: Task, model: str, entries: dict[bytes, tuple[bytes, int]]) -> None:
     accepted = int(task.created_at.timestamp() * 1000)
     keys = list(entries)
     raws, tokens = [entries[k][0] for k in keys], [entries[k][1] for k in keys]
