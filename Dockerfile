@@ -84,10 +84,10 @@ COPY --from=worker-environment /opt/reverie /opt/reverie
 COPY --from=worker-environment --chown=10001:10001 /var/lib/reverie /var/lib/reverie
 ENV REVERIE_WORKER_PORT=8001
 HEALTHCHECK --interval=15s --timeout=30s --start-period=120s --retries=5 CMD ["reverie", "health", "worker"]
-CMD ["worker", "--queues", "clustering", "--concurrency", "2"]
+CMD ["worker", "--queues", "clustering", "--concurrency", "auto"]
 
 FROM semantic-clustering AS memory-analysis
-CMD ["worker", "--queues", "analysis,upkeep", "--concurrency", "2"]
+CMD ["worker", "--queues", "analysis,upkeep", "--concurrency", "auto"]
 
 FROM semantic-clustering AS fast-lane
 CMD ["worker", "--queues", "fast"]

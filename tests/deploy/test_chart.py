@@ -130,6 +130,16 @@ def test_a_gpu_worker_goes_where_the_gpus_are() -> None:
     assert "nodeSelector" not in plain["spec"]
 
 
+def test_heavy_workers_take_their_processes_from_the_limit_and_scale_by_them() -> None:
+    manifests = render(VARIANTS["own secret"])
+    scaled = of_kind(manifests, "ScaledObject")
+    for name in ("night-semantic-clustering", "night-memory-analysis"):
+        (container,) = of_kind(manifests, "Deployment")[name]["spec"]["template"]["spec"]["containers"]
+        assert container["args"][-2:] == ["--concurrency", "auto"]
+        target = scaled[name]["spec"]["triggers"][0]["metadata"]["targetQueryValue"]
+        assert int(target) == 2 * int(container["resources"]["limits"]["cpu"]), name
+
+
 def test_keda_counts_the_queued_and_running_tasks_of_a_queue(database_url: str) -> None:
     scaled = of_kind(render(VARIANTS["own secret"]), "ScaledObject")
     assert set(scaled) == {"night-fast-lane", "night-semantic-clustering", "night-memory-analysis"}

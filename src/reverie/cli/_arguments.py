@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-__all__ = ["add_file_options", "add_service_options", "add_source_options", "count", "port"]
+from reverie._cpus import processors
+
+__all__ = ["add_file_options", "add_service_options", "add_source_options", "count", "count_or_auto", "port"]
 
 
 def port(text: str) -> int:
@@ -16,6 +18,11 @@ def port(text: str) -> int:
 def count(text: str) -> int:
     """The type of options that say how many processes."""
     return _within(text, 1, 1024, "a number of processes")
+
+
+def count_or_auto(text: str) -> int:
+    """The same, or ``auto``: one for each processor that this process may use."""
+    return processors() if text == "auto" else count(text)
 
 
 def _within(text: str, least: int, most: int, what: str) -> int:

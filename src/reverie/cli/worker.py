@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from reverie.cli._arguments import count
+from reverie.cli._arguments import count_or_auto
 from reverie.cli._extras import needed
 
 __all__ = ["add_parser", "run"]
@@ -16,7 +16,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--queues", default="fast,clustering,analysis,upkeep", help="queues to serve, separated by commas"
     )
-    parser.add_argument("--concurrency", type=count, default=1, help="worker processes (default: %(default)s)")
+    parser.add_argument(
+        "--concurrency",
+        type=count_or_auto,
+        default=1,
+        help="worker processes; auto: one for each processor of the affinity and the container's quota (default: 1)",
+    )
     parser.set_defaults(run=run)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from reverie._cpus import processors
 from reverie._listen import check_address, free_port
 from reverie._secrets import read_secret
 from reverie.embedded.servers import RunningServers, start_servers
@@ -54,7 +54,7 @@ class Service:
     ) -> None:
         self.data_dir = data_dir.expanduser().absolute()
         self._address = _Address(host, port or free_port(host))
-        cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+        cores = processors()
         self._workers = workers or max(min(2, cores), cores - 1)
         self._head_start = _HEAD_START if cores < 4 else 0.0
         #: What starts after the gateway, in order.

@@ -7,7 +7,6 @@ product; batches hold some hundred tokens of rows of about equal length; identic
 from __future__ import annotations
 
 import itertools
-import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reverie._cpus import processors
 from reverie.embedding.base import Embeddings, EmbedKind, ModelSpec, OnProgress, Vectors, silent
 from reverie.embedding.batching import Row, excerpts, make_batches, windows
 from reverie.embedding.calibration import scale_of
@@ -204,5 +204,5 @@ class LocalEmbedder(ABC):
 
 
 def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores this process may use: more threads than a container's quota pays for would be held up together."""
+    return processors()
