@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 
 import numpy as np
 import pytest
 
 from reverie.clustering import Topics, cluster, topic_wordings
-from reverie.clustering.labels import label_groups
+from reverie.clustering.labels import Naming, label_groups
 from reverie.clustering.stopwords import ANY_TEXT, FUNCTION_WORDS, STOPWORDS
+from reverie.clustering.tongues import language_of
+from reverie.clustering.topics import stem, topic_names
 from reverie.clustering.words import Phrasebook, detect_language, phrases, stopwords_for, text_languages
 from reverie.contracts import ClusterOptions, Memory
 from reverie.embedding import HashEmbedder
 from reverie.embedding.anchors import anchor_vectors
+from reverie.embedding.measuring import LANGUAGES, sentences
 
 PETS = [
     "My cat Miso sleeps all day",
@@ -207,3 +211,81 @@ def test_function_words_of_many_languages_name_nothing(text: str, kept: str) -> 
 def test_a_word_that_rare_languages_share_makes_no_text_one_of_theirs() -> None:
     told = ["pot roast", "the dog and I went for a walk", "my end of the deal", "we ate at the lake"]
     assert text_languages(told) == ["en"] * 4
+
+
+GREEK = [
+    "Οι αγώνες ξεκίνησαν το πρωί με θαυμάσιο καιρό",
+    "Πρέπει να πάρω ψωμί από τον φούρνο της γειτονιάς",
+    "Χθες είδαμε μια παλιά ταινία στο σινεμά",
+    "Η βροχή σταμάτησε πριν από το μεσημέρι",
+]
+SWEDISH = [
+    "Jag vet inte om vi hinner med tåget till stan",
+    "Det var mycket folk på torget och alla sjöng",
+    "Hon har köpt en gammal cykel av sin granne",
+    "Vi ska måla köket när det blir varmare",
+]
+
+
+def named(groups: list[list[str]], earlier: list[str | None]) -> list[str]:
+    """Names of given groups, whose vectors have nothing to do with what is said."""
+    texts = [text for group in groups for text in group]
+    starts = np.cumsum([0, *map(len, groups)])
+    members = [np.arange(a, b) for a, b in itertools.pairwise(starts.tolist())]
+    centres = np.eye(len(groups), 8, dtype=np.float32)
+    x = np.repeat(centres, [len(group) for group in groups], axis=0)
+    found = label_groups(texts, x, members, centres, Phrasebook(texts), naming=Naming(earlier=earlier))
+    return [label.text for label in found]
+
+
+def test_a_group_with_nothing_but_its_language_in_common_is_named_by_it() -> None:
+    assert named([GREEK, PETS, SWEDISH], [None] * 3)[::2] == ["Ελληνικά", "Svenska"]
+    assert named([GREEK + SWEDISH, PETS * 3], [None] * 2)[0] in ("Ελληνικά · Svenska", "Svenska · Ελληνικά")
+
+
+def test_a_language_is_no_name_where_a_phrase_speaks_for_the_group_or_all_write_it() -> None:
+    cats = [f"{text} και η γάτα" for text in GREEK]
+    assert "γάτα" in named([cats, PETS], [None] * 2)[0].casefold()
+    assert "Ελληνικά" not in named([GREEK, GREEK[::-1]], [None] * 2)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_language_of_a_text_is_told_or_left_open(language: str) -> None:
+    told = [language_of(text) for text in sentences(language)]
+    assert sum(code not in (language, None) for code in told) <= 1
+    assert told.count(language) >= len(told) / 2
+
+
+def test_words_for_one_parent_are_no_two_things() -> None:
+    calls = ["Mi madre llama desde el pueblo", "Mamá cuenta del pueblo", "La madre de mi mamá está en el pueblo"]
+    name = named([calls, PETS], [None] * 2)[0].casefold()
+    assert not ("madre" in name and "mamá" in name)
+
+
+def test_ordinals_and_weekdays_of_other_languages_name_nothing() -> None:
+    found = set(Phrasebook(["El primer día que Lucía fue al colegio era un domingo"]).plain(0))
+    assert {"lucía", "colegio"} <= found
+    assert not {"primer", "día", "domingo"} & found
+
+
+def test_a_broad_topic_names_what_no_narrow_one_does_and_a_word_of_one_member_is_no_topic() -> None:
+    names = topic_names()
+    vectors = np.zeros((len(names), 8), dtype=np.float32)
+    vectors[:, 7] = 1.0
+    vectors[names.index("gardening")] = np.eye(8)[0]
+    vectors[names.index("lucky number")] = np.eye(8)[1]
+    x = np.zeros((12, 8), dtype=np.float32)
+    x[:4, 0], x[4:8, 1], x[8:, 2] = 0.3, 0.3, 0.3
+    x[np.arange(12), 3 + np.arange(12) % 4] = 0.91**0.5
+    groups = [np.arange(start, start + 4) for start in (0, 4, 8)]
+    centres = np.stack([x[g].mean(axis=0) / np.linalg.norm(x[g].mean(axis=0)) for g in groups])
+    said = [frozenset[str]()] * 12
+    said[4] = frozenset(map(stem, ("lucky", "number")))
+
+    def fitting() -> list[list[str]]:
+        fits = Topics(vectors).fits(centres, groups, said, [1.0] * 3, [None] * 3, x=x)
+        return [[names[fit.topic] for fit in own] for own in fits]
+
+    assert fitting() == [["gardening"], [], []]
+    said[5] = said[4]
+    assert fitting()[1] == ["lucky number"]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from reverie._graphemes import beginning
 from reverie.clustering.candidates import Scored, scored
+from reverie.clustering.tongues import NAMES, language_name, language_of
 from reverie.clustering.topics import Fit, Topics, stem
 from reverie.clustering.words import Phrasebook
 from reverie.embedding.base import OnProgress, Vectors, silent
@@ -25,6 +26,9 @@ _KEPT_TOPIC = 0.05
 """How far behind the best the topic of the earlier name may be and still stay."""
 _KEPT_PHRASE = 0.6
 """Part of the best phrase's score that the phrase of the earlier name must reach to stay."""
+_SPOKEN, _SPOKEN_KEPT = 0.25, 0.35
+"""Share of members from which a phrase speaks for a group better than its members' language does; the second for a
+group that was named by its language."""
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -74,7 +78,8 @@ def label_groups(
         found[number] = own
     chosen = [_diverse(own.ranked) for own in found]
     surfaces = _surfaces(chosen, earlier, found, groups, book)
-    topics = _topics(naming, texts, groups, centres, book, earlier)
+    topics = _topics(naming, texts, x, groups, centres, book, earlier)
+    topics = _by_language(topics, found, earlier, texts, groups)
     labels = _name(chosen, found, surfaces, topics, earlier, texts, groups)
     on_progress("labelling", len(groups), len(groups))
     return labels
@@ -86,6 +91,7 @@ def label_groups(
 def _topics(
     naming: Naming,
     texts: Sequence[str],
+    x: Vectors,
     groups: Sequence[NDArray[np.int64]],
     centres: NDArray[np.float32],
     book: Phrasebook,
@@ -101,7 +107,7 @@ def _topics(
             stems[i] = frozenset(map(stem, _WORD.findall(texts[i][:2000].lower())))
     english = [sum(book.languages[i] == "en" for i in members.tolist()) / len(members) for members in groups]
     before = [topics.index(name.split(_JOIN)[0]) if name else None for name in earlier]
-    fits = topics.fits(centres, groups, stems, english, before, naming.scale)
+    fits = topics.fits(centres, groups, stems, english, before, naming.scale, x)
     chosen: list[str | None] = [None] * len(groups)
     taken: set[int] = set()
 
@@ -118,6 +124,31 @@ def _topics(
         if chosen[group] is None and fit.topic not in taken:
             give(group, fit)
     return chosen
+
+
+def _by_language(
+    topics: Sequence[str | None],
+    found: Sequence[Scored],
+    earlier: Sequence[str | None],
+    texts: Sequence[str],
+    groups: Sequence[NDArray[np.int64]],
+) -> list[str | None]:
+    """The topics, and languages in the place of those that are missing where no phrase speaks for the members either.
+
+    A model that does not know some of a person's languages groups their texts by language, and a name made of a word
+    that two of them share would be wrong.
+    """
+    told: dict[int, str | None] = {}
+    out = list(topics)
+    for number, members in enumerate(groups):
+        kept = (earlier[number] or "").split(_JOIN)[0] in NAMES.values()
+        enough = max(3.0, (_SPOKEN_KEPT if kept else _SPOKEN) * len(members))
+        if out[number] or len(members) < 3 or any(used >= enough for used in found[number].used.values()):
+            continue
+        if not told:
+            told = {i: language_of(texts[i]) for own in groups for i in own.tolist()}
+        out[number] = language_name([told[i] for i in members.tolist()], list(told.values()))
+    return out
 
 
 # Phrases ------------------------------------------------------------------------------------------------------------
@@ -172,9 +203,15 @@ def _diverse(ranked: Sequence[tuple[float, str]]) -> list[str]:
     return chosen
 
 
+_MOTHER = "mum mom mama mamma mommy mummy mutter mutti madre mamá maman mère mãe mamãe moeder мама мать"
+_FATHER = "dad papa daddy vater papi padre papá père pai papai vader папа отец"
+_PARENTS = dict.fromkeys(_MOTHER.split(), "mother") | dict.fromkeys(_FATHER.split(), "father")
+"""Words for the same person: a name of both says one thing twice."""
+
+
 def _stems(phrase: str) -> set[str]:
     if phrase.isascii() or " " in phrase or (phrase[0].isalpha() and ord(phrase[0]) < 0x2E80 and not _asian(phrase)):
-        return {word[: max(4, len(word) - 3)] for word in phrase.split()}
+        return {_PARENTS.get(word, word)[: max(4, len(word) - 3)] for word in phrase.split()}
     return {phrase[i : i + 2] for i in range(max(1, len(phrase) - 1))}
 
 
@@ -240,6 +277,9 @@ def _choices(topic: str | None, written: Sequence[str], shown: Sequence[str]) ->
     specific = [rest for p in shown if (rest := _beyond(p, said))]
     # A phrase that holds the topic's own words and more says both at once: "tenants association".
     both = [p for p in shown[:2] if len(own := set(map(stem, _WORD.findall(p.lower())))) > len(said) and said <= own]
+    if topic.split(_JOIN)[0] in NAMES.values():
+        # What only a few say must not speak for those who have the language alone in common.
+        both, specific = [], []
     options = [*both, *(f"{topic}{_JOIN}{p}" for p in specific), topic, *(f"{topic}{_JOIN}{p}" for p in written)]
     return list(dict.fromkeys(map(_opened, options)))
 

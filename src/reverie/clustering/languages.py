@@ -13,7 +13,7 @@ from functools import cache
 
 from reverie.clustering.stopwords import STOPWORDS
 
-__all__ = ["is_english", "mostly_english"]
+__all__ = ["is_english", "mostly_english", "small_words"]
 
 _WORD = re.compile(r"[^\W\d_]+")
 _ADDRESS = re.compile(r"https?://\S+")
@@ -52,7 +52,7 @@ def is_english(text: str) -> bool | None:
     foreign = sum(len(word) for word in words if not word.isascii() and not _latin(word))
     if 2 * foreign >= letters:
         return False
-    lists = _lists()
+    lists = small_words()
     english = float(sum(word in lists["en"] for word in words))
     other = max(sum(word in own for word in words) for code, own in lists.items() if code != "en")
     marked = sum(not word.isascii() for word in words)
@@ -70,7 +70,8 @@ def mostly_english(texts: Sequence[str]) -> bool:
 
 
 @cache
-def _lists() -> dict[str, frozenset[str]]:
+def small_words() -> dict[str, frozenset[str]]:
+    """Small words by ISO 639-1 code, less those that tell English from nothing."""
     lists = {code: frozenset(text.split()) for code, text in _SMALL.items()}
     lists |= {code: words for code, words in STOPWORDS.items() if code not in lists}
     english = lists["en"]

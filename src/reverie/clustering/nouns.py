@@ -36,7 +36,8 @@ _LIGHT = frozenset(
     links http https www lol haha okay yeah wow omg ok hi hello thanks pace far plan plans mum's dad's use try look
     feeling sense chance luck fun life world deal matter turn round step level version type example problem problems
     issue issues help change changes difference result results three four five six seven eight nine ten eleven twelve
-    twenty thirty forty fifty hundred thousand million""".split()  # noqa: SIM905
+    twenty thirty forty fifty hundred thousand million right yeap yep yup yeah nope ya ahoy sorry hey hiya bye doubt
+    favour case sake""".split()  # noqa: SIM905
 )
 # Nor may these stand before a noun.
 _NEVER = frozenset(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ANY_TEXT", "FUNCTION_WORDS", "STOPWORDS"]
+__all__ = ["ANY_TEXT", "FUNCTION_WORDS", "LIGHT", "STOPWORDS"]
 
 _LISTS = {
     "en": """a about after again all almost already also always am an and another any anyone anything are aren't
@@ -109,6 +109,46 @@ _FUNCTION = {
 FUNCTION_WORDS: dict[str, frozenset[str]] = {code: frozenset(text.split()) for code, text in _FUNCTION.items()}
 """What sentences of further languages cannot do without; "sv" stands for all of Scandinavia."""
 
+_LIGHT = {
+    "es": """primer primero primera segundo segunda tercer tercera último última nuevo nueva nuevos nuevas gran grande
+        grandes pequeño pequeña bueno buena buen mejor peor mismo misma mismos mismas cosa cosas vez veces día días
+        semana semanas mes meses año años hora horas minuto minutos mañana tarde noche tiempo momento lunes martes
+        miércoles jueves viernes sábado domingo quiero quiere quieren puedo puede pueden dice dijo digo hago hizo hice
+        voy vamos van fuimos tengo tenemos tienen tuve tuvo estoy estamos estuve soy somos sé sabe saben creo gusta
+        gustan encanta llamé llama llevo lleva llevamos nunca siempre todavía aún ahora luego dentro fuera cuatro cinco
+        seis siete ocho diez cien mil menos media medio entero entera gente falta paso parte lado veo vi ver""",
+    "pt": """primeiro primeira segundo segunda terceiro último última novo nova novos novas grande grandes pequeno
+        pequena bom boa melhor pior mesma coisa coisas vez vezes dia dias semana semanas mês meses ano anos hora horas
+        minuto minutos manhã tarde noite tempo momento segunda-feira terça quarta quinta sexta sábado domingo quero
+        quer querem posso pode podem diz disse digo faço fez fiz vou vamos vão fomos tive teve estou estamos sou somos
+        sei sabe acho gosto gosta adoro nunca sempre ainda agora depois dentro fora quatro cinco seis sete oito dez
+        cem mil menos meia meio inteiro inteira gente falta parte lado ver vi""",
+    "fr": """premier première second seconde troisième dernier dernière nouveau nouvelle nouveaux nouvelles grand grande
+        grands petit petite petits bon bonne meilleur chose choses jour jours semaine semaines mois an ans année années
+        heure heures minute minutes matin soir nuit temps moment lundi mardi mercredi jeudi vendredi samedi dimanche
+        veux veut peux peuvent dis disent fais font vais vas allons sais sait crois aime aimes adore jamais toujours
+        maintenant dedans dehors trois quatre cinq six sept huit dix cent mille demi entier gens partie côté voir vu
+        dernièrement vraiment assez rien aller aujourd hui""",
+    "it": """primo prima secondo seconda terzo ultimo ultima nuovo nuova nuovi nuove grande grandi piccolo piccola buono
+        buona bene meglio stesso stessa cosa cose volta volte giorno giorni settimana settimane mese mesi anno anni ora
+        ore minuto minuti mattina sera notte tempo momento lunedì martedì mercoledì giovedì venerdì sabato domenica
+        voglio vuole posso può possono dice detto faccio fatto vado va andiamo so sa credo piace mai adesso dentro
+        fuori tre quattro cinque sei sette otto dieci cento mille meno mezzo mezza gente parte lato vedere visto""",
+    "de": """Tag Tage Tagen Woche Wochen Monat Monate Monaten Jahr Jahre Jahren Stunde Stunden Minute Minuten Uhr Morgen
+        Abend Nacht Zeit Mal Montag Dienstag Mittwoch Donnerstag Freitag Samstag Sonntag Sache Sachen Ding Dinge Leute
+        Teil Seite Art Weile Ende Anfang Grund Moment Menge Stück""",
+    "nl": """dag dagen week weken maand maanden jaar jaren uur uren minuut minuten morgen avond nacht tijd keer maandag
+        dinsdag woensdag donderdag vrijdag zaterdag zondag ding dingen mensen deel kant eerste tweede derde laatste
+        nieuwe grote kleine goede beste gaan ga gaat kom komt weet denk vind vindt nooit net weer even""",
+    "ru": """первый первая первое второй вторая третий последний последняя новый новая новое большой большая маленький
+        хороший хорошая лучший день дня дней дни неделя недели неделю месяц месяца месяцев год года лет час часа часов
+        минут утро утром вечер вечером ночь ночью время раз раза понедельник вторник среда среду четверг пятница
+        пятницу суббота субботу воскресенье хочу хочет могу может говорит сказал сказала знаю думаю люблю никогда
+        всегда давно снова опять два три четыре пять сто тысяча людей люди дело вещь часть""",
+}
+LIGHT: dict[str, frozenset[str]] = {code: frozenset(text.casefold().split()) for code, text in _LIGHT.items()}
+"""Words that name nothing, though they are no small words: ordinals, times, weekdays, the commonest verbs."""
+
 _ANY = """
     и в на не се да за от са с е по като че ще към при до си или но това този тази те той тя ни му ги им беше има
     може които който която само след преди също така й та у що з із як це від або ми ви вони він вона його її їх був
@@ -124,8 +164,10 @@ _ANY = """
     रहा रहे रही लेकिन क्योंकि
     في من على إلى عن أن هذا هذه التي الذي كان كانت لا ما هو هي مع أو قد كل بعد قبل كما ثم لم لن إن
     الأخرى أخرى ذلك تلك أكثر أيضا أيضاً العديد بعض غير حتى عند لكن بين حيث يمكن كذلك منذ عندما خلال هناك فقط أي دون
+    การ ความ ของ ที่ และ ใน เป็น ได้ มี ให้ จะ ไม่ ว่า กับ จาก โดย คน นี้ นั้น แต่ ก็ ไป มา แล้ว ต้อง อย่าง หรือ ด้วย ซึ่ง เพื่อ
+    ในการ มีการ ของการ ที่มี ไม่ได้ อง
     של את על לא זה הוא היא אני עם כי אם גם או היה היו יש אין כל מה אבל
     לאחר יותר כדי אחרי לפני בין כמו אך רק עוד היתה הייתה להיות שלו שלה שלהם אלה אותו אותה תוך ידי"""
 
 ANY_TEXT = frozenset(_ANY.casefold().split())
-"""Function words of Bulgarian, Ukrainian, Greek, Hindi, Arabic and Hebrew: in no language of Latin letters a word."""
+"""Function words of Bulgarian, Ukrainian, Greek, Hindi, Thai, Arabic and Hebrew: no words in Latin letters."""

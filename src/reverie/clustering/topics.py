@@ -29,6 +29,17 @@ _FITS = Cosine(0.42)
 _FITS_UNSAID = Cosine(0.57)
 """Likeness from which a topic may name a group whose members hold its words, and one whose members do not."""
 
+_BROAD = frozenset(
+    (
+        *("family", "friends", "children", "health", "gardening", "cooking", "music", "films", "travel", "clothes"),
+        *("cars", "public transport", "fishing", "flatmates", "household appliances", "programming", "greetings"),
+    )
+)
+"""Topics that hold others, for a group that none of those names: orchids and seedlings are gardening."""
+_FITS_BROAD, _BROAD_WITHIN, _OF_MOST = Cosine(0.4), 0.06, 0.5
+"""Likeness from which a broad topic may name a group, how far behind its best topic, and the share of members that are
+more like it than most of the person's texts (a deviation above their mean)."""
+
 _JOINING = frozenset(("and", "of", "the", "a", "an", "on", "in", "for", "with", "from", "to", "at", "not"))
 _WORD = re.compile(r"[^\W_]+")
 
@@ -54,7 +65,7 @@ class Fit:
     score: float
     #: Likeness of the topic to the group's centre, on the reference's scale.
     likeness: float
-    #: 0 to 1: twice the least share of members that hold each of the topic's words, at most 1.
+    #: 0 to 1: twice the least share of members (two at least) that hold each of the topic's words, at most 1.
     held: float
 
 
@@ -69,6 +80,7 @@ class Topics:
         self.dimensions = int(vectors.shape[1])
         self._vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         self._stems = [[stem(w) for w in _words(name) if w not in _JOINING] for name in self.names]
+        self._broad = [at for at, name in enumerate(self.names) if name in _BROAD]
         self._at = {name.casefold(): at for at, name in enumerate(self.names)}
 
     def index(self, name: str) -> int | None:
@@ -87,12 +99,14 @@ class Topics:
         english: Sequence[float],
         earlier: Sequence[int | None],
         scale: Scale = REFERENCE,
+        x: Vectors | None = None,
     ) -> list[list[Fit]]:
         """Of each group the topics that may name it, best first.
 
         ``centres``: (groups, d) unit length. ``stems``: of each text. ``english``: share of each group's members that
         are written in English; the list is, so a group of another language is named by it only where its words are
-        said. ``earlier``: topics that named the groups before, looked at whatever their place.
+        said. ``earlier``: topics that named the groups before, looked at whatever their place. ``x``: (n, d) vectors of
+        the texts, without which no group gets a broad topic.
         """
         if not len(centres):
             return []
@@ -114,8 +128,29 @@ class Topics:
                 fits.append(Fit(topic, round(float(row[topic]) + _LITERAL * held, 6), like, held))
             fits.sort(key=lambda f: (-f.score, f.topic))
             top = fits[0].score
-            out.append([f for f in fits if f.score >= top - _WITHIN and _passes(f, len(own), english[group])])
+            passing = [f for f in fits if f.score >= top - _WITHIN and _passes(f, len(own), english[group])]
+            if not passing and x is not None and len(own) > 2 and english[group] >= 0.5:
+                passing = self._broad_fits(likeness[group], row, top, own, x, scale)
+            out.append(passing)
         return out
+
+    def _broad_fits(
+        self,
+        likeness: NDArray[np.float64],
+        row: NDArray[np.float64],
+        top: float,
+        own: NDArray[np.int64],
+        x: Vectors,
+        scale: Scale,
+    ) -> list[Fit]:
+        """The broad topic of a group that no topic names."""
+        near = [t for t in self._broad if row[t] >= top - _BROAD_WITHIN and likeness[t] >= _FITS_BROAD]
+        found = []
+        for topic in near:
+            each = x @ self._vectors[topic]
+            if np.mean(each[own] > each.mean() + each.std()) >= _OF_MOST:
+                found.append(Fit(topic, round(float(row[topic]), 6), float(likeness[topic]), 0.0))
+        return sorted(found, key=lambda f: (-f.score, f.topic))
 
 
 def _passes(fit: Fit, size: int, english: float) -> bool:
@@ -130,7 +165,9 @@ def _shares(wanted: set[str], own: NDArray[np.int64], stems: Sequence[frozenset[
     for i in own.tolist():
         for found in wanted & stems[i]:
             counts[found] += 1
-    return {s: count / len(own) for s, count in counts.items()}
+    # What one of several says is no word of the group.
+    fewest = min(2, len(own))
+    return {s: count / len(own) if count >= fewest else 0.0 for s, count in counts.items()}
 
 
 def _words(text: str) -> list[str]:

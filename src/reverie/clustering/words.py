@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from reverie.clustering.graphemes import MARKS, NO_SPACES, clusters, syllabic
 from reverie.clustering.nouns import noun_phrases
-from reverie.clustering.stopwords import ANY_TEXT, FUNCTION_WORDS, STOPWORDS
+from reverie.clustering.stopwords import ANY_TEXT, FUNCTION_WORDS, LIGHT, STOPWORDS
 
 __all__ = ["Phrasebook", "detect_language", "phrases", "stopwords_for", "text_languages", "word_count", "words"]
 
@@ -196,7 +196,7 @@ def detect_language(texts: list[str]) -> str | None:
 def _stops(language: str | None) -> frozenset[str]:
     """Stop words of a text: its language's, and English ones, which chats in every language use, unless they clash."""
     own = STOPWORDS.get(language or "en") or FUNCTION_WORDS.get(language or "en", frozenset())
-    return STOPWORDS["en"] | own | ANY_TEXT
+    return STOPWORDS["en"] | own | LIGHT.get(language or "en", frozenset()) | ANY_TEXT
 
 
 @lru_cache(maxsize=1)
