@@ -11,6 +11,7 @@ from reverie.contracts import Lane
 from reverie.gateway.http.headers import joined_headers, parse_prefer
 from reverie.gateway.submissions.duration_estimate import DurationEstimator
 from reverie.store import TaskRow
+from reverie.store.memory_rows import Person
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 _TASK = dict.fromkeys(TaskRow.__slots__) | {"fraction": 1.0, "usd": 0.0, "compute_ms": 0.0}
@@ -57,6 +58,37 @@ def test_a_machine_that_becomes_slower_is_followed() -> None:
     for number in range(200):
         predictor.learn([task(number, "embed", 100, 1500, 0.1 if number < 100 else 1.0)])
     assert predictor.predict("embed", 100, 6000) == pytest.approx(1.0, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("slow", "seconds", "size"),
+    [(1, 8.0, 5000), (10, 8.0, 5000), (5, 30.0, 5000), (1, 120.0, 100_000)],  # first contexts, on a busy machine
+)
+def test_after_very_slow_first_contexts_a_few_quick_ones_bring_them_back_to_the_fast_lane(
+    slow: int, seconds: float, size: int
+) -> None:
+    predictor = DurationEstimator()
+    for number in range(slow):  # their vectors were there: what took so long was something else
+        predictor.learn([task(number, "context", size, 10, seconds)])
+    for number in range(100, 103):
+        predictor.learn([task(number, "context", size, 10, 0.1)])
+    assert predictor.lane("context", predictor.predict("context", size, 60 * size, missing=0.0)) == Lane.FAST
+
+
+def _person(**more: object) -> Person:
+    fields = {"tenant": "t", "user_id": "u", "memories": 5000, "changes": 5000}
+    return Person(**{**dict.fromkeys(Person.__slots__), **fields, **more})  # type: ignore[arg-type]
+
+
+def test_what_a_question_has_read_misses_no_vectors_also_before_the_first_upkeep() -> None:
+    predictor = DurationEstimator()
+    assert predictor.missing_share(_person()) == 1.0
+    assert predictor.missing_share(_person(upkept_at=START, changes=50)) == 0.01
+    predictor.learn([task(1, "context", 4900, 0, 0.1, tenant="t", user_id="u")])
+    assert predictor.missing_share(_person()) == 0.02
+    assert predictor.missing_share(_person(memories=100)) == 0.0
+    assert predictor.missing_share(_person(user_id="other")) == 1.0
+    assert predictor.missing_share(_person(memories=0, changes=0)) == 0.0
 
 
 def test_a_row_is_learnt_once_and_a_cloud_task_apart() -> None:

@@ -21,6 +21,50 @@ FOR NO KEY UPDATE OF p SKIP LOCKED;
 -- name: lock_person
 SELECT * FROM people WHERE tenant = %(tenant)s AND user_id = %(user_id)s FOR NO KEY UPDATE;
 
+-- name: add_new
+-- The usual add as one statement, which is a transaction and a round trip: for people who are there, whom nobody else
+-- changes, and of whose memories none gets other content. A row back for each request that is stored; who gets none is
+-- for put_memories. The statement sees memories as they were when it began, which holds for people alone whose rows are
+-- still the ones it began with (xmin) once it has their locks.
+WITH held AS MATERIALIZED (
+    SELECT p.id, p.version, p.memories, w.who, w.most, EXISTS (SELECT FROM views v WHERE v.person = p.id) AS viewed
+    FROM unnest(%(tenants)s::text[], %(users)s::text[], %(limits)s::int[]) WITH ORDINALITY
+         AS w(tenant, user_id, most, who)
+    JOIN people q ON q.tenant = w.tenant AND q.user_id = w.user_id
+    JOIN people p ON p.id = q.id AND p.xmin = q.xmin
+    ORDER BY p.tenant, p.user_id
+    FOR NO KEY UPDATE OF p SKIP LOCKED
+), incoming AS (
+    SELECT h.id AS person, i.*, m.id IS NULL AS new,
+           (m.content <> i.content OR i.last_accessed_at <> coalesce(m.last_accessed_at, '-infinity')
+            OR i.access_count <> m.access_count OR i.pinned <> m.pinned) AS differs
+    FROM unnest(%(requests)s::int[], %(whose)s::int[], %(ids)s::text[], %(bodies)b::bytea[], %(text_keys)b::bytea[],
+                %(contents)b::bytea[], %(chars)s::int[], %(created)s::timestamptz[], %(accessed)s::timestamptz[],
+                %(counts)s::int[], %(pinned)s::boolean[])
+         AS i(request, who, id, body, text_key, content, chars, created_at, last_accessed_at, access_count, pinned)
+    JOIN held h ON h.who = i.who
+    LEFT JOIN memories m ON m.person = h.id AND m.id = i.id
+), sure AS (
+    SELECT h.*, s.more, s.more_chars FROM held h
+    JOIN (SELECT person, count(*) FILTER (WHERE new) AS more, coalesce(sum(chars) FILTER (WHERE new), 0) AS more_chars
+          FROM incoming GROUP BY person HAVING NOT coalesce(bool_or(differs), false)) AS s ON s.person = h.id
+    WHERE h.memories + s.more <= h.most
+), added AS (
+    INSERT INTO memories (person, id, body, text_key, content, chars, created_at, last_accessed_at, access_count, pinned,
+                          version)
+    SELECT s.id, i.id, i.body, i.text_key, i.content, i.chars, i.created_at, i.last_accessed_at,
+           coalesce(i.access_count, 0), coalesce(i.pinned, false), s.version + 1
+    FROM incoming i JOIN sure s ON s.id = i.person WHERE i.new
+), counted AS (
+    UPDATE people p SET version = s.version + 1, memories = p.memories + s.more, chars = p.chars + s.more_chars,
+           changes = p.changes + s.more, first_change_at = coalesce(p.first_change_at, clock_timestamp()),
+           last_change_at = clock_timestamp()
+    FROM sure s WHERE p.id = s.id AND s.more > 0
+)
+SELECT i.request, count(*) FILTER (WHERE i.new)::int AS added, count(*) FILTER (WHERE NOT i.new)::int AS unchanged,
+       s.version + (s.more > 0)::int AS version, s.viewed
+FROM incoming i JOIN sure s ON s.id = i.person GROUP BY i.request, s.version, s.more, s.viewed;
+
 -- name: put_memories
 -- Adds what is new and changes what differs, and gives each person the version that came with it and the counts. A row
 -- back for each memory that is new or differs, by its number. Accesses and pins that are not given stay as they are.

@@ -24,6 +24,7 @@ __all__ = [
     "Changing",
     "KeyTaken",
     "LongAdd",
+    "add_new",
     "is_settled",
     "keep_answers",
     "lock_people",
@@ -230,6 +231,48 @@ async def lock_people(
 
 def is_settled(outcome: AddOutcome) -> bool:
     return outcome.busy or outcome.mismatch or outcome.replayed is not None or outcome.full is not None
+
+
+async def add_new(connection: Connection, codec: Codec, requests: Sequence[AddRequest]) -> list[AddOutcome | None]:
+    """Store those of ``requests`` that are usual, in one statement: a transaction by itself unless in another.
+
+    None for each that is not: nothing of it is stored, and ``put_memories`` finds out what it is.
+    """
+    out: list[AddOutcome | None] = [None] * len(requests)
+    usual = [(n, r) for n, r in enumerate(requests) if r.idempotency_key is None and r.upkeep is None]
+    rows = [(n, r, row) for n, r in usual for row in r.rows]
+    if not 0 < len(rows) <= _FEW:
+        return out
+    people: dict[tuple[str, str], int] = {}  # and their numbers, from 1
+    whose = [people.setdefault((r.tenant, r.user_id), len(people) + 1) for _, r, _ in rows]
+    limits = dict(zip(whose, (r.limit for _, r, _ in rows), strict=True))
+    ids, _, text_keys, contents, chars, created, accessed, counts, pinned = zip(
+        *(row for _, _, row in rows), strict=True
+    )
+    cursor = await connection.execute(
+        sql("add_new"),
+        {
+            "tenants": [tenant for tenant, _ in people],
+            "users": [user for _, user in people],
+            "limits": list(limits.values()),
+            "requests": [n for n, _, _ in rows],
+            "whose": whose,
+            "ids": list(ids),
+            "bodies": [codec.save(row.body, places.memory(r.tenant, r.user_id, row.id)) for _, r, row in rows],
+            "text_keys": list(text_keys),
+            "contents": list(contents),
+            "chars": list(chars),
+            "created": list(created),
+            "accessed": list(accessed),
+            "counts": list(counts),
+            "pinned": list(pinned),
+        },
+    )
+    for row in await cursor.fetchall():
+        out[row["request"]] = AddOutcome(
+            added=row["added"], unchanged=row["unchanged"], version=row["version"], viewed=row["viewed"]
+        )
+    return out
 
 
 async def put_memories(

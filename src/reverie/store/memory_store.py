@@ -16,6 +16,7 @@ from reverie.store.memory_changes import (
     Changing,
     KeyTaken,
     LongAdd,
+    add_new,
     is_settled,
     keep_answers,
     lock_people,
@@ -51,6 +52,14 @@ class MemoryStore:
         return rows[0] if rows else None
 
     # -- adding ------------------------------------------------------------------------------------
+
+    async def add_new(self, requests: Sequence[AddRequest]) -> list[AddOutcome | None]:
+        """Store those of a group that are usual: new memories of people who are there. Durable when this returns.
+
+        None for each that ``add`` must see to: nothing of it is stored. ``requests`` as for ``add``.
+        """
+        async with self._store.connection() as connection:
+            return await add_new(connection, self.codec, requests)
 
     async def add(self, requests: Sequence[AddRequest], answers: Answers) -> list[AddOutcome]:
         """Store a group in one transaction; durable when this returns.

@@ -116,6 +116,23 @@ class GroupAdds:
         return group
 
     async def _store(self, group: list[_Waiting]) -> None:
+        try:
+            quick = await self._memories.add_new([waiting.request for waiting in group])
+        except ServiceUnavailable as error:
+            self._refuse(group, error)
+            return
+        except psycopg.Error:  # nothing was stored; what is wrong is found out below
+            quick = [None] * len(group)
+        left = []
+        for waiting, outcome in zip(group, quick, strict=True):
+            if outcome is None:
+                left.append(waiting)
+            elif not waiting.future.done():
+                waiting.future.set_result(outcome)
+        if left:
+            await self._store_any(left)
+
+    async def _store_any(self, group: list[_Waiting]) -> None:
         ids = {id(waiting.request): waiting.ids for waiting in group}
 
         def kept(request: AddRequest, outcome: AddOutcome) -> bytes:
@@ -124,14 +141,12 @@ class GroupAdds:
         try:
             outcomes = await self._memories.add([waiting.request for waiting in group], kept)
         except ServiceUnavailable as error:
-            for waiting in group:
-                if not waiting.future.done():
-                    waiting.future.set_exception(error)
+            self._refuse(group, error)
             return
         except (psycopg.Error, KeyTaken) as error:
             if len(group) > 1:
                 for waiting in group:  # one bad row must not refuse its neighbours
-                    await self._store([waiting])
+                    await self._store_any([waiting])
             elif isinstance(error, KeyTaken):  # by another gateway, this instant: now its answer is there
                 self._later(group)
             else:
@@ -155,8 +170,8 @@ class GroupAdds:
         self._wake.set()
 
     @staticmethod
-    def _refuse(group: list[_Waiting]) -> None:
+    def _refuse(group: list[_Waiting], error: ServiceUnavailable | None = None) -> None:
         for waiting in group:
             if not waiting.future.done():
-                error = ServiceUnavailable("The memories could not be stored.", retry_after=2.0)
-                waiting.future.set_exception(error)
+                why = error or ServiceUnavailable("The memories could not be stored.", retry_after=2.0)
+                waiting.future.set_exception(why)

@@ -16,10 +16,13 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from cachetools import LRUCache
+
 from reverie.aio.background import Background
 from reverie.contracts import OPERATIONS, Lane
 from reverie.errors import ReverieError
 from reverie.store import GatewayStore, TaskRow
+from reverie.store.memory_rows import Person
 
 __all__ = ["DurationEstimator", "Fit"]
 
@@ -31,6 +34,11 @@ _ANCHOR_WEIGHT = 0.5
 _WINDOW = 200
 _AGING = 0.98
 _HUBER = 0.25
+_QUESTIONS = frozenset({"context", "recall"})
+"""Operations that read all memories of a user, mostly the stored ones."""
+_USERS = 10_000
+_SHORTER = 20.0
+"""How much more a task may count that took less than half of its prediction."""
 _FLOOR = 0.002
 """Seconds below which a difference does not matter."""
 _REFRESH = 2.0
@@ -77,7 +85,9 @@ class Fit:
             for (x, y), weight in zip(points, weights, strict=True):
                 predicted = max(_FLOOR, sum(c * v for c, v in zip(found, x, strict=True)))
                 off = abs(y - predicted) / predicted
-                reweighted.append(weight / predicted**2 * min(1.0, _HUBER / max(off, 1e-9)))
+                # Measured by the prediction, one that is far too high would hardly see how much shorter tasks are now.
+                shorter = min(_SHORTER, predicted / (2 * max(_FLOOR, y)))
+                reweighted.append(weight / predicted**2 * min(1.0, _HUBER / max(off, 1e-9)) * max(1.0, shorter))
             found = _non_negative(points, reweighted) or found
         self.coefficients = (found[0], found[1] / 1000, found[2] / 1000)
 
@@ -137,6 +147,8 @@ class DurationEstimator:
         self.vector_model: str | None = None
         self._tokens_per_char = _TOKENS_PER_CHAR
         self._known: deque[str] = deque(maxlen=5000)
+        #: How many memories of a user were read by a question that ended: these have their vectors.
+        self._read: LRUCache[tuple[str, str], int] = LRUCache(_USERS)
         self._since = 0.0
         self._background = Background()
 
@@ -156,6 +168,14 @@ class DurationEstimator:
             (1.0, float(items), chars * self._tokens_per_char * min(1.0, max(0.0, missing)))
         )
 
+    def missing_share(self, person: Person) -> float:
+        """The share of a user's stored memories that have no vector yet, as far as is known here."""
+        if not person.memories:
+            return 0.0
+        unread = person.memories - self._read.get((person.tenant, person.user_id), 0)
+        changed = person.changes if person.upkept_at is not None else person.memories
+        return max(0, min(unread, changed)) / person.memories
+
     def lane(self, operation: str, seconds: float) -> Lane:
         """The lane for a predicted time."""
         return Lane.FAST if seconds < OPERATIONS[operation].fast_seconds else Lane.HEAVY
@@ -171,6 +191,8 @@ class DurationEstimator:
             self._known.append(row.id)
             self._since = max(self._since, row.finished_at.timestamp())
             by_fit.setdefault(_name(row.operation, row.provider), []).append(row)
+            if row.provider is None and row.operation in _QUESTIONS:
+                self._read[row.tenant, row.user_id] = row.items
             if row.provider is None and row.vector_model is not None:
                 self.vector_model = row.vector_model
             if (read := row.tokens + row.cached_tokens) and row.chars and row.provider is None:

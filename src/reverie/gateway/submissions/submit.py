@@ -200,8 +200,8 @@ async def _estimate(
 
 
 def _estimate_stored(state: State, parsed: Parsed, choice: CloudChoice, person: Person) -> tuple[float, Lane]:
-    """The same for stored memories; what an upkeep has seen has its vectors."""
-    missing = min(1.0, person.changes / max(1, person.memories)) if person.upkept_at is not None else 1.0
+    """The same for stored memories; what an upkeep or a question has seen has its vectors."""
+    missing = state.durations.missing_share(person)
     operation = parsed.summary.operation
     estimate = state.durations.predict(operation, parsed.items, parsed.chars, missing=missing, provider=choice.provider)
     return estimate, Lane.CLOUD if choice.provider else state.durations.lane(operation, estimate)
