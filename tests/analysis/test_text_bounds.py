@@ -84,10 +84,17 @@ def _contradicted(text: str) -> None:
     find_contradictions(_memory(text[:99_000]), near, set(), budget=Budget())
 
 
+def _read(data: bytes, name: str) -> None:
+    with contextlib.suppress(ReverieError):  # not JSON at all, say
+        read_memories(data, name=name, author="Ada" if name == "a.txt" else None)
+
+
 def _drawn(text: str) -> None:
     drawable(text)
     shorten(text, 60)
 
+
+CHAT = b"[01.05.26, 10:00:00] Ada: hello\n[01.05.26, 10:01:00] Ben: hi\n"
 
 STEPS: dict[str, Callable[[str], object]] = {
     "words": words,
@@ -114,6 +121,9 @@ STEPS: dict[str, Callable[[str], object]] = {
     "bot: one line": one_line,
     "reader: txt": lambda text: read_memories(text.encode("utf-8", "replace"), name="a.txt"),
     "reader: csv": lambda text: read_memories(b"text\n" + text.encode("utf-8", "replace"), name="a.csv"),
+    "reader: jsonl": lambda text: read_memories(text.encode("utf-8", "replace"), name="a.jsonl"),
+    "reader: json": lambda text: _read(b"[" + text.encode("utf-8", "replace") + b"0]", "a.json"),
+    "reader: chat": lambda text: _read(CHAT + text.encode("utf-8", "replace"), "a.txt"),
     "recall": _recalled,
     "analysis": _analyzed,
     "themes": _clustered,

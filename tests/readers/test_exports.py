@@ -159,7 +159,7 @@ def test_a_large_export_is_read_as_a_stream_with_progress() -> None:
 
 
 def test_only_the_newest_memories_of_a_task_are_ever_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reverie.readers.base.MAX_MEMORIES", 100)
+    monkeypatch.setattr("reverie.readers.kept.MAX_MEMORIES", 100)
     rows = [{"text": f"t{i}", "created_at": f"2026-01-{1 + i % 28:02d}T00:00:00Z"} for i in range(1_000)]
     source = read_memories(json.dumps(rows).encode(), name="x.json")
     kept = sorted(range(1_000), key=lambda i: rows[i]["created_at"])[-100:]

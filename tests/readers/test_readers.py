@@ -7,9 +7,11 @@ import json
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from reverie.contracts import Memory
 from reverie.demo import PEOPLE, load
 from reverie.errors import InvalidInput
 from reverie.readers import Source, read_file, read_memories
@@ -180,3 +182,58 @@ def test_the_demo_has_300_dated_memories_of_three_people() -> None:
     assert len(everything) == 300
     assert len({memory.text for memory in everything}) == 300
     assert all(memory.created_at is not None for memory in everything)
+
+
+def test_a_row_that_does_not_stay_is_never_made_a_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A megabyte may have half a million lines; what is left out costs no more than reading it."""
+    made: list[str] = []
+    built = Memory.built.__func__  # type: ignore[attr-defined]
+
+    def counted(cls: type[Memory], **values: Any) -> Memory:
+        made.append(values["text"])
+        memory: Memory = built(cls, **values)
+        return memory
+
+    monkeypatch.setattr("reverie.readers.kept.MAX_MEMORIES", 10)
+    monkeypatch.setattr(Memory, "built", classmethod(counted))
+    lines = [f"line {i}" if i % 7 else " " for i in range(500)]
+    for name, rows in {
+        "a.txt": lines,
+        "a.csv": ["text", *(line if line.strip() else '" "' for line in lines)],
+        "a.jsonl": [json.dumps(line) for line in lines],
+        "b.jsonl": [json.dumps({"text": line}) for line in lines],
+        "c.txt": [f"2026-01-01 {line}" for line in lines if line.strip()],
+    }.items():
+        made.clear()
+        source = read_memories("\n".join(rows).encode(), name=name)
+        kept = [line for line in lines if line.strip()]
+        assert texts(source)[-10:] == kept[-10:], name
+        assert len(made) == 10, name
+        assert source.notes[-1].startswith(f"{len(kept)} memories; the newest 10 were taken"), name
+
+
+def test_what_is_made_unchecked_is_what_the_checks_would_make() -> None:
+    """The same members as a memory that went through the contract, in every format that takes the short way."""
+    for name, row in {
+        "a.txt": "2026-05-01T09:00:00+02:00 I like tea",
+        "b.txt": "I like tea",
+        "c.csv": "id,text,date\n7,I like tea,2026-05-01",
+        "d.jsonl": '{"text": "I like tea", "kind": "fact", "metadata": {"a": 1}}',
+        "e.jsonl": '{"text": "I like tea", "source": "a channel"}',
+    }.items():
+        (memory,) = read_memories(row.encode(), name=name).memories
+        assert memory == Memory(**memory.model_dump()), name
+        assert memory.model_dump_json() == Memory(**memory.model_dump()).model_dump_json()
+
+
+def test_every_wrong_row_among_very_many_is_named_by_its_line() -> None:
+    rows = ["a"] * 3_000
+    rows[17], rows[2_500], rows[2_999] = '{"text": " "}', '{"title": 1}', '{"text": "x", "id": "x\\u0000"}'
+    source = read_memories("\n".join(row if row[0] == "{" else f'"{row}"' for row in rows).encode(), name="x.jsonl")
+    assert rejected(source) == [
+        "line 18: its text is blank",
+        "line 2501: has no text (only 'title')",
+        "line 3000: id: must not contain control characters",
+    ]
+    assert len(source.memories) == 2_997
+    assert len({memory.id for memory in source.memories}) == 2_997

@@ -19,16 +19,8 @@ MAX_ID_CHARS = 256
 """Longest id of a user or memory, in characters."""
 
 
-class Request(BaseModel):
-    """Sent by a client. Unknown members are refused, so that a typing error never passes in silence."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Response(BaseModel):
-    """Sent to a client. Unknown members are ignored, so that an older client reads a newer service."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
+class _Built(BaseModel):
+    """What can be made of known values."""
 
     @classmethod
     def built(cls, **values: Any) -> Self:
@@ -45,9 +37,21 @@ class Response(BaseModel):
         return made
 
 
+class Request(_Built):
+    """Sent by a client. Unknown members are refused, so that a typing error never passes in silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Response(_Built):
+    """Sent to a client. Unknown members are ignored, so that an older client reads a newer service."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
 @lru_cache
 def _fields(model: type[BaseModel]) -> set[str]:
-    # One set for all: nobody can add to it, since responses are frozen.
+    # One set for all: nobody can add to it, since these models are frozen.
     return set(model.model_fields)
 
 

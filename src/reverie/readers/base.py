@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
-from reverie.contracts import MAX_ID_CHARS, MAX_MEMORIES, Memory
+from reverie.contracts import MAX_ID_CHARS, MAX_SOURCE_CHARS, MAX_TEXT_CHARS, Memory
 from reverie.errors import InvalidInput
 from reverie.readers.dates import parse_date
 from reverie.readers.formats import TABLE, Format, compiled, expand, get, joined, match
+from reverie.readers.kept import Kept, Row
 
 __all__ = ["MOST_NAMED", "Author", "Collector", "Rejected", "Source"]
 
@@ -30,7 +31,8 @@ MOST_NAMED = 1_000
 
 _NAMED_DATES = 5
 _MOST_AUTHORS = 10_000
-_OLDEST = datetime(1970, 1, 1, tzinfo=UTC)
+_WRONG = re.compile("[\x00\ud800-\udfff]")
+"""What no text of a memory may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +86,20 @@ class Collector:
 
     def __init__(self, author: str | None = None) -> None:
         self._source = Source()
-        self._places: dict[str, str] = {}
-        self._copies: dict[str, int] = {}
+        self._kept = Kept()
         self._wanted = author.strip().casefold() if author is not None else None
         self._asked = author
         self._authors: dict[str, Author] = {}
-        #: Author's id of each memory, "" where it is not known.
-        self._of: list[str] = []
         self._left: Counter[str] = Counter()
         self._naive = 0
         self._undated = 0
         self._named_undated: list[str] = []
-        self._total = 0
         #: "dmy" or "mdy" where dates are numbers in the order of a country.
         self.order: str | None = None
 
     def __len__(self) -> int:
         """Rows that were understood, kept or left out."""
-        return self._total + sum(self._left.values())
+        return self._kept.total + sum(self._left.values())
 
     # -- what readers say ----------------------------------------------------------------------------------------------
     def reject(self, place: str, reason: str) -> None:
@@ -125,8 +123,8 @@ class Collector:
 
     def take(self, place: str, row: object, *, source: str | None = None, depth: int = 0) -> None:
         """A row of any format of the table, or a text or mapping of one's own."""
-        form = match(row) if isinstance(row, Mapping) else None
-        if form is None or not isinstance(row, Mapping):
+        # Its class is asked first: to ask whether a number is a mapping takes ten times as long.
+        if isinstance(row, str | int | list) or not isinstance(row, Mapping) or (form := match(row)) is None:
             self.add(place, row)
         elif form.each is not None and depth < 2:
             title = get(row, form.source) if form.source else None
@@ -149,11 +147,15 @@ class Collector:
     def add(self, place: str, row: object) -> None:
         """A text, or a mapping with one, becomes a memory or is rejected with the reason."""
         if isinstance(row, str):  # a line of a text: half of the time would go to names that it does not have
-            if not row.strip():
+            if not row or row.isspace():
                 return self.reject(place, "its text is blank")
-            return self._keep(place, {"text": row}, None, None)
-        if not isinstance(row, Mapping):
+            if len(row) > MAX_TEXT_CHARS or _WRONG.search(row):
+                return self._keep(place, {"text": row}, None, None)
+            return self._kept.bare(place, row)
+        if not isinstance(row, dict) and not isinstance(row, Mapping):
             return self.reject(place, f"is {_kind(row)}, neither a text nor an object with one")
+        if not row:
+            return self.reject(place, "has no text (only )")
         folded = {str(name).strip().casefold(): value for name, value in row.items() if name is not None}
         given = _first(folded, TEXT_NAMES)
         text = joined(given)
@@ -171,6 +173,10 @@ class Collector:
             more["last_accessed_at"] = accessed
         created = self._date(place, None, _first(folded, _DATE_NAMES))
         return self._keep(place, {**more, "text": text}, created, _first(folded, _ID_NAMES))
+
+    def add_dated(self, place: str, text: str, date: str) -> None:
+        """A text that is not blank, and the date beside it."""
+        self._keep(place, {"text": text}, self._date(place, None, date), None)
 
     # -- rows of known formats -----------------------------------------------------------------------------------------
     def _known(self, place: str, row: Mapping[str, Any], form: Format, source: str | None) -> None:
@@ -217,6 +223,8 @@ class Collector:
         """The first date that can be read, or none: a text is worth keeping without it."""
         wrong = ""
         for value in values:
+            if value is None:
+                return None
             try:
                 moment, naive = parse_date(value, unix=unix, order=self.order)
             except ValueError as error:
@@ -234,11 +242,14 @@ class Collector:
         self, place: str, values: dict[str, Any], created: datetime | None, given: object, author: str = ""
     ) -> None:
         if isinstance(values.get("source"), str):
-            values["source"] = values["source"][:256]
+            values["source"] = values["source"][:MAX_SOURCE_CHARS]
+        name = str(given) if given not in (None, "") else None
+        if _plain(values, name):
+            return self._put((place, values["text"], created, name, author, values.get("source"), None))
         try:
             _encodable(values, given)
             memory = Memory(
-                id=str(given) if given not in (None, "") else self._name(values["text"], created),
+                id=name or "-",  # named when it is known to stay
                 created_at=created,
                 **{name: value for name, value in values.items() if value is not None},
             )
@@ -249,41 +260,13 @@ class Collector:
             return self.reject(place, f"{where}: {message}" if where else message)
         except ValueError as error:
             return self.reject(place, str(error))
-        if memory.id in self._places:
-            return self.reject(place, f"has the id {memory.id[:60]!r} of {self._places[memory.id]}")
-        self._places[memory.id] = place
-        self._total += 1
-        self._source.memories.append(memory)
-        self._of.append(author)
-        if len(self._source.memories) >= 2 * MAX_MEMORIES:
-            self._prune()
-        return None
+        return self._put((place, memory.text, created, name, author, None, memory))
 
-    def _name(self, text: str, created: datetime | None) -> str:
-        # From the content, not from the position: a line added at the top must not rename all that follow.
-        stamp = created.isoformat() if created else ""
-        name = hashlib.blake2b(f"{stamp}\x1f{text}".encode("utf-8", "replace"), digest_size=6).hexdigest()
-        if name not in self._places:
-            return name
-        # From where the last copy stopped: ten thousand times "gm" must not be counted through ten thousand times.
-        count = self._copies.get(name, 1) + 1
-        while f"{name}-{count}" in self._places:
-            count += 1
-        self._copies[name] = count
-        return f"{name}-{count}"
+    def _put(self, row: Row) -> None:
+        if (reason := self._kept.put(row)) is not None:
+            self.reject(row[0], reason)
 
     # -- the end -------------------------------------------------------------------------------------------------------
-    def _prune(self) -> None:
-        """Keep the newest that one task may hold, in their order."""
-        memories = self._source.memories
-        if len(memories) <= MAX_MEMORIES:
-            return
-        newest = sorted(range(len(memories)), key=lambda i: memories[i].created_at or _OLDEST)[-MAX_MEMORIES:]
-        newest.sort()
-        self._source.memories = [memories[i] for i in newest]
-        self._of = [self._of[i] for i in newest]
-        self._places = {memory.id: self._places[memory.id] for memory in self._source.memories}
-
     def finish(self, name: str = "the file") -> Source:
         """Everything read; the newest when there are more than one task may hold.
 
@@ -293,12 +276,8 @@ class Collector:
         source.authors = sorted(self._authors.values(), key=lambda author: (-author.count, author.id))
         chosen = self._chosen(name)
         if chosen is not None:
-            of = self._of
-            source.memories = [memory for memory, who in zip(source.memories, of, strict=True) if who == chosen.id]
-            self._of = [who for who in of if who == chosen.id]
             source.user_id = source.user_id or chosen.id
-        total = self._total if len(source.memories) >= MAX_MEMORIES else len(source.memories)
-        self._prune()
+        source.memories, total = self._kept.newest(chosen.id if chosen is not None else None)
         for reason, count in self._left.items():
             source.notes.append(f"{reason}, left out: {count:,}")
         if self._naive:
@@ -307,8 +286,8 @@ class Collector:
             more = "; ..." if self._undated > len(self._named_undated) else ""
             named = "; ".join(self._named_undated) + more
             source.notes.append(f"dates left out, their texts kept: {self._undated:,} ({named})")
-        if total > MAX_MEMORIES:
-            source.notes.append(f"{total:,} memories; the newest {MAX_MEMORIES:,} were taken, the most in one task")
+        if total > (stay := len(source.memories)):
+            source.notes.append(f"{total:,} memories; the newest {stay:,} were taken, the most in one task")
         return source
 
     def _chosen(self, name: str) -> Author | None:
@@ -361,6 +340,18 @@ def _first_of(row: Mapping[str, Any], paths: list[str]) -> str:
     return next((str(value) for value in found if isinstance(value, str | int) and str(value)), "")
 
 
+def _plain(values: Mapping[str, Any], name: str | None) -> bool:
+    """Whether a row has nothing to be checked but its text, its source and a name of letters and signs."""
+    return (
+        values.keys() <= {"text", "source"}
+        and 0 < len(text := values["text"]) <= MAX_TEXT_CHARS
+        and not text.isspace()
+        and not _WRONG.search(text)
+        and ((source := values.get("source")) is None or (isinstance(source, str) and not _WRONG.search(source)))
+        and (name is None or (len(name) <= MAX_ID_CHARS and name.isprintable()))
+    )
+
+
 def _encodable(values: Mapping[str, Any], given: object) -> None:
     """Raises ``ValueError`` for what no JSON can carry: the service could only refuse everything with it."""
     if given is not None and len(str(given)) > MAX_ID_CHARS:
@@ -378,6 +369,8 @@ def _encodable(values: Mapping[str, Any], given: object) -> None:
                 raise ValueError(f"{name}: holds a number that JSON has not, or is nested too deeply") from None
 
 
+_KINDS = {list: "a list", int: "a number", float: "a number", bool: "true or false", type(None): "null"}
+
+
 def _kind(value: object) -> str:
-    names = {list: "a list", int: "a number", float: "a number", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "an object" if isinstance(value, Mapping) else "something else")
+    return _KINDS.get(type(value), "an object" if isinstance(value, Mapping) else "something else")

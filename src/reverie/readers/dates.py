@@ -67,7 +67,7 @@ def _built(part: dict[str, Any], order: str | None) -> tuple[datetime, bool]:
         day = int(part["d"])
     if len(part.get("c") or part.get("y") or "") == 2:
         year += 2000
-    hour, minute, second = (int(part.get(name) or 0) for name in "HMS")
+    hour, minute, second = int(part.get("H") or 0), int(part.get("M") or 0), int(part.get("S") or 0)
     half = (part.get("ap") or "").lower() or {"上午": "a", "下午": "p"}.get(part.get("ampm") or "", "")
     if half:
         if not 1 <= hour <= 12:
@@ -76,7 +76,7 @@ def _built(part: dict[str, Any], order: str | None) -> tuple[datetime, bool]:
     micro = int(((part.get("f") or "") + "000000")[:6])
     zone = part.get("z")
     moment = datetime(year, month, day, hour, minute, second, micro, tzinfo=_zone(zone))
-    return moment.astimezone(UTC), zone is None
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC), zone is None
 
 
 def _month(name: str) -> int:

@@ -12,7 +12,6 @@ from reverie.errors import InvalidInput, TooLarge
 from reverie.readers.archives import read_archive
 from reverie.readers.base import Collector, Source
 from reverie.readers.chats import chat_of, prepare_order, read_discord_txt, read_whatsapp
-from reverie.readers.formats import get
 from reverie.readers.inputs import Input, OnRead, lines
 from reverie.readers.json_stream import JsonReader, looks_like_json, parse
 from reverie.readers.parquet import MAGIC, read_parquet
@@ -156,7 +155,7 @@ def _lines(rows: Iterable[tuple[int, str | None]], collector: Collector) -> None
 def _json(text: io.TextIOBase, collector: Collector, name: str) -> None:
     reader = JsonReader(text, name)
     for number, row in reader.rows():
-        channel = get(reader.head, "channel") or {}
+        channel = reader.head.get("channel")
         title = channel.get("name") if isinstance(channel, dict) else None
         collector.take(f"item {number}", row, source=title if isinstance(title, str) else None)
     more = reader.more()
@@ -189,8 +188,8 @@ def _text(text: io.TextIOBase, collector: Collector) -> None:
         line = line.strip()
         if not line:
             continue
-        dated = _DATED.match(line)
+        dated = _DATED.match(line) if line[0] == "[" or line[0].isdecimal() else None
         if dated is None:
             collector.add(f"line {number}", line)
         else:
-            collector.add(f"line {number}", {"text": line[dated.end() :], "created_at": dated.group(1)})
+            collector.add_dated(f"line {number}", line[dated.end() :], dated.group(1))

@@ -21,7 +21,8 @@ _LARGEST = 64 * 2**20
 _MOST_HEAD = 64 * 2**20
 """Characters of a document beside its lists of rows that are kept."""
 
-_SPACE = re.compile(r"[ \t\n\r]*")
+_BLANKS = " \t\n\r"
+_SPACE = re.compile(f"[{_BLANKS}]*")
 _DIGITS = 400
 """Digits of an integer after which it is kept as text. Python refuses those of more than 4,300."""
 
@@ -54,11 +55,16 @@ _ARRAYS, _OBJECTS = _ways()
 def parse(line: str) -> Any:
     """One JSON value. Raises ``ValueError`` with a short reason."""
     try:
-        return _DECODER.decode(line)  # json.loads would make a decoder for each line
+        # json.loads would make a decoder for each line
+        start = len(line) - len(line.lstrip(_BLANKS)) if line[:1] in _BLANKS else 0
+        value, end = _DECODER.raw_decode(line, start)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON ({error.msg})") from None
     except RecursionError:
         raise ValueError("not JSON (nested too deeply)") from None
+    if end < len(line) and line[end:].strip(_BLANKS):
+        raise ValueError("not JSON (Extra data)")
+    return value
 
 
 def looks_like_json(sample: str) -> bool:
@@ -175,7 +181,8 @@ class JsonReader:
         return InvalidInput(f"{self._name}, line {line}: not JSON ({reason})")
 
     def _value(self) -> Any:
-        self._peek()
+        if self._at >= len(self._buffer) or self._buffer[self._at] in _BLANKS:
+            self._peek()
         size = _CHUNK
         while True:
             try:
@@ -225,7 +232,10 @@ class JsonReader:
                 yield from self._object(child)
             else:
                 yield number, self._value()
-            if self._mark(",]") == "]":
+            # What mostly follows, without the way through what may: an array of numbers has half a million in 1 MB.
+            if self._at < len(self._buffer) and self._buffer[self._at] == ",":
+                self._at += 1
+            elif self._mark(",]") == "]":
                 return
 
     def _object(self, path: str) -> Iterator[tuple[int, Any]]:

@@ -28,11 +28,14 @@ def read_table(text: io.TextIOBase, collector: Collector, name: str) -> None:
     """Rows with a heading that names a column of texts, or one column without a heading."""
     header: list[str] | None = None
     joined: list[int] = []
+    bare = False
     for number, row, whole in _rows(text, collector, name):
         place = f"line {number}"
         if header is None:
             header = [cell.strip() for cell in row]
             folded = {cell.casefold() for cell in header}
+            # A file of one column is a file of texts, whose rows have no names to be looked for.
+            bare = len(header) == 1
             if folded & set(TEXT_NAMES) or {"authorid", "content"} <= folded:
                 continue
             header = _without_heading(row, header, name)
@@ -42,6 +45,9 @@ def read_table(text: io.TextIOBase, collector: Collector, name: str) -> None:
             joined.append(number)
         if len(row) > len(header):
             collector.reject(place, f"has {len(row)} columns where the heading has {len(header)}")
+            continue
+        if bare:
+            collector.add(place, row[0])
             continue
         _take(dict(zip(header, row, strict=False)), place, collector)
     if joined:
@@ -82,7 +88,7 @@ def _rows(text: io.TextIOBase, collector: Collector, name: str) -> Iterator[tupl
     def following() -> tuple[int, str | None] | None:
         return again.pop() if again else next(source, None)
 
-    while (got := following()) is not None:
+    while (got := again.pop() if again else next(source, None)) is not None:
         number, line = got
         if line is None:
             collector.reject(f"line {number}", "is too long")
@@ -94,8 +100,12 @@ def _rows(text: io.TextIOBase, collector: Collector, name: str) -> Iterator[tupl
                 delimiter = said[1]
                 continue
             delimiter = max(",;\t|", key=line.count)
-        taken = [(number, line)]
         cells = _cells(line, delimiter)
+        if isinstance(cells, list):
+            if cells[0].strip() or any(cell.strip() for cell in cells):
+                yield number, cells, line
+            continue
+        taken = [(number, line)]
         quotes, size = line.count('"'), len(line)
         while cells is None and size < _LONGEST_ROW and (more := following()) is not None:
             if more[1] is None:
@@ -123,7 +133,7 @@ def _cells(row: str, delimiter: str) -> list[str] | bool | None:
     if '"' not in row:
         return row.rstrip("\r\n").split(delimiter)
     try:
-        read = list(csv.reader(io.StringIO(row, newline=""), delimiter=delimiter, strict=True))
+        read = list(csv.reader([row], delimiter=delimiter, strict=True))
     except csv.Error as error:
         return None if "end of data" in str(error) else False
     return read[0] if len(read) == 1 else False
