@@ -3,9 +3,9 @@
 python -m benchmarks._many_users [--users 10000] [--large 100000]
 
 The large user's change comes first. What is measured is each small user's wait, from their change to a current view.
-One worker with two processes serves all queues; ``reverie up`` has one for upkeep alone, with the lowest priority: on a
-machine with other load that measures the load. The fake embedder stands in for the model: who waits for whom is asked
-here, not what vectors cost.
+The workers are those of ``reverie up``: upkeep has one of its own, with the lowest priority, so a machine with other
+load measures that load. The fake embedder stands in for the model: who waits for whom is asked here, not what vectors
+cost.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from reverie.store.memory_rows import new_row
 from reverie.store.memory_store import MemoryStore
 
 QUIET = 5.0
-WORKERS = {"worker": ("fast,clustering,analysis,upkeep", 2)}
+WORKERS = {"worker": ("fast,clustering,analysis", 1), "worker-upkeep": ("upkeep", 3)}
 _WAITS = "SELECT extract(epoch FROM upkept_at - last_change_at)::float8 AS wait FROM people WHERE user_id LIKE %s"
 _LEFT = "SELECT count(*) AS n FROM people WHERE changes > 0 AND user_id LIKE %s"
 

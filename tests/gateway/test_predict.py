@@ -75,6 +75,14 @@ def test_after_very_slow_first_contexts_a_few_quick_ones_bring_them_back_to_the_
     assert predictor.lane("context", predictor.predict("context", size, 60 * size, missing=0.0)) == Lane.FAST
 
 
+def test_one_very_large_upkeep_does_not_make_small_ones_look_large() -> None:
+    predictor = DurationEstimator()
+    for number, seconds in enumerate((300.0, 90.0)):
+        predictor.learn([task(number, "upkeep", 100_000, 1_500_000 if number == 0 else 15, seconds)])
+    assert predictor.predict("upkeep", 1, 60) < 1.0
+    assert predictor.predict("upkeep", 100_000, 6_000_000) > 60.0
+
+
 def _person(**more: object) -> Person:
     fields = {"tenant": "t", "user_id": "u", "memories": 5000, "changes": 5000}
     return Person(**{**dict.fromkeys(Person.__slots__), **fields, **more})  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from tests.gateway.keeping import forget, keep, some
@@ -186,3 +187,31 @@ def test_erasing_a_user_while_upkeep_runs_leaves_nothing(kept: LiveService) -> N
         orphans = "SELECT 1 FROM memories m WHERE NOT EXISTS (SELECT FROM people WHERE id = m.person)"
         assert kept.rows(orphans) == []
         assert client.get("/users/erased/themes").status_code == 404
+
+
+def test_small_upkeeps_go_on_however_many_large_ones_wait(kept: LiveService) -> None:
+    """Of the worker's two children one takes no large upkeep: who is small waits for small ones alone."""
+    large, small = [f"large-{n}" for n in range(3)], [f"small-{n}" for n in range(6)]
+    states = "SELECT status FROM tasks WHERE queue = 'upkeep' AND user_id LIKE 'large-%%' AND estimate_seconds >= 60"
+    with kept.client() as client, psycopg.connect(kept.database_url) as other:
+        for user in large:
+            keep(kept.database_url, user, some(12))
+        for user in large:
+            current(client, user, 1)
+        with psycopg.connect(kept.database_url, autocommit=True) as connection:
+            connection.execute("UPDATE people SET upkeep_cost = 60 WHERE user_id = ANY(%s)", [large])
+        # Whoever writes their views waits for this transaction.
+        other.execute(
+            "SELECT FROM views v JOIN people p ON p.id = v.person WHERE p.user_id = ANY(%s) FOR UPDATE OF v", [large]
+        )
+        for user in large:
+            keep(kept.database_url, user, some(1, first=20))
+        until(lambda: sorted(row["status"] for row in kept.rows(states)) == ["queued", "queued", "running"])
+        for user in small:
+            keep(kept.database_url, user, some(12))
+        for user in small:
+            current(client, user, 1)
+        assert sorted(row["status"] for row in kept.rows(states)) == ["queued", "queued", "running"]
+        other.rollback()
+        for user in large:
+            current(client, user, 2)

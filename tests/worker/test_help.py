@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from reverie.errors import InvalidInput
 from reverie.settings import QueueSettings, Settings
+from reverie.worker import app as worker_app
 from reverie.worker.app import _queues_to_help
 from tests.live import LiveService
 
@@ -68,3 +70,20 @@ def test_a_worker_with_nothing_to_do_takes_what_waits_in_another_queue(database_
             answer = client.post("/analyze/submit", json=body, timeout=90)
         assert answer.json()["status"] == "succeeded", answer.text
         live.check_invariants()
+
+
+@pytest.mark.parametrize(
+    ("children", "for_small_ones"),
+    [(1, []), (2, [0]), (3, [0, 1]), (4, [0, 1]), (5, [0, 1, 2])],  # a lone child takes all
+)
+def test_half_of_a_workers_children_take_no_large_upkeep(
+    monkeypatch: pytest.MonkeyPatch, children: int, for_small_ones: list[int]
+) -> None:
+    monkeypatch.setattr(worker_app, "_children", [children])
+    found = []
+    for index in range(children):
+        monkeypatch.setattr(worker_app, "current_process", lambda index=index: SimpleNamespace(index=index))
+        if worker_app._most("upkeep") is not None:
+            found.append(index)
+        assert worker_app._most("clustering") is None
+    assert found == for_small_ones

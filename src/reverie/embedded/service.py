@@ -114,7 +114,7 @@ class Service:
             Role("worker-fast", ["worker", "--queues", "fast"], environment, grace=25),
             Role("worker-heavy", heavy, environment, grace=25),
             # Last: nothing is due in its first seconds, which belong to those that somebody waits for.
-            Role("worker-upkeep", ["worker", "--queues", "upkeep", "--concurrency", "2"], environment, grace=25),
+            Role("worker-upkeep", ["worker", "--queues", "upkeep", "--concurrency", "3"], environment, grace=25),
         ]
         self.supervisor = Supervisor([Role("gateway", gateway, environment)], self.data_dir / "logs", say=self._say)
         self.supervisor.start()

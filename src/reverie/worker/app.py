@@ -53,8 +53,12 @@ _BEFORE_UPKEEP = 20
 """Tasks of other queues that go before an upkeep whose turn it is."""
 
 _SMALL = 10.0
-"""Seconds of predicted work up to which an upkeep is small. One child of a worker that has several takes no other, so
-that a user with 100,000 memories does not hold up those with a hundred."""
+"""Seconds of predicted work up to which an upkeep is small. Half of the children of a worker that has several take no
+other, so that users with 100,000 memories do not hold up those with a hundred."""
+
+_LARGE_NICE = 4
+"""What the other children of a worker for upkeep alone add to its niceness: where processors are few, too, the small
+ones get the larger part."""
 
 _MOST_HELP = 30.0
 """Seconds of predicted work up to which a worker helps another queue out: its own may get something to do."""
@@ -66,15 +70,21 @@ _current: list[Callable[[], Any]] = []
 _helped: set[str] = set()
 """Queues that this worker only helps out; set before the fork."""
 
-_several = [False]
-"""Whether this worker has more than one child; set before the fork."""
+_children = [1]
+"""How many children this worker has; set before the fork."""
 
 
 def _most(queue: str) -> float | None:
     """Seconds of predicted work that this child takes on at most from a queue; None is any."""
     if queue in _helped:
         return _MOST_HELP
-    return _SMALL if queue == UPKEEP and getattr(current_process(), "index", None) == 0 and _several[0] else None
+    return _SMALL if queue == UPKEEP and _for_small_ones() else None
+
+
+def _for_small_ones() -> bool:
+    """Whether this child is one of those that take no large upkeep. A lone child takes all."""
+    index = getattr(current_process(), "index", None)
+    return index is not None and _children[0] > 1 and index < (_children[0] + 1) // 2
 
 
 def look_for_overdue(queues: Sequence[str]) -> str | None:
@@ -143,6 +153,8 @@ def make_worker_app(
 
     def in_child(**_: Any) -> None:
         _die_with_parent()
+        if set(queues) == {UPKEEP} and _children[0] > 1 and not _for_small_ones() and hasattr(os, "nice"):
+            os.nice(_LARGE_NICE)
         if settings.server.database_url is not None:
             # Before anything starts a thread: the keeper is a fork of this process.
             holder["board"] = start_keeper(settings.server.database_url.get_secret_value(), settings.queue)
@@ -242,7 +254,7 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
         settle_precision(settings)
     _tracing.check()
     host = start_host(settings)
-    _several[0] = concurrency > 1
+    _children[0] = concurrency
     pulse = Pulse()
     ability = Ability()
     app = make_worker_app(settings, queues, pulse, ability)
