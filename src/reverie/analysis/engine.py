@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any, get_args
@@ -14,6 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from reverie._garbage import uncollected
 from reverie.analysis.advice import advise
 from reverie.analysis.budget import Budget, OutOfTime
 from reverie.analysis.duplicates import find_duplicates
@@ -104,7 +103,7 @@ def analyze(
     wanted = set(options.sections or get_args(Section))
     late: list[str] = []
     seconds: dict[str, float] = {}
-    with _uncollected():
+    with uncollected():
         for section in _SECTIONS:
             if section not in wanted:
                 continue
@@ -138,18 +137,6 @@ def analyze(
         notes=work.notes,
         stats=stats,
     )
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Pause the cyclic collector: many small results set off full collections of a large heap that free nothing."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _top(entries: list[Importance], top: int | None) -> list[Importance]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from reverie._garbage import uncollected
 from reverie.errors import MissingExtra
 
 __all__ = ["needed"]
@@ -17,7 +18,8 @@ def needed(extra: str, what: str) -> Iterator[None]:
     ``what`` needs ``extra``. A missing module of our own is a mistake, and raised as it is.
     """
     try:
-        yield
+        with uncollected():
+            yield
     except ModuleNotFoundError as error:
         if error.name and error.name.startswith("reverie"):
             raise

@@ -18,6 +18,7 @@ from billiard.process import current_process
 from celery import Celery, signals
 
 from reverie import _tracing
+from reverie._garbage import uncollected
 from reverie._logs import configure_logs
 from reverie.embedding.factory import check_embedder, served_model
 from reverie.errors import InvalidInput, MissingExtra
@@ -243,8 +244,9 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
     configure_logs(settings.server.log_level, settings.server.log_format)
     logging.getLogger("celery.utils.functional").setLevel(logging.WARNING)
     # The engines' code is read once and shared by every child; models still load in the child, after the fork.
-    from reverie.clustering.reference import steps_named
-    from reverie.worker import run as _run  # noqa: F401
+    with uncollected():
+        from reverie.clustering.reference import steps_named
+        from reverie.worker import run as _run  # noqa: F401
 
     steps_named(settings.clustering.steps)
     if settings.server.database_url is not None:

@@ -14,8 +14,9 @@ import random
 from collections import Counter
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-import aiohttp
 import orjson
 from standardwebhooks.webhooks import Webhook
 
@@ -26,6 +27,9 @@ from reverie.gateway.http.responses import opened_result, task_json
 from reverie.gateway.push.public_addresses import AddressPolicy, BlockedAddress
 from reverie.settings import WebhookSettings
 from reverie.store import Delivery, GatewayStore, TaskRow, WebhookStore, places
+
+if TYPE_CHECKING:
+    import aiohttp
 
 __all__ = ["WebhookSender", "pause"]
 
@@ -94,18 +98,25 @@ class WebhookSender:
         """Look at once."""
         self._wake.set()
 
-    async def _run(self) -> None:
+    async def _session(self) -> aiohttp.ClientSession:
+        # A seventh of the code of a gateway that starts, and most send no webhook in their life.
+        aiohttp = await asyncio.to_thread(import_module, "aiohttp")
         # Every connection is checked; no connection outlives its message, so none is reused unchecked either.
         connector = aiohttp.TCPConnector(
             limit=_AT_ONCE, force_close=True, use_dns_cache=False, socket_factory=self.policy.socket_factory
         )
-        timeout_s = self._settings.webhook_timeout
-        async with aiohttp.ClientSession(
+        session: aiohttp.ClientSession = aiohttp.ClientSession(
             connector=connector,
-            timeout=aiohttp.ClientTimeout(total=timeout_s),
+            timeout=aiohttp.ClientTimeout(total=self._settings.webhook_timeout),
             trust_env=False,
             cookie_jar=aiohttp.DummyCookieJar(),
-        ) as session:
+        )
+        return session
+
+    async def _run(self) -> None:
+        timeout_s = self._settings.webhook_timeout
+        async with contextlib.AsyncExitStack() as stack:
+            session: aiohttp.ClientSession | None = None
             while True:
                 self._wake.clear()
                 wait = 1.0
@@ -115,7 +126,10 @@ class WebhookSender:
                         lease = timeout_s + max(1.0, min(timeout_s, _MOST_MARGIN))
                         full = [tenant for tenant, count in self._busy.items() if count >= _OF_ONE_TENANT]
                         due = await self.webhooks.claim(lease, free, each=_OF_ONE_TENANT, full=full)
+                        if due and session is None:
+                            session = await stack.enter_async_context(await self._session())
                         for delivery in due:
+                            assert session is not None
                             self._busy[delivery.tenant] += 1
                             task = asyncio.create_task(self._deliver(session, delivery))
                             self._running.add(task)
@@ -140,6 +154,8 @@ class WebhookSender:
             log.warning("a webhook's outcome was not written: %s", type(error).__name__)
 
     async def _deliver(self, session: aiohttp.ClientSession, delivery: Delivery) -> None:
+        import aiohttp  # there already: it made the session
+
         if delivery.disabled:
             await self._end(delivery, "disabled", error="the address answered 410 Gone before")
             return

@@ -9,6 +9,8 @@ import threading
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.process import BaseProcess
 
+from reverie._garbage import uncollected
+
 __all__ = ["load", "new_pool", "start"]
 
 
@@ -27,7 +29,8 @@ def start() -> ProcessPoolExecutor:
 
 def load() -> None:
     """Runs in the process, to have everything imported; that it is done shows that the process is there."""
-    importlib.import_module("reverie.gateway.submissions.parse")
+    with uncollected():
+        importlib.import_module("reverie.gateway.submissions.parse")
 
 
 def _end_with_parent() -> None:
