@@ -19,6 +19,8 @@ SMALL = {
     "scaling": ["--tasks", "4", "--memories", "40"],
     "dashboard": ["--rounds", "1", "--seconds", "1"],
     "million": ["--sizes", "3000", "--texts", "2000"],
+    "stealing": ["--texts", "60", "--rounds", "1"],
+    "store": ["--sizes", "2000", "5000", "--times", "20"],
     "precision": ["--texts", "300", "--turns", "1", "--rounds", "2"],
     "memories": ["--adds", "20", "--bulk", "5000", "--stored", "300", "--rounds", "3"],
 }

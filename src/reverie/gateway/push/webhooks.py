@@ -100,18 +100,19 @@ class WebhookSender:
 
     async def _session(self) -> aiohttp.ClientSession:
         # A seventh of the code of a gateway that starts, and most send no webhook in their life.
-        aiohttp = await asyncio.to_thread(import_module, "aiohttp")
+        await asyncio.to_thread(import_module, "aiohttp")
+        import aiohttp
+
         # Every connection is checked; no connection outlives its message, so none is reused unchecked either.
         connector = aiohttp.TCPConnector(
             limit=_AT_ONCE, force_close=True, use_dns_cache=False, socket_factory=self.policy.socket_factory
         )
-        session: aiohttp.ClientSession = aiohttp.ClientSession(
+        return aiohttp.ClientSession(
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=self._settings.webhook_timeout),
             trust_env=False,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
-        return session
 
     async def _run(self) -> None:
         timeout_s = self._settings.webhook_timeout
