@@ -2,12 +2,14 @@
 
     python -m benchmarks.labels groups --data ../shared/data --out groups.json     groups of people-sized samples
     python -m benchmarks.labels names groups.json --out new.json                   this version's names for them
-    python -m benchmarks.labels sheet old.json new.json --out sheet.jsonl          pairs in random order, to be judged
+    python -m benchmarks.labels sheet old.json new.json --out sheet.jsonl          names in random order, to be judged
     python -m benchmarks.labels tally sheet.jsonl                                  what the reader found
 
-Run ``names`` in a checkout of each version. A sheet's line holds some members, one name and no hint of its version; the
-reader fills in ``phrase`` (a noun phrase or a name), ``full`` (names the group fully) and ``wrong`` (names a topic that
-the group is not about), each 0 or 1. ``names`` also prints word agreement with class names.
+Run ``names`` in a checkout of each version; a name that both give is on the sheet once. ``--half odd`` takes every
+other sample, for rules chosen on the rest; ``--mixed`` keeps or leaves out those of many languages. A sheet's line has
+some members, one name and no hint of its version; the reader fills in ``phrase`` (a noun phrase or a name), ``full``
+(names the group fully) and ``wrong`` (names a topic that the group is not about), each 0 or 1. ``names`` also prints
+word agreement with class names.
 """
 
 from __future__ import annotations
@@ -130,9 +132,11 @@ def sheet(old: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]], count: i
     for sample, number in (pairs[i] for i in picked):
         members = [sample["texts"][i][:160] for i in sample["groups"][number]]
         shown = [members[i] for i in rng.permutation(len(members))[:_MEMBERS].tolist()]
-        for version, source in (("old", there[sample["sample"]]), ("new", sample)):
+        versions = {"old": there[sample["sample"]]["names"][number], "new": sample["names"][number]}
+        if versions["old"] == versions["new"]:
+            versions = {"both": versions["new"]}
+        for version, name in versions.items():
             key = hashlib.blake2b(f"{seed} {version} {sample['sample']} {number}".encode(), digest_size=6).hexdigest()
-            name = source["names"][number]
             lines.append({"key": key, "name": name, "size": len(members), "members": shown, "_version": version})
     order = rng.permutation(len(lines)).tolist()
     return [lines[i] for i in order]
@@ -141,7 +145,7 @@ def sheet(old: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]], count: i
 def tally(lines: Sequence[dict[str, Any]]) -> None:
     """Shares of each version."""
     for version in ("old", "new"):
-        own = [line for line in lines if line["version"] == version]
+        own = [line for line in lines if line["version"] in (version, "both")]
         shares = [f"{name} {np.mean([line[name] for line in own]):.2f}" for name in ("phrase", "full", "wrong")]
         print(f"{version}: {len(own)} names, {', '.join(shares)}")
 
@@ -158,6 +162,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--count", type=int, default=60, help="groups on the sheet")
+    parser.add_argument("--half", choices=("all", "odd"), default="all")
+    parser.add_argument("--mixed", choices=("too", "only", "not"), default="too", help="samples of many languages")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     read = [json.loads(path.read_text()) for path in given.files if path.suffix == ".json"]
@@ -166,7 +172,9 @@ def main() -> None:
     elif given.part == "names":
         given.out.write_text(json.dumps(named(read[0])))
     elif given.part == "sheet":
-        lines = sheet(read[0], read[1], given.count, given.seed)
+        kept = [new for at, new in enumerate(read[1]) if given.half != "odd" or at % 2]
+        kept = [new for new in kept if given.mixed in ("too", "only" if new["sample"].startswith("sib200") else "not")]
+        lines = sheet(read[0], kept, given.count, given.seed)
         # The reader's file has no version; it is kept beside, for the tally.
         versions = {line["key"]: line.pop("_version") for line in lines}
         given.out.write_text("\n".join(json.dumps(line, ensure_ascii=False) for line in lines) + "\n")

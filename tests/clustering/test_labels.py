@@ -289,3 +289,42 @@ def test_a_broad_topic_names_what_no_narrow_one_does_and_a_word_of_one_member_is
     assert fitting() == [["gardening"], [], []]
     said[5] = said[4]
     assert fitting()[1] == ["lucky number"]
+
+
+def test_a_name_of_two_phrases_covers_both_halves_of_a_group() -> None:
+    one = ["The Wombat restarted", "A Wombat on a plugin", "Nobody knows the Wombat", "The Wombat and its plugin"]
+    name = named([[*one, "The Quokka is blue", "A Quokka"], HILLS], [None] * 2)[0]
+    assert name == "Wombat · Quokka"
+
+
+def test_a_name_of_strangers_has_a_word_of_each() -> None:
+    name = named([["I'm allergic to hazelnuts", "A nephew is born"], HILLS], [None] * 2)[0].casefold()
+    assert "hazelnuts" in name
+    assert "nephew" in name
+
+
+def test_a_gerund_before_up_is_no_noun() -> None:
+    found = {key for key, _ in phrases("Topping up and climbing in the hall", STOPWORDS["en"], "en")}
+    assert "climbing" in found
+    assert "topping" not in found
+
+
+def test_a_topic_of_which_half_is_never_said_must_be_nearer() -> None:
+    names = topic_names()
+    vectors = np.zeros((len(names), 8), dtype=np.float32)
+    vectors[:, 7] = 1.0
+    vectors[names.index("closing an account")] = np.eye(8)[0]
+    x = np.zeros((4, 8), dtype=np.float32)
+    x[:, 0], x[np.arange(4), 1 + np.arange(4)] = 0.35, (1 - 0.35**2) ** 0.5
+    centre = x.mean(axis=0, keepdims=True)
+    centre /= np.linalg.norm(centre)
+    other = np.eye(8, dtype=np.float32)[6:7]
+
+    def fitting(words: str) -> list[str]:
+        said = [frozenset(map(stem, words.split()))] * 4
+        centres, groups = np.concatenate([centre, other]), [np.arange(4), np.array([3])]
+        return [names[fit.topic] for fit in Topics(vectors).fits(centres, groups, said, [1.0] * 2, [None] * 2)[0]]
+
+    assert 0.57 < float(centre[0, 0]) < 0.63
+    assert fitting("frozen money") == ["closing an account"]
+    assert fitting("frozen account") == []

@@ -80,7 +80,7 @@ def label_groups(
     surfaces = _surfaces(chosen, earlier, found, groups, book)
     topics = _topics(naming, texts, x, groups, centres, book, earlier)
     topics = _by_language(topics, found, earlier, texts, groups)
-    labels = _name(chosen, found, surfaces, topics, earlier, texts, groups)
+    labels = _name(chosen, found, surfaces, topics, earlier, texts, groups, book)
     on_progress("labelling", len(groups), len(groups))
     return labels
 
@@ -230,6 +230,7 @@ def _name(
     earlier: Sequence[str | None],
     texts: Sequence[str],
     groups: Sequence[NDArray[np.int64]],
+    book: Phrasebook,
 ) -> list[Label]:
     written: list[list[str]] = []
     choices: list[list[str]] = []
@@ -238,8 +239,9 @@ def _name(
         if not own:  # nothing but punctuation or stop words: the shortest text speaks for itself
             own = [min((beginning(texts[i].strip(), 40) for i in groups[number]), key=lambda t: (len(t), t))]
         written.append(own)
-        shown = [s for s, key in zip(own, keys, strict=False) if found[number].often(key, len(groups[number]))]
-        choices.append(_choices(topics[number], own, shown))
+        wide = own if topics[number] else _covering(own, keys, groups[number], book)
+        often = {s for s, key in zip(own, keys, strict=False) if found[number].often(key, len(groups[number]))}
+        choices.append(_choices(topics[number], wide, [s for s in wide if s in often]))
     kept = [
         name if name and _still(name, topics[number], found[number], surfaces) else None
         for number, name in enumerate(earlier)
@@ -263,12 +265,23 @@ def _name(
     return [Label(text, own) for text, own in zip(out, written, strict=True)]
 
 
+def _covering(written: Sequence[str], keys: Sequence[str], members: NDArray[np.int64], book: Phrasebook) -> list[str]:
+    """The phrases with those first, after the best, that members use who do not use the best: two halves of a group."""
+    if len(keys) < 3:
+        return list(written)
+    best = keys[0]
+    left = [read for i in members.tolist() if best not in (read := book[i] or book.plain(i))]
+    more = {key: sum(key in read for read in left) / max(1, len(left)) for key in keys}
+    order = sorted(range(1, len(keys)), key=lambda at: (-round(more[keys[at]], 1), at))
+    return [written[at] for at in (0, *order)]
+
+
 def _choices(topic: str | None, written: Sequence[str], shown: Sequence[str]) -> list[str]:
     """Possible names, the best first."""
     if topic is None:
         best = list(shown) or list(written)
         # What one member alone says is no more than half a name.
-        options = [best[0]] if " " in best[0] or len(best) == 1 or not shown else []
+        options = [best[0]] if shown and (" " in best[0] or len(best) == 1) else []
         options += [f"{best[0]}{_JOIN}{other}" for other in best[1:]]
         options += [*best, *(f"{best[0]}{_JOIN}{other}" for other in written if other != best[0])]
         options.append(_JOIN.join(best[:3]))

@@ -22,6 +22,7 @@ _BE = frozenset(
     """am is are was were been be being i'm you're we're they're he's she's it's keep kept keeps start started stop
     stopped""".split()  # noqa: SIM905
 )
+_PARTICLES = frozenset(("up", "out", "off", "down", "back", "away"))
 # Nouns that name nothing by themselves.
 _LIGHT = frozenset(
     """thing things stuff way ways lot lots bit bits kind sort part parts piece half side end start time times moment
@@ -123,7 +124,8 @@ def _role(part: Sequence[Token], at: int) -> str:
         plural = before == "to" and _singular(word) != word
         return "-" if before in _BEFORE_VERBS and not plural else "n"
     if kind == "g":
-        return "-" if before in _BE or before in _BEFORE_VERBS else "n"
+        verb = at + 1 < len(part) and part[at + 1][0] in _PARTICLES  # "topping up"
+        return "-" if verb or before in _BE or before in _BEFORE_VERBS else "n"
     if kind == "a":
         noun_follows = at + 1 < len(part) and not part[at + 1][1] and _known[part[at + 1][0]] in "ng"
         return "n" if before in _DETERMINERS and not noun_follows and word[0].isalpha() and "'" not in word else "a"

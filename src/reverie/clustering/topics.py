@@ -26,8 +26,10 @@ _WITHIN = 0.08
 """Topics of a group that are looked at, and how far behind its best they may be."""
 _HELD = 0.3
 _FITS = Cosine(0.42)
-_FITS_UNSAID = Cosine(0.57)
-"""Likeness from which a topic may name a group whose members hold its words, and one whose members do not."""
+_FITS_UNSAID, _FITS_HALF_SAID = Cosine(0.57), Cosine(0.63)
+"""Likeness from which a topic may name a group whose members hold its words, one whose members do not, and one where
+half of them hold one word and none another: much of what is said of an account is like "closing an account"."""
+_SAID, _HARDLY = 0.5, 0.1
 
 _BROAD = frozenset(
     (
@@ -67,6 +69,8 @@ class Fit:
     likeness: float
     #: 0 to 1: twice the least share of members (two at least) that hold each of the topic's words, at most 1.
     held: float
+    #: 0 to 1: the largest share of members that hold one of its words.
+    most: float = 0.0
 
 
 class Topics:
@@ -123,9 +127,10 @@ class Topics:
             counted = _shares({s for topic in near for s in self._stems[topic]}, own, stems)
             fits = []
             for topic in near:
-                held = min(1.0, 2.0 * min((counted[s] for s in self._stems[topic]), default=0.0))
+                shares = [counted[s] for s in self._stems[topic]] or [0.0]
+                held, most = min(1.0, 2.0 * min(shares)), max(shares)
                 like = float(likeness[group, topic])
-                fits.append(Fit(topic, round(float(row[topic]) + _LITERAL * held, 6), like, held))
+                fits.append(Fit(topic, round(float(row[topic]) + _LITERAL * held, 6), like, held, most))
             fits.sort(key=lambda f: (-f.score, f.topic))
             top = fits[0].score
             passing = [f for f in fits if f.score >= top - _WITHIN and _passes(f, len(own), english[group])]
@@ -157,7 +162,8 @@ def _passes(fit: Fit, size: int, english: float) -> bool:
     if english < 0.5 and fit.held < _HELD:
         return False
     said = fit.held >= _HELD and fit.likeness >= _FITS and size > 2
-    return said or fit.likeness >= _FITS_UNSAID
+    half_said = fit.most >= _SAID and fit.held < 2 * _HARDLY
+    return said or fit.likeness >= (_FITS_HALF_SAID if half_said else _FITS_UNSAID)
 
 
 def _shares(wanted: set[str], own: NDArray[np.int64], stems: Sequence[frozenset[str]]) -> dict[str, float]:
