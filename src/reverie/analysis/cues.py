@@ -9,6 +9,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from reverie.analysis.cue_search import PhraseSearch
+
 __all__ = ["Cues", "read_cues"]
 
 _READ = 1000
@@ -182,7 +184,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
         r"\b(?:говорю|говорим) (?:\w+ )?по-\w+|\bродной язык\b",
     ),
     "goal": (
-        r"\b(?:my|our|the|life)? ?(?:goal|dream|ambition|bucket list|resolution)\b(?! (?:last night|was weird))|\bsaving (?:up )?for\b"
+        r"\b(?:goal|dream|ambition|bucket list|resolution)\b(?! (?:last night|was weird))|\bsaving (?:up )?for\b"
         r"|\bwant to (?:become|be a|move to|learn|open)\b|\b(?:one|some) ?day i\b|\bdream of\b",
         r"\b(?:mein(?:e|en)? (?:ziel|traum|vorsatz)|möchte (?:eines tages|irgendwann|mal)|spare (?:\w+ )?(?:auf|für)|will (?:\w+ )?werden)\b",
         r"\b(?:(?:mi|meu|minha) (?:meta|sueño|objetivo|sonho|propósito)|sueño con|sonho em|quiero ser|quero ser|ahorrando para|a poupar para|algún día|um dia)\b",
@@ -292,18 +294,14 @@ class Cues:
     readable: bool = True
 
 
-def _compiled() -> list[tuple[str, re.Pattern[str]]]:
-    return [(kind, re.compile("|".join(parts))) for kind, parts in _FAMILIES.items()]
-
-
-_POSITIVE = _compiled()
+_POSITIVE = PhraseSearch({kind: "|".join(parts) for kind, parts in _FAMILIES.items()})
 
 
 def read_cues(text: str) -> Cues:
     """The cues in the first 1,000 characters of ``text``."""
     read = unicodedata.normalize("NFC", text[:_READ]).lower().replace("’", "'")
     boundary = _is_boundary(read)
-    found = [kind for kind, pattern in _POSITIVE if pattern.search(read)]
+    found = _POSITIVE.found(read)
     positive = min(_MOST, len(found) + 2 * boundary)
     ending = read.rstrip()
     negative = sum(

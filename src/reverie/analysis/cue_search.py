@@ -1,0 +1,150 @@
+"""Many expressions searched at once: at the words of a text alone, and there only those that can begin so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from re import _constants as op  # type: ignore[attr-defined]
+from re import _parser  # type: ignore[attr-defined]
+from typing import Any
+
+__all__ = ["PhraseSearch"]
+
+_WORD = re.compile(r"\b\w")
+
+
+class PhraseSearch:
+    """Says which of several named expressions are in a text, as ``re.search`` of each would.
+
+    ``re`` tries each alternative of each expression at each character. Most of ours begin with a word and a known
+    letter, so that at each word a few are left. What is not of that form is searched as it is, in texts that hold the
+    letters without which it cannot be there.
+    """
+
+    def __init__(self, expressions: Mapping[str, str]) -> None:
+        self._names = tuple(expressions)
+        at_words: dict[str, dict[str, list[str]]] = {}
+        #: Name, letters of which one begins it, letters that it holds in this order, expression.
+        self._anywhere: list[tuple[str, frozenset[str] | None, str, re.Pattern[str]]] = []
+        for name, expression in expressions.items():
+            for part in _alternatives(expression):
+                parsed = list(_parser.parse(part))
+                first = _first(parsed)
+                if part.startswith(r"\b") and first is not None and all(char.isalnum() for char in first):
+                    for char in first:
+                        at_words.setdefault(char, {}).setdefault(name, []).append(part)
+                else:
+                    self._anywhere.append((name, first, _held(parsed), re.compile(part)))
+        self._at_words = at_words
+        #: Made of them when a text has a word that begins so: any of them, and each.
+        self._compiled: dict[str, tuple[re.Pattern[str], list[tuple[str, re.Pattern[str]]]]] = {}
+
+    def found(self, text: str) -> list[str]:
+        """The names of those that are in ``text``, in their order. The text is in small letters."""
+        found: set[str] = set()
+        for word in _WORD.finditer(text):
+            char = _digit_or(word.group())
+            if char not in self._at_words:
+                continue
+            any_of_them, each = self._compiled.get(char) or self._compile(char)
+            if any_of_them.match(text, word.start()) is None:
+                continue
+            for name, pattern in each:
+                if name not in found and pattern.match(text, word.start()) is not None:
+                    found.add(name)
+        letters = {_digit_or(char) for char in set(text)}
+        for name, first, held, pattern in self._anywhere:
+            if (
+                name not in found
+                and held in text
+                and (first is None or not first.isdisjoint(letters))
+                and pattern.search(text) is not None
+            ):
+                found.add(name)
+        return [name for name in self._names if name in found] if found else []
+
+    def _compile(self, char: str) -> tuple[re.Pattern[str], list[tuple[str, re.Pattern[str]]]]:
+        named = {name: "|".join(parts) for name, parts in self._at_words[char].items()}
+        each = [(name, re.compile(parts)) for name, parts in named.items()]
+        made = self._compiled[char] = re.compile("|".join(named.values())), each
+        return made
+
+
+def _digit_or(char: str) -> str:
+    return "0" if char.isdecimal() else char
+
+
+def _held(items: list[tuple[Any, Any]]) -> str:
+    """The longest run of letters that every match of a parsed sequence holds; empty where there is none."""
+    runs = [""]
+    for kind, value in items:
+        if kind is op.LITERAL:
+            runs[-1] += chr(value)
+        else:
+            runs.append("")
+    return max(runs, key=len)
+
+
+def _alternatives(expression: str) -> Iterator[str]:
+    """The outermost alternatives of an expression."""
+    depth, start, at, in_class = 0, 0, 0, False
+    while at < len(expression):
+        char = expression[at]
+        if char == "\\":
+            at += 1
+        elif in_class:
+            in_class = char != "]"
+        elif char == "[":
+            in_class = True
+        elif char in "()":
+            depth += 1 if char == "(" else -1
+        elif char == "|" and not depth:
+            yield expression[start:at]
+            start = at + 1
+        at += 1
+    yield expression[start:]
+
+
+def _first(items: list[tuple[Any, Any]]) -> frozenset[str] | None:
+    """With which characters a match of a parsed sequence can begin, "0" for any digit.
+
+    None where that is not told, and for a sequence that can be empty.
+    """
+    begun: frozenset[str] = frozenset()
+    for kind, value in items:
+        if kind is op.AT:
+            continue
+        if kind in (op.MAX_REPEAT, op.MIN_REPEAT):
+            least, _, inner = value
+            first = _first(list(inner))
+        else:
+            least, first = 1, _of_one(kind, value)
+        if first is None:
+            return None
+        begun |= first
+        if least:
+            return begun
+    return None
+
+
+def _of_one(kind: Any, value: Any) -> frozenset[str] | None:
+    if kind is op.LITERAL:
+        return frozenset(_digit_or(chr(value)))
+    if kind is op.SUBPATTERN:
+        return _first(list(value[3]))
+    if kind is op.BRANCH:
+        firsts = [_first(list(branch)) for branch in value[1]]
+        return None if any(first is None for first in firsts) else frozenset().union(*filter(None, firsts))
+    if kind is op.IN:
+        out: set[str] = set()
+        for inner, what in value:
+            if inner is op.LITERAL:
+                out.add(_digit_or(chr(what)))
+            elif inner is op.RANGE:
+                out.update(_digit_or(chr(code)) for code in range(what[0], what[1] + 1))
+            elif inner is op.CATEGORY and what is op.CATEGORY_DIGIT:
+                out.add("0")
+            else:
+                return None
+        return frozenset(out)
+    return None

@@ -1,0 +1,112 @@
+"""The quick search of many expressions finds what searching each of them finds."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reverie.analysis.cue_search import PhraseSearch
+from reverie.analysis.cues import _FAMILIES, _POSITIVE
+from reverie.analysis.durable import prototype_texts
+
+_PLAIN = {kind: re.compile("|".join(parts)) for kind, parts in _FAMILIES.items()}
+_PIECES = (
+    *(
+        "my",
+        "i",
+        "i'm",
+        "am",
+        "the",
+        "mein",
+        "je",
+        "tengo",
+        "меня",
+        "у",
+        "a",
+        "we",
+        "never",
+        "no",
+        "don't",
+        "not",
+        "every",
+    ),
+    *(
+        "dog",
+        "birthday",
+        "liebling",
+        "lieblingsfarbe",
+        "ausbildung zum",
+        "allergic",
+        "аллергия",
+        "диабет",
+        "21st of may",
+    ),
+    *(
+        "3 years now",
+        "three weeks on",
+        "years sober",
+        "goal last night",
+        "goal",
+        "works at",
+        "vegan",
+        "30 years old",
+        "años",
+    ),
+    *(
+        "сестра живёт",
+        "día",
+        "was",
+        "is",
+        "called",
+        "named",
+        "call me",
+        "promised",
+        "x",
+        "9",
+        "٣ years old",
+        "-",
+        ",",
+        ".",
+    ),
+)
+
+
+def _searched(text: str) -> list[str]:
+    return [kind for kind, pattern in _PLAIN.items() if pattern.search(text)]
+
+
+def test_the_prototypes_are_read_alike() -> None:
+    for text in prototype_texts().texts:
+        assert _POSITIVE.found(text.lower()) == _searched(text.lower())
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=12), st.sampled_from([" ", "", " ", "\n"]))
+def test_any_row_of_words_is_read_alike(pieces: list[str], between: str) -> None:
+    text = between.join(pieces)
+    assert _POSITIVE.found(text) == _searched(text)
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_read_alike(text: str) -> None:
+    assert _POSITIVE.found(text.lower()) == _searched(text.lower())
+
+
+@pytest.mark.parametrize(
+    ("expression", "text", "there"),
+    [
+        (r"\bcat\b", "concat cat", True),
+        (r"\bcat\b", "concat", False),
+        (r"cat", "concat", True),  # not bound to a word's start
+        (r"\b\d{2} cats", "see ٤٢ cats", True),  # any script's digits
+        (r"\b(?:a )?(?:big )?cat", "my cat", True),  # what may be left out before the first letter
+        (r"\b[ck]at|\b(?!kat)x?katze", "the katze", True),
+        (r"\b(?:my )? ?cat", "my  cat", True),  # may begin with a space
+        (r"\b\w*cat", "bobcat", True),  # may begin with anything
+    ],
+)
+def test_forms_of_expressions(expression: str, text: str, there: bool) -> None:
+    assert (re.search(expression, text) is not None) == there
+    assert PhraseSearch({"it": expression}).found(text) == ["it"] * there
