@@ -100,7 +100,7 @@ def test_texts_that_are_not_scored_are_counted_in_a_note() -> None:
     found = memories(["Ich gehe heute in die Stadt", "Das ist nicht mein Hund", "I love this"])
     result = analyze(found, embed([m.text for m in found]), now=NOW)
     assert [e.sentiment is None for e in result.emotion] == [True, True, False]
-    assert "sentiment not scored for 2 of 3 memories: no lexicon for their language" in result.notes
+    assert "sentiment was not read in 2 of 3 memories: there is no word list for the language" in result.notes
 
 
 @pytest.mark.parametrize(

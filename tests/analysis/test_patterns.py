@@ -176,7 +176,7 @@ def test_memories_of_one_sitting_count_once() -> None:
     moments = [START + timedelta(days=d, seconds=6 * i) for d in (0, 7, 14) for i in range(100)]
     found, notes = _find(moments)
     assert found == []
-    assert notes == ["not enough separate sittings for rhythms: 300 dated memories were made in 3 sittings"]
+    assert notes == ["300 memories with a date were made at 3 different times; rhythms need 20"]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -291,7 +291,7 @@ def test_the_order_of_the_memories_does_not_matter() -> None:
 def test_equal_dates_are_one_event() -> None:
     found, notes = _find([START] * 60)
     assert found == []
-    assert notes == ["not enough separate sittings for rhythms: 60 dated memories were made in 1 sittings"]
+    assert notes == ["60 memories with a date were made at one time; rhythms need 20"]
 
 
 def test_dates_without_a_time_give_no_daily_rhythm() -> None:
@@ -318,7 +318,13 @@ def test_too_few_dates_are_a_note_and_not_a_guess(dates: int) -> None:
     ]
     result = run(found, AnalyzeOptions(sections=["patterns"]))
     assert result.patterns == []
-    assert f"not enough dated memories for rhythms ({dates} of 50)" in result.notes
+    assert f"{dates} of 50 memories {'has' if dates == 1 else 'have'} a date; rhythms need 20" in result.notes
+
+
+def test_the_note_on_too_few_dates_says_how_many_are_needed_where_all_have_one() -> None:
+    """ "13 of 13" alone sounds as if nothing were wrong."""
+    assert _find(_at(_even(13, DAYS)))[1] == ["13 of 13 memories have a date; rhythms need 20"]
+    assert _find([START])[1] == ["1 of 1 memory has a date; rhythms need 20"]
 
 
 def test_a_short_history_says_that_it_has_no_week_to_speak_of() -> None:

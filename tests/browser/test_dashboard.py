@@ -259,6 +259,23 @@ def test_everything_fits_a_phone(context: BrowserContext, service: LiveService) 
         picture(page, f"phone-{view}")
 
 
+def test_a_theme_with_a_name_of_one_long_word_fits_a_phone(signed_in: Page) -> None:
+    """A German word may be wider than the screen: it breaks, and the number beside it stays in its row."""
+    page = signed_in
+    word = "Donaudampfschifffahrtsgesellschaftskapitänsmützenbandknopf"
+    paste(page, "\n".join(f"{word} number {i}, {word} again" for i in range(12)), "long-word")
+    wait_for_map(page)
+    page.set_viewport_size({"width": 360, "height": 740})
+    name = page.locator(".legend .name", has_text=word[:20]).first
+    expect(name).to_be_visible()
+    row, size = name.bounding_box(), name.locator(".size").bounding_box()
+    assert row is not None
+    assert size is not None
+    assert 0 <= row["x"] <= 360 - row["width"]
+    assert size["x"] + size["width"] <= row["x"] + row["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 def test_a_failed_task_says_why_and_runs_again(signed_in: Page, service: LiveService) -> None:
     page = signed_in
     with nobody_works(service):

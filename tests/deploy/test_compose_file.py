@@ -93,3 +93,18 @@ def test_every_queue_has_a_service() -> None:
 def test_an_override_changes_services_that_exist(name: str) -> None:
     override = yaml.safe_load((ROOT / name).read_text())
     assert set(override["services"]) <= set(SERVICES)
+
+
+def test_the_images_can_copy_what_they_ask_for() -> None:
+    """`.dockerignore` lets through what is named there alone: a file that it forgets stops every build."""
+    let_through = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    asked = [
+        path
+        for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE)
+        for path in line.split()[:-1]
+        if not path.startswith("--")
+    ]
+    assert asked
+    for path in asked:
+        assert any(path == name or path.startswith(f"{name}/") for name in let_through), path
+        assert (ROOT / path).exists(), path

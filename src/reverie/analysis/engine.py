@@ -311,7 +311,8 @@ def _emotion(work: _Work) -> None:
     ]
     unscored = sum(i.sentiment is None for i in read)
     if unscored:
-        work.notes.append(f"sentiment not scored for {unscored} of {len(read)} memories: no lexicon for their language")
+        whose = f"{unscored} of {len(read)} {'memory' if len(read) == 1 else 'memories'}"
+        work.notes.append(f"sentiment was not read in {whose}: there is no word list for the language")
     places = list(work.shared.places.items())[:_MOST_ENTITIES]
     work.result["entities"] = {name: [work.memories[i].id for i in found] for name, found in places}
 

@@ -45,13 +45,13 @@ def find_patterns(
     notes: list[str] = []
     known = dated(memories)
     if len(known) < FEWEST:
-        notes.append(f"not enough dated memories for rhythms ({len(known)} of {len(memories)})")
+        whose = f"{len(known)} of {len(memories)} {'memory' if len(memories) == 1 else 'memories'}"
+        notes.append(f"{whose} {'has' if len(known) == 1 else 'have'} a date; rhythms need {FEWEST}")
         return [], notes, {"dated": len(known), "sittings": 0, "tests": 0}
     events = sittings(memories, zone)
     if len(events) < FEWEST:
-        notes.append(
-            f"not enough separate sittings for rhythms: {len(known)} dated memories were made in {len(events)} sittings"
-        )
+        times = "one time" if len(events) == 1 else f"{len(events)} different times"
+        notes.append(f"{len(known)} memories with a date were made at {times}; rhythms need {FEWEST}")
         return [], notes, {"dated": len(known), "sittings": len(events), "tests": 0}
     if events.timed.sum() < FEWEST:
         notes.append("not enough memories with a time of day for a daily rhythm (dates without a time)")

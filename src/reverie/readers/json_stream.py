@@ -22,6 +22,8 @@ _MOST_HEAD = 64 * 2**20
 """Characters of a document beside its lists of rows that are kept."""
 
 _BLANKS = " \t\n\r"
+_BEGINS = frozenset('{["-0123456789tfnNI')
+"""What a value can begin with; Python reads NaN and Infinity too."""
 _SPACE = re.compile(f"[{_BLANKS}]*")
 _DIGITS = 400
 """Digits of an integer after which it is kept as text. Python refuses those of more than 4,300."""
@@ -57,6 +59,8 @@ def parse(line: str) -> Any:
     try:
         # json.loads would make a decoder for each line
         start = len(line) - len(line.lstrip(_BLANKS)) if line[:1] in _BLANKS else 0
+        if line[start : start + 1] not in _BEGINS:  # said at once: to find the place of an error takes longer
+            raise ValueError("not JSON (Expecting value)")
         value, end = _DECODER.raw_decode(line, start)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON ({error.msg})") from None
