@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from reverie.clustering.geometry import dots, lengths
 from reverie.clustering.grouping import Neighbourhood, neighbourhood
 from reverie.clustering.nearest import neighbours
 from reverie.embedding.base import OnProgress, Vectors
@@ -84,13 +85,11 @@ def _speakers(x: Vectors, near: Neighbourhood, alike_from: float) -> NDArray[np.
     n = len(x)
     speaker = np.arange(n)
     # Centring by m stretches angles: 1 - cos(a - m, b - m) is at most (1 - cos(a, b)) / (|a - m| |b - m|).
-    reach = np.linalg.norm(x - x.mean(axis=0, keepdims=True), axis=1)
+    reach = lengths(x, x.mean(axis=0, keepdims=True))
     widest = (1.0 - alike_from) / np.maximum(reach[:, None] * reach[near.index], 1e-6)
     rows, columns = np.nonzero(near.value >= 1.0 - widest - 1e-4)
     others = near.index[rows, columns]
-    alike = (
-        np.round(np.einsum("nd,nd->n", x[rows], x[others]), 5) >= alike_from if len(rows) else np.zeros(0, dtype=bool)
-    )
+    alike = np.round(dots(x, rows, others), 5) >= alike_from
     pairs: dict[int, list[int]] = {}
     for a, b in zip(rows[alike].tolist(), others[alike].tolist(), strict=True):
         pairs.setdefault(max(a, b), []).append(min(a, b))

@@ -9,20 +9,47 @@ from scipy import sparse
 from reverie.clustering.nearest import neighbours
 from reverie.embedding.base import Vectors
 
-__all__ = ["centred", "centres_of", "smoothed", "sums_of", "unit"]
+__all__ = ["centred", "centres_of", "dots", "lengths", "smoothed", "sums_of", "unit"]
+
+_BLOCK = 8192
+"""Rows at a time: of a million, each whole array in between would be 1.5 GB."""
 
 
 def unit(x: NDArray[np.floating]) -> Vectors:
     """Rows of unit length; a zero row stays zero."""
-    norms = np.linalg.norm(x, axis=1, keepdims=True)
-    return np.asarray(x / np.maximum(norms, 1e-12), dtype=np.float32)
+    return _unit(x)
 
 
 def centred(x: Vectors) -> Vectors:
     """Without the mean direction, which all texts of a user share and no theme is about."""
     if len(x) == 0:
         return x
-    return unit(x - x.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32))
+    return _unit(x, x.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32))
+
+
+def _unit(x: NDArray[np.floating], mean: Vectors | None = None) -> Vectors:
+    out = np.empty(x.shape, dtype=np.float32)
+    for start in range(0, len(x), _BLOCK):
+        part = x[start : start + _BLOCK] if mean is None else x[start : start + _BLOCK] - mean
+        out[start : start + _BLOCK] = part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)
+    return out
+
+
+def lengths(x: Vectors, centre: Vectors) -> NDArray[np.float32]:
+    """(n,) how far each row is from ``centre`` ((1, d))."""
+    out = np.empty(len(x), dtype=np.float32)
+    for start in range(0, len(x), _BLOCK):
+        out[start : start + _BLOCK] = np.linalg.norm(x[start : start + _BLOCK] - centre, axis=1)
+    return out
+
+
+def dots(x: Vectors, rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float32]:
+    """(m,) the products of ``rows`` with ``others``, pair by pair."""
+    out = np.empty(len(rows), dtype=np.float32)
+    for start in range(0, len(rows), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        out[part] = np.einsum("nd,nd->n", x[rows[part]], x[others[part]])
+    return out
 
 
 def smoothed(x: Vectors, k: int, *, strength: float = 0.7, rounds: int = 2) -> Vectors:

@@ -24,6 +24,8 @@ _ALIKE = Cosine(0.5)
 """Similarity from which two texts that are said again and again are one theme."""
 _AGAIN = 5
 """Copies from which a text is a theme by itself."""
+_BLOCK = 512
+"""Rows whose products with all leaders are made at once."""
 
 
 def joined(x: Vectors, labels: Labels, scale: Scale = REFERENCE) -> Labels:
@@ -56,13 +58,22 @@ def repeated(x: Vectors, labels: Labels, weights: Indices, least: int, scale: Sc
     out = labels.copy()
     limit = scale.own(_ALIKE)
     following = int(labels.max()) + 1
-    leaders: list[int] = []
-    for row in alone[np.lexsort((alone, -weights[alone]))].tolist():
-        close = [float(np.round(x[row] @ x[leader], 5)) for leader in leaders]
-        if close and max(close) >= limit:
-            out[row] = out[leaders[int(np.argmax(close))]]
-        else:
-            out[row] = following
-            following += 1
-            leaders.append(row)
+    ordered = alone[np.lexsort((alone, -weights[alone]))]
+    leaders = np.empty((0, x.shape[1]), dtype=np.float32)
+    own: list[int] = []
+    for start in range(0, len(ordered), _BLOCK):
+        rows = ordered[start : start + _BLOCK]
+        # To the leaders so far, and to the rows of this block, of which some will be leaders.
+        s = np.round(x[rows] @ np.concatenate([leaders, x[rows]]).T, 5)
+        known = np.arange(len(leaders)).tolist()
+        for place, row in enumerate(rows.tolist()):
+            close = s[place, known]
+            if len(close) and close.max() >= limit:
+                out[row] = out[own[int(close.argmax())]]
+            else:
+                out[row] = following
+                following += 1
+                own.append(row)
+                known.append(len(leaders) + place)
+        leaders = x[own]
     return out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from reverie.clustering.geometry import centres_of
+from reverie.clustering.geometry import centres_of, dots
 from reverie.clustering.grouping import SMALL, Labels, Neighbourhood
 from reverie.embedding.base import Vectors
 from reverie.embedding.calibration import REFERENCE, Cosine, Scale
@@ -70,7 +70,7 @@ def settle(
     if loose.any():
         closeness = np.round(near.centred[loose] @ centres_of(near.centred, labels, count).T, 5)
         out[loose] = np.where(small[None, :], -2.0, closeness).argmax(axis=1)
-    nearest = np.round(scale.read(np.einsum("nd,nd->n", x, x[near.index[:, 0]])), 5)
+    nearest = np.round(scale.read(dots(x, np.arange(n), near.index[:, 0])), 5)
     if placed is None and float(np.median(nearest)) < _ALL_UNRELATED:
         return np.full(n, -1, dtype=np.int64)
     strange = (strangeness(near) > 1.0 - _APART[n <= SMALL]) | (nearest < _UNRELATED)

@@ -215,16 +215,15 @@ def _distinct(told: Sequence[str | None], names: Sequence[Label]) -> list[tuple[
 def _largest(members: list[NDArray[np.int64]], most: int, x: Vectors) -> list[NDArray[np.int64]]:
     """At most ``most`` themes: the smallest joins the theme whose centre is nearest, again and again."""
     members = [m.copy() for m in members]
+    means = [x[m].mean(axis=0) for m in members]  # of all, once: a join changes one
     while len(members) > most:
         small = min(range(len(members)), key=lambda i: (len(members[i]), i))
-        piece = members.pop(small)
+        piece, centre = members.pop(small), means.pop(small)
         if not members:
             break
-        centre = x[piece].mean(axis=0)
-        near = max(
-            range(len(members)), key=lambda i: (round(float(unit(x[members[i]].mean(axis=0)[None])[0] @ centre), 6), -i)
-        )
+        near = int(np.round(unit(np.stack(means)) @ centre, 6).argmax())
         members[near] = np.sort(np.concatenate([members[near], piece]))
+        means[near] = x[members[near]].mean(axis=0)
     return members
 
 
