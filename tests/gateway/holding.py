@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import redis
+from zstandard import ZstdError
 
 from reverie.embedded.binaries import find_postgres
 from reverie.store import decompressed
@@ -40,9 +42,9 @@ def cached(url: str) -> list[bytes]:
 
     def note(raw: bytes) -> None:
         values.append(raw)
-        head = int.from_bytes(raw[:4]) if len(raw) > 8 else 0
-        if 0 < head < len(raw) and raw[4 + head : 9 + head] == ZSTD:
-            values.append(decompressed(raw[4 + head :]))
+        if (at := raw.find(ZSTD)) >= 0:  # behind what tells whose it is, or which
+            with suppress(ValueError, ZstdError):  # chance, in a vector
+                values.append(decompressed(raw[at:]))
 
     with redis.Redis.from_url(url) as client:
         for key in client.scan_iter(count=1000):
