@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from reverie.aio.background import Background
+from reverie.errors import ServiceUnavailable
 from reverie.gateway import create_app
 from reverie.gateway.background.log_rewriter import LogRewriter
-from reverie.settings import Settings
+from reverie.gateway.push.hub import Hub, Subscription
+from reverie.gateway.push.webhooks import WebhookSender
+from reverie.settings import Settings, WebhookSettings
+from reverie.store import GatewayStore
 
 
 async def test_a_loop_that_fails_is_logged_and_run_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -51,5 +57,79 @@ async def test_a_start_that_fails_half_way_stops_what_it_started(
     with pytest.raises(RuntimeError, match="no room"):
         async with app.router.lifespan_context(app):
             pytest.fail("it started")
-    assert {"hub-watch", "sweeper", "predictor", "webhooks", "accept-0", "group-adds"} <= begun
+    assert {"hub-watch", "sweeper", "predictor", "webhooks"} <= begun
     assert {task.get_name() for task in asyncio.all_tasks()} == before
+
+
+class Silent:
+    """A store whose second question is answered, and which says what it was asked."""
+
+    def __init__(self) -> None:
+        self.ages: list[float] = []
+        self.once, self.twice = asyncio.Event(), asyncio.Event()
+
+    async def live_keys(self, ids: list[str]) -> set[str]:
+        return set(ids)
+
+    async def recent_endings(self, tenants: list[str], age: float) -> list[Any]:
+        self.ages.append(age)
+        if len(self.ages) == 1:
+            self.once.set()
+            raise ServiceUnavailable("away")
+        self.twice.set()
+        return []
+
+    async def rows(self, name: str, **parameters: Any) -> list[Any]:
+        return []
+
+
+async def test_what_ended_while_the_database_was_away_is_looked_for_when_it_is_back() -> None:
+    store = Silent()
+    hub = Hub(cast(GatewayStore, store), None, on_control=lambda message: None)
+    hub._looked_at -= 100.0  # so long ago was the last look
+    with hub.subscribe(Subscription("tenant")):
+        hub.start()
+        hub.look()
+        async with asyncio.timeout(60):
+            await store.once.wait()
+            hub.look()
+            await store.twice.wait()
+        await hub.stop()
+    assert all(age > 100 for age in store.ages)
+
+
+class Session:
+    """The one that webhooks under way are sent with."""
+
+    closed = False
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def test_an_unexpected_failure_leaves_webhooks_under_way_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("reverie.gateway.push.webhooks._PAUSE", 0.01)
+    sender = WebhookSender(cast(GatewayStore, SimpleNamespace(codec=None)), WebhookSettings())
+    session = Session()
+    sender._session = cast(Any, session)
+    asked = 0
+    again = asyncio.Event()
+
+    async def claim(lease: float, limit: int, **which: Any) -> list[Any]:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise ValueError("not foreseen")
+        again.set()
+        return []
+
+    monkeypatch.setattr(sender.webhooks, "claim", claim)
+    sender.start()
+    async with asyncio.timeout(60):
+        await again.wait()
+    assert not session.closed
+    await sender.stop()
+    assert session.closed
+    assert "webhooks failed and is run again" in caplog.text

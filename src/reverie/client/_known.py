@@ -18,6 +18,8 @@ __all__ = ["LastKnown"]
 class LastKnown:
     """Latest results by user and operation: at most ``most`` in memory, and as many files in ``folder``."""
 
+    # Counted by hand: the bare install is this client, which needs no package beside aiohttp and pydantic.
+
     def __init__(self, folder: Path | None = None, most: int = 1000) -> None:
         self._folder = folder
         self._most = most

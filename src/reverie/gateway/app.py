@@ -28,6 +28,7 @@ from reverie.gateway.auth import Auth, bearer
 from reverie.gateway.background.log_rewriter import LogRewriter
 from reverie.gateway.background.loop_watch import LoopWatch
 from reverie.gateway.background.memory_retention import MemoryRetention
+from reverie.gateway.background.metrics import Metrics
 from reverie.gateway.background.sweeper import Sweeper
 from reverie.gateway.http import openapi, problems
 from reverie.gateway.http.openapi import PROBLEMS
@@ -144,7 +145,9 @@ def create_app(
         placer = Placer(view_store, dispatcher)
         planner = UpkeepPlanner(view_store, hub, dispatcher, durations, settings.upkeep)
         retention = MemoryRetention(result_cache, settings.upkeep.memory_retention_days, codec)
+        loop_watch = LoopWatch()
         rounds = (planner.round, DigestRound(hub, codec).round, retention.round)
+        sweeper = Sweeper(database_url, store, hub, dispatcher, admission, celery, settings.queue, rounds)
         state = State(
             settings=settings,
             store=store,
@@ -159,12 +162,12 @@ def create_app(
             cloud_policies=policies,
             precision=KeptPrecision(store, settings.embedding),
             admission=admission,
-            sweeper=Sweeper(database_url, store, hub, dispatcher, admission, celery, settings.queue, rounds),
+            sweeper=sweeper,
             webhooks=webhooks,
             stored_answers=Batcher(store.cached_many),
             in_flight_or_done=Batcher(store.known_many),
             memories=Memories(MemoryStore(store), result_cache, settings.limits, on_change=placer.soon),
-            loop_watch=LoopWatch(),
+            metrics=Metrics(store, result_cache, sweeper, dispatcher, hub, loop_watch, durations, webhooks),
             parser=BodyParser(ParseLimits(settings.limits.memories, settings.limits.text_chars), parser),
             view_store=view_store,
             views=current,
@@ -182,12 +185,14 @@ def create_app(
                 stack.push_async_callback(close)
             await started(stack, dispatcher.stop, dispatcher.start)
             await started(stack, hub.stop, hub.start)
-            for part in (state.memories.groups, state.group_commit, state.sweeper, state.durations, webhooks):
+            for stop in (state.memories.groups.stop, state.group_commit.stop):
+                stack.push_async_callback(stop)
+            for part in (state.sweeper, state.durations, webhooks):
                 await started(stack, part.stop, part.start)
             await _warm(app)
             state.tracing = _tracing.set_up("gateway")
             await started(stack, state.log_rewriter.stop, state.log_rewriter.start)
-            await started(stack, state.loop_watch.stop, state.loop_watch.start)
+            await started(stack, loop_watch.stop, loop_watch.start)
             await started(stack, noting.stop, partial(noting.run, auth.note_use, "note-key-use"))
             if mcp is not None:
                 await stack.enter_async_context(mcp.run())

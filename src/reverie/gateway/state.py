@@ -10,7 +10,6 @@ from starlette.requests import HTTPConnection
 from reverie.aio.batcher import Batcher
 from reverie.gateway.auth import Auth
 from reverie.gateway.background.log_rewriter import LogRewriter
-from reverie.gateway.background.loop_watch import LoopWatch
 from reverie.gateway.push.event_frames import EventFrames
 from reverie.gateway.push.hub import Hub
 from reverie.gateway.submissions.body_parser import BodyParser
@@ -25,6 +24,7 @@ from reverie.store import GatewayStore, TaskRow
 from reverie.store.view_store import ViewStore
 
 if TYPE_CHECKING:
+    from reverie.gateway.background.metrics import Metrics
     from reverie.gateway.background.sweeper import Sweeper
     from reverie.gateway.memories.add import Memories
     from reverie.gateway.push.webhooks import WebhookSender
@@ -55,7 +55,7 @@ class State:
     precision: KeptPrecision
     admission: Admission
     sweeper: Sweeper
-    loop_watch: LoopWatch
+    metrics: Metrics
     parser: BodyParser
     webhooks: WebhookSender
     #: Looks for stored results of the same content, many in one query.

@@ -9,12 +9,13 @@ import logging
 import queue
 import threading
 from abc import ABC, abstractmethod
-from collections import deque
+from collections.abc import Sequence
 
 from celery import Celery
 from kombu.connection import Connection
 from redis.exceptions import RedisError
 
+from reverie.aio.batcher import Batcher
 from reverie.queue.celery_app import broker_name, plain_redis, send_task
 from reverie.queue.celery_messages import CeleryMessages
 from reverie.queue.redis_connection import RedisConnection
@@ -23,9 +24,6 @@ from reverie.settings import Settings
 __all__ = ["Dispatcher", "RedisDispatcher", "ThreadDispatcher", "make_dispatcher"]
 
 log = logging.getLogger(__name__)
-
-_GROUP = 128
-"""Most messages sent in one round trip."""
 
 _SECONDS = 1.0
 """Seconds that Redis may take for a group before it counts as away."""
@@ -56,11 +54,11 @@ class Dispatcher(ABC):
     def put(self, task_id: str, queue_name: str) -> bool:
         """Hand over a task for publication; False when too many wait already."""
 
-    def _succeeded(self, group: list[Message]) -> None:
+    def _succeeded(self, group: Sequence[Message]) -> None:
         self.sent += len(group)
         self.broken = False
 
-    def _failed(self, group: list[Message], error: Exception) -> None:
+    def _failed(self, group: Sequence[Message], error: Exception) -> None:
         self.dropped += len(group)
         if not self.broken:
             log.warning("broker not reachable, the sweeper will send again: %s", type(error).__name__)
@@ -80,9 +78,7 @@ class RedisDispatcher(Dispatcher):
         super().__init__()
         self._app = app
         self._line = RedisConnection(redis_url, seconds=_SECONDS)
-        self._capacity = capacity
-        self._waiting: deque[Message] = deque()
-        self._sending: asyncio.Task[None] | None = None
+        self._messages = Batcher(self._send, capacity=capacity)
         self._envelopes: CeleryMessages | None = None
 
     async def start(self) -> None:
@@ -91,44 +87,38 @@ class RedisDispatcher(Dispatcher):
 
     async def stop(self, timeout: float = 2.0) -> None:
         """Publish what waits, for at most ``timeout`` seconds."""
-        if self._sending is not None:
-            await asyncio.wait({self._sending}, timeout=timeout)
-            self._sending.cancel()
-            await asyncio.gather(self._sending, return_exceptions=True)
+        await self._messages.stop(ConnectionError("the gateway ends"), seconds=timeout)
         await self._line.close()
 
     def put(self, task_id: str, queue_name: str) -> bool:
         """Hand over a task for publication, in the event loop; False when too many wait already."""
-        if len(self._waiting) >= self._capacity:
-            self.dropped += 1
-            return False
-        self._waiting.append((task_id, queue_name))
-        if self._sending is None or self._sending.done():
-            self._sending = asyncio.create_task(self._send_all(), name="dispatch")
-        return True
+        handed_over = self._messages.put((task_id, queue_name))
+        self.dropped += not handed_over
+        return handed_over
 
-    async def _send_all(self) -> None:
+    async def _send(self, group: Sequence[Message]) -> list[None]:
         assert self._envelopes is not None
         message = self._envelopes.message
-        while self._waiting:
-            group = [self._waiting.popleft() for _ in range(min(len(self._waiting), _GROUP))]
-            commands = [
-                ("LPUSH", broker_name(name), *(message(task_id, name) for task_id, _ in tasks))
-                for name, tasks in itertools.groupby(group, key=lambda task: task[1])
-            ]
-            try:
-                await self._line.ask(commands)
-            except (RedisError, OSError, TimeoutError) as error:
-                self._failed(group, error)
-                # Each group would wait for its own timeout; rows are safe in PostgreSQL.
-                self.dropped += len(self._waiting)
-                self._waiting.clear()
-            else:
-                self._succeeded(group)
+        commands = [
+            ("LPUSH", broker_name(name), *(message(task_id, name) for task_id, _ in tasks))
+            for name, tasks in itertools.groupby(group, key=lambda task: task[1])
+        ]
+        try:
+            await self._line.ask(commands)
+        except (RedisError, OSError, TimeoutError) as error:
+            self._failed(group, error)
+            # Each group would wait for its own timeout; rows are safe in PostgreSQL.
+            self.dropped += self._messages.drop(error)
+        else:
+            self._succeeded(group)
+        return [None] * len(group)
 
 
 class ThreadDispatcher(Dispatcher):
-    """Sends with Celery, whatever the broker, from a thread of its own: that may block for seconds."""
+    """Sends with Celery, whatever the broker, from a thread of its own: that may block for seconds.
+
+    So what waits is the thread's queue, and not `Batcher`, which belongs to an event loop.
+    """
 
     def __init__(self, app: Celery, *, capacity: int) -> None:
         super().__init__()

@@ -101,6 +101,7 @@ class KeptByUser(Generic[_T]):
 
     def __init__(self, database_url: str, limit: int, *, unused: float, name: str) -> None:
         self._limit, self._unused, self._name = limit, unused, name
+        # Not cachetools' LRUCache: looking through it, as the thread does, counts there as a use of each entry.
         self._entries: OrderedDict[tuple[str, str], Kept[_T]] = OrderedDict()
         self._lock = threading.Lock()
         self._url = database_url

@@ -7,13 +7,15 @@ import threading
 import time
 from pathlib import Path
 
+from prometheus_client import Histogram
+
 from reverie.aio.background import Background
 
 __all__ = ["LoopWatch"]
 
 _EVERY = 0.02
-#: Upper bounds of the histogram's buckets, seconds.
-BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+"""Upper bounds, seconds."""
 
 
 class LoopWatch:
@@ -29,9 +31,12 @@ class LoopWatch:
         #: Longest delay and longest hold-up by our own code since the start, seconds.
         self.worst_lag = 0.0
         self.worst_blocked = 0.0
-        #: Hold-ups by bucket; the last one is everything above.
-        self.counts = [0] * (len(BUCKETS) + 1)
-        self.total = 0.0
+        self.blocked = Histogram(
+            "reverie_loop_blocked_seconds",
+            "How long the event loop was held up by the gateway's own code, every 20 ms",
+            buckets=_BUCKETS,
+            registry=None,
+        )
 
     def start(self) -> None:
         """Start in the loop that runs now."""
@@ -58,6 +63,5 @@ class LoopWatch:
             blocked = max(0.0, lag - (has_waited - waited))
             self.worst_lag = max(self.worst_lag, lag)
             self.worst_blocked = max(self.worst_blocked, blocked)
-            self.total += blocked
-            self.counts[next((i for i, bound in enumerate(BUCKETS) if blocked <= bound), len(BUCKETS))] += 1
+            self.blocked.observe(blocked)
             before, waited = now, has_waited

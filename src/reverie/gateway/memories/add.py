@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 import orjson
+from cachetools import LRUCache
 
 from reverie.errors import IdempotencyMismatch, InvalidInput, ServiceUnavailable, TooLarge
 from reverie.gateway.memories.group_adds import GroupAdds, answer_of
@@ -61,7 +62,7 @@ class Memories:
         self.groups = GroupAdds(store)
         self._limits = limits
         self._long = asyncio.Semaphore(_LONG)
-        self._counted: dict[str, tuple[float, int]] = {}
+        self._counted: LRUCache[str, tuple[float, int]] = LRUCache(10_000)
 
     @property
     def parse_limits(self) -> ParseLimits:
@@ -168,8 +169,6 @@ class Memories:
         known = self._counted.get(tenant)
         if known is None or time.monotonic() - known[0] > _FRESH:
             known = self._counted[tenant] = (time.monotonic(), await self.store.tenant_memories(tenant))
-            if len(self._counted) > 10_000:
-                self._counted.pop(next(iter(self._counted)))
         if known[1] + more > self._limits.tenant_memories:
             raise TooLarge(
                 f"{known[1]:,} memories of all users are kept; at most {self._limits.tenant_memories:,} may be."

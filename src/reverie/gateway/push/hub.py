@@ -11,16 +11,18 @@ import contextlib
 import logging
 import os
 import time
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from cachetools import LRUCache
 from redis.exceptions import RedisError
 
 from reverie.aio.background import Background
+from reverie.aio.batcher import Batcher
 from reverie.contracts import INTERNAL_OPERATIONS, TERMINAL, Status
 from reverie.errors import ReverieError, TaskErased
 from reverie.queue.bus import CONTROL, EVENTS
@@ -51,7 +53,7 @@ class Subscription:
     overrun: bool = False
     #: Its key was revoked, and it got None as its last item.
     revoked: bool = False
-    seen: dict[str, int] = field(default_factory=dict)
+    seen: LRUCache[str, int] = field(default_factory=lambda: LRUCache(10_000))
 
     def wants(self, event: dict[str, Any]) -> bool:
         """Whether the filters let the event through."""
@@ -64,13 +66,7 @@ class Subscription:
         task_id, seq = stream_name(event), event["seq"]
         if self.overrun or self.revoked or seq <= self.seen.get(task_id, -1):
             return
-        if (event["type"] in TERMINAL or "event_id" in event) and self.task_id is None:
-            self.seen.pop(task_id, None)
-            self.seen[task_id] = seq
-            while len(self.seen) > 10_000:
-                self.seen.pop(next(iter(self.seen)))
-        else:
-            self.seen[task_id] = seq
+        self.seen[task_id] = seq
         if self.events.qsize() >= _QUEUE - 1:
             self.overrun = True
             with contextlib.suppress(asyncio.QueueFull):
@@ -115,8 +111,8 @@ class Hub:
         self._own = b'{"origin":"' + self._origin.encode() + b'"'
         self._background = Background()
         self._look = asyncio.Event()
-        self._outgoing: deque[tuple[str, dict[str, Any]]] = deque(maxlen=10_000)
-        self._sending: asyncio.Task[None] | None = None
+        self._looked_at = time.monotonic()
+        self._outgoing = Batcher(self._send_events, capacity=10_000)
         self.connected = False
         #: Events handed to listeners since the start.
         self.delivered = 0
@@ -134,6 +130,7 @@ class Hub:
             subscription.overrun = True
             with contextlib.suppress(asyncio.QueueFull):
                 subscription.events.put_nowait(None)
+        await self._outgoing.stop(ConnectionError("the gateway ends"))
         if self._publisher is not None:
             await self._publisher.close()
         if self._redis is not None:
@@ -180,9 +177,7 @@ class Hub:
     def _announce(self, tenant: str, event: dict[str, Any]) -> None:
         self._deliver(tenant, event)
         if self._publisher is not None and self.connected:
-            self._outgoing.append((tenant, event))
-            if self._sending is None or self._sending.done():
-                self._sending = asyncio.create_task(self._send_all())
+            self._outgoing.put((tenant, event))
 
     def publish_erased(self, tenant: str, user_id: str, tasks: Sequence[tuple[str, str]]) -> None:
         """Tell those who wait for erased tasks, ``(id, operation)``, that there is nothing more to come."""
@@ -211,14 +206,11 @@ class Hub:
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             await self._publisher.ask([("PUBLISH", channel, orjson.dumps({"origin": self._origin, **message}))])
 
-    async def _send_all(self) -> None:
-        """What waits, many events in a message. Losing some is harmless: listeners also look at stored states."""
-        while self._outgoing:
-            tenant, event = self._outgoing.popleft()
-            message: dict[str, Any] = {"tenant": tenant, "event": event}
-            if self._outgoing:
-                message["more"] = [self._outgoing.popleft() for _ in range(min(len(self._outgoing), 127))]
-            await self._send(EVENTS, message)
+    async def _send_events(self, events: Sequence[tuple[str, dict[str, Any]]]) -> list[None]:
+        """Many events in a message. Losing some is harmless: listeners also look at stored states."""
+        (tenant, event), *more = events
+        await self._send(EVENTS, {"tenant": tenant, "event": event, **({"more": more} if more else {})})
+        return [None] * len(events)
 
     def _deliver(self, tenant: str, event: dict[str, Any]) -> None:
         if event["type"] in TERMINAL:
@@ -282,29 +274,29 @@ class Hub:
             log.warning("a message on %s could not be read", message["channel"])
 
     async def _watch(self) -> None:
-        looked = time.monotonic()
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(5.0 if self.connected else 1.0):
                     await self._look.wait()
             self._look.clear()
-            age, looked = time.monotonic() - looked + 2.0, time.monotonic()
-            try:
-                await self.close_revoked()
-                waited_for = {task_id: next(iter(group)).tenant for task_id, group in self._by_task.items()}
-                ids = list(waited_for)
-                for start in range(0, len(ids), 1000):
-                    for row in await self._store.states(ids[start : start + 1000]):
-                        self._deliver(row.tenant, row.event())
-                        waited_for.pop(row.id, None)
-                for task_id, tenant in waited_for.items():  # erased, and the event of the erasure was lost
-                    self._deliver(tenant, _erased_event(task_id, None, None))
-                if self._by_tenant:
-                    for row in await self._store.recent_endings(list(self._by_tenant), age):
-                        self._deliver(row.tenant, row.event())
-                    for one in await self._store.rows("recent_happenings", tenants=list(self._by_tenant), age=age):
-                        self._deliver(one["tenant"], event_of(one))
-            except ReverieError:
-                self._look.clear()
-            except Exception:
-                log.exception("looking for missed events failed")
+            now = time.monotonic()
+            with contextlib.suppress(ReverieError):  # the database is away
+                await self._find_missed(now - self._looked_at + 2.0)
+                self._looked_at = now
+
+    async def _find_missed(self, age: float) -> None:
+        """Deliver what changed in the last ``age`` seconds to those who listen and did not hear of it."""
+        await self.close_revoked()
+        waited_for = {task_id: next(iter(group)).tenant for task_id, group in self._by_task.items()}
+        ids = list(waited_for)
+        for start in range(0, len(ids), 1000):
+            for row in await self._store.states(ids[start : start + 1000]):
+                self._deliver(row.tenant, row.event())
+                waited_for.pop(row.id, None)
+        for task_id, tenant in waited_for.items():  # erased, and the event of the erasure was lost
+            self._deliver(tenant, _erased_event(task_id, None, None))
+        if self._by_tenant:
+            for row in await self._store.recent_endings(list(self._by_tenant), age):
+                self._deliver(row.tenant, row.event())
+            for one in await self._store.rows("recent_happenings", tenants=list(self._by_tenant), age=age):
+                self._deliver(one["tenant"], event_of(one))

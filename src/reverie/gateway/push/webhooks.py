@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 import orjson
+from cachetools import LRUCache
 from standardwebhooks.webhooks import Webhook
 
 from reverie._retry_after import retry_after
@@ -35,6 +36,9 @@ __all__ = ["WebhookSender", "pause"]
 
 log = logging.getLogger(__name__)
 
+_LOOK_EVERY = 1.0
+_PAUSE = 5.0
+"""Seconds after a look that failed unexpectedly."""
 _MOST_MARGIN = 15.0
 _AT_ONCE = 16
 _OF_ONE_TENANT = 4
@@ -63,11 +67,12 @@ class WebhookSender:
         self.webhooks = WebhookStore(store)
         self.policy = AddressPolicy(settings.webhook_allow.split(","))
         self._wake = asyncio.Event()
-        self._background = Background()
+        self._background = Background(pause=_PAUSE)
+        self._session: aiohttp.ClientSession | None = None
         self._running: set[asyncio.Task[None]] = set()
         #: Messages under way by tenant.
         self._busy: Counter[str] = Counter()
-        self._watched: dict[str, None] = {}
+        self._watched: LRUCache[str, None] = LRUCache(10_000)
         #: What became of tries since the start.
         self.outcomes: Counter[str] = Counter()
 
@@ -81,12 +86,12 @@ class WebhookSender:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
 
     def watch(self, task_id: str) -> None:
         """Send as soon as this task ends, rather than at the next look."""
         self._watched[task_id] = None
-        while len(self._watched) > 10_000:
-            self._watched.pop(next(iter(self._watched)))
 
     def ended(self, task_id: str) -> None:
         """The hub saw a task end."""
@@ -98,7 +103,7 @@ class WebhookSender:
         """Look at once."""
         self._wake.set()
 
-    async def _session(self) -> aiohttp.ClientSession:
+    async def _open(self) -> aiohttp.ClientSession:
         # A seventh of the code of a gateway that starts, and most send no webhook in their life.
         await asyncio.to_thread(import_module, "aiohttp")
         import aiohttp
@@ -115,34 +120,29 @@ class WebhookSender:
         )
 
     async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            with contextlib.suppress(ReverieError):  # the database is away; what is due stays due
+                await self._send_due()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_EVERY):
+                    await self._wake.wait()
+
+    async def _send_due(self) -> None:
+        free = _AT_ONCE - len(self._running)
+        if free <= 0:
+            return
         timeout_s = self._settings.webhook_timeout
-        async with contextlib.AsyncExitStack() as stack:
-            session: aiohttp.ClientSession | None = None
-            while True:
-                self._wake.clear()
-                wait = 1.0
-                try:
-                    free = _AT_ONCE - len(self._running)
-                    if free > 0:
-                        lease = timeout_s + max(1.0, min(timeout_s, _MOST_MARGIN))
-                        full = [tenant for tenant, count in self._busy.items() if count >= _OF_ONE_TENANT]
-                        due = await self.webhooks.claim(lease, free, each=_OF_ONE_TENANT, full=full)
-                        if due and session is None:
-                            session = await stack.enter_async_context(await self._session())
-                        for delivery in due:
-                            assert session is not None
-                            self._busy[delivery.tenant] += 1
-                            task = asyncio.create_task(self._deliver(session, delivery))
-                            self._running.add(task)
-                            task.add_done_callback(partial(self._done, delivery.tenant))
-                except ReverieError:
-                    pass  # the database is away; what is due stays due
-                except Exception:
-                    log.exception("looking for webhooks failed")
-                    wait = 5.0
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait):
-                        await self._wake.wait()
+        lease = timeout_s + max(1.0, min(timeout_s, _MOST_MARGIN))
+        full = [tenant for tenant, count in self._busy.items() if count >= _OF_ONE_TENANT]
+        due = await self.webhooks.claim(lease, free, each=_OF_ONE_TENANT, full=full)
+        if due and self._session is None:
+            self._session = await self._open()
+        for delivery in due:
+            self._busy[delivery.tenant] += 1
+            task = asyncio.create_task(self._deliver(delivery))
+            self._running.add(task)
+            task.add_done_callback(partial(self._done, delivery.tenant))
 
     def _done(self, tenant: str, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -154,9 +154,10 @@ class WebhookSender:
             # The lease runs out and the message is sent again.
             log.warning("a webhook's outcome was not written: %s", type(error).__name__)
 
-    async def _deliver(self, session: aiohttp.ClientSession, delivery: Delivery) -> None:
+    async def _deliver(self, delivery: Delivery) -> None:
         import aiohttp  # there already: it made the session
 
+        assert self._session is not None
         if delivery.disabled:
             await self._end(delivery, "disabled", error="the address answered 410 Gone before")
             return
@@ -168,7 +169,7 @@ class WebhookSender:
         try:
             self.policy.check_url(delivery.url)
             headers = await self._headers(delivery, body)
-            async with session.post(delivery.url, data=body, headers=headers, allow_redirects=False) as answer:
+            async with self._session.post(delivery.url, data=body, headers=headers, allow_redirects=False) as answer:
                 status, asked = answer.status, retry_after(answer.headers.get("retry-after"))
                 error = None if 200 <= status < 300 else f"answered {status}"
         except BlockedAddress:

@@ -12,7 +12,6 @@ from pydantic import BaseModel, Field
 
 from reverie.aio.deadline import within
 from reverie.errors import ReverieError
-from reverie.gateway.background.metrics import render
 from reverie.gateway.routes.deps import GatewayState, Reader
 
 __all__ = ["router", "versioned"]
@@ -63,7 +62,7 @@ async def readyz(state: GatewayState) -> Response:
 @router.get("/metrics", operation_id="metrics", response_class=Response)
 async def metrics(state: GatewayState) -> Response:
     """Prometheus metrics of this process and of the queue."""
-    return Response(await render(state), media_type=CONTENT_TYPE_LATEST)
+    return Response(await state.metrics.render(), media_type=CONTENT_TYPE_LATEST)
 
 
 @versioned.get("/status", operation_id="getStatus")

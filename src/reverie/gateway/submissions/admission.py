@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from cachetools import LRUCache, TTLCache
+
 from reverie.errors import ServiceUnavailable, TooManyRequests
 from reverie.gateway.http.headers import rate_headers
 from reverie.settings import Limits
@@ -21,10 +23,12 @@ _WINDOW = 30.0
 _LONGEST = 300.0
 """Most seconds that a client is asked to wait."""
 
+_KEPT = 10_000
+"""Tenants, and keys, of which something is remembered."""
+
 
 @dataclass(slots=True)
 class _Load:
-    at: float
     in_flight: int
 
 
@@ -34,14 +38,14 @@ class Admission:
     def __init__(self, store: GatewayStore, limits: Limits) -> None:
         self._store = store
         self._limits = limits
-        self._loads: dict[str, _Load] = {}
-        self._minutes: dict[str, tuple[float, float]] = {}
+        self._loads: TTLCache[str, _Load] = TTLCache(_KEPT, _FRESH)
+        self._minutes: LRUCache[str, tuple[float, float]] = LRUCache(_KEPT)
         #: Queued tasks of all tenants as last counted, with those taken since.
         self._queued = 0
-        #: By tenant: when it was measured, and how many tasks a second ended: of all tenants, of this one.
-        self._rates: dict[str, tuple[float, float, float]] = {}
+        #: By tenant: how many tasks a second ended: of all tenants, of this one.
+        self._rates: TTLCache[str, tuple[float, float]] = TTLCache(_KEPT, _FRESH)
         #: By tenant (empty: all): until when the places that become free are promised to those refused before.
-        self._promised: dict[str, float] = {}
+        self._promised: LRUCache[str, float] = LRUCache(_KEPT)
 
     async def drain_rate(self, tenant: str) -> tuple[float, float]:
         """Tasks that ended per second over the last half minute: ``(of all tenants, of this one)``.
@@ -49,13 +53,10 @@ class Admission:
         At least one in ten seconds, so that a service that stands still asks for patience and not for ever.
         """
         known = self._rates.get(tenant)
-        if known is None or time.monotonic() - known[0] > _FRESH:
+        if known is None:
             everybody, own = await self._store.ended_lately(tenant, _WINDOW)
-            known = (time.monotonic(), max(0.1, everybody / _WINDOW), max(0.1, own / _WINDOW))
-            self._rates[tenant] = known
-            if len(self._rates) > 10_000:
-                self._rates.pop(next(iter(self._rates)))
-        return known[1], known[2]
+            known = self._rates[tenant] = max(0.1, everybody / _WINDOW), max(0.1, own / _WINDOW)
+        return known
 
     def spend(self, key: Key) -> tuple[int, int, float]:
         """Take one submission from the key's bucket: ``(limit, remaining, seconds until full)``.
@@ -80,18 +81,14 @@ class Admission:
             error.headers = rate_headers(limit, 0, (limit - level) * 60 / limit)
             raise error
         self._minutes[bucket] = (level - 1, now)
-        if len(self._minutes) > 10_000:  # keys that came and went
-            self._minutes = {name: spent for name, spent in self._minutes.items() if now - spent[1] < 60}
         return limit, int(level - 1), (limit - level + 1) * 60 / limit
 
     async def admit(self, tenant: str) -> None:
         """Raises ``TooManyRequests`` or ``ServiceUnavailable`` when the queue is full."""
         load = self._loads.get(tenant)
-        if load is None or time.monotonic() - load.at > _FRESH:
+        if load is None:
             self._queued, in_flight = await self._store.load_counts(tenant)
-            load = self._loads[tenant] = _Load(time.monotonic(), in_flight)
-            if len(self._loads) > 10_000:
-                self._loads.pop(next(iter(self._loads)))
+            load = self._loads[tenant] = _Load(in_flight)
         if load.in_flight >= self._limits.in_flight:
             over = load.in_flight - self._limits.in_flight + 1
             _, own = await self.drain_rate(tenant)
@@ -114,6 +111,4 @@ class Admission:
         at = max(now + soonest, self._promised.get(whose, 0.0) + 1 / rate)
         at = min(at, now + _LONGEST)
         self._promised[whose] = at
-        if len(self._promised) > 10_000:
-            self._promised.pop(next(iter(self._promised)))
         return max(1.0, at - now)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import time
+import contextlib
 from typing import Any
+
+from cachetools import TTLCache
 
 from reverie.contracts import CLOUD_PROVIDERS
 from reverie.settings import Settings
@@ -21,7 +23,7 @@ class CloudPolicies:
     def __init__(self, store: GatewayStore, settings: Settings) -> None:
         self._store = store
         self._settings = settings
-        self._known: dict[str, tuple[float, TenantPolicy | None]] = {}
+        self._known: TTLCache[str, TenantPolicy | None] = TTLCache(10_000, _TRUST)
 
     async def choose(self, tenant: str, requested: dict[str, Any] | None) -> CloudChoice:
         """Where the texts go. Raises ``CloudRefused`` when the request insists on what policy forbids."""
@@ -30,13 +32,9 @@ class CloudPolicies:
         return choose(policy, requested, self._settings)
 
     async def _policy(self, tenant: str) -> TenantPolicy | None:
-        known = self._known.get(tenant)
-        if known is not None and time.monotonic() - known[0] < _TRUST:
-            return known[1]
-        policy = await self._store.cloud_policy(tenant)
-        if len(self._known) > 10_000:
-            self._known.clear()
-        self._known[tenant] = (time.monotonic(), policy)
+        with contextlib.suppress(KeyError):
+            return self._known[tenant]
+        policy = self._known[tenant] = await self._store.cloud_policy(tenant)
         return policy
 
     def forget(self) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import logging
 import statistics
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -25,8 +24,6 @@ from reverie.store import GatewayStore, TaskRow
 from reverie.store.memory_rows import Person
 
 __all__ = ["DurationEstimator", "Fit"]
-
-log = logging.getLogger(__name__)
 
 # Where the first guesses count as observations, (n, missing tokens); two of them weigh as much as one real task.
 _ANCHORS = ((10, 150.0), (10, 0.0), (300, 4500.0), (300, 0.0))
@@ -146,11 +143,11 @@ class DurationEstimator:
         #: Key of the model whose vectors local tasks used last; None until one has ended.
         self.vector_model: str | None = None
         self._tokens_per_char = _TOKENS_PER_CHAR
-        self._known: deque[str] = deque(maxlen=5000)
+        self._known: LRUCache[str, None] = LRUCache(5000)
         #: How many memories of a user were read by a question that ended: these have their vectors.
         self._read: LRUCache[tuple[str, str], int] = LRUCache(_USERS)
         self._since = 0.0
-        self._background = Background()
+        self._background = Background(pause=_REFRESH)
 
     def start(self) -> None:
         """Start reading what ended."""
@@ -182,13 +179,11 @@ class DurationEstimator:
 
     def learn(self, rows: Iterable[TaskRow]) -> None:
         """Take in tasks that succeeded at their first attempt; others tell more of the trouble than of the work."""
-        known = set(self._known)
         by_fit: dict[str, list[TaskRow]] = {}
         for row in rows:
-            if row.id in known or row.started_at is None or row.finished_at is None:
+            if row.id in self._known or row.started_at is None or row.finished_at is None:
                 continue
-            known.add(row.id)
-            self._known.append(row.id)
+            self._known[row.id] = None
             self._since = max(self._since, row.finished_at.timestamp())
             by_fit.setdefault(_name(row.operation, row.provider), []).append(row)
             if row.provider is None and row.operation in _QUESTIONS:
@@ -215,13 +210,8 @@ class DurationEstimator:
     async def _follow(self) -> None:
         assert self._store is not None
         while True:
-            with contextlib.suppress(ReverieError):
-                try:
-                    self.learn(await self._store.finished_since(self._since))
-                except ReverieError:
-                    raise
-                except Exception:
-                    log.exception("learning from finished tasks failed")
+            with contextlib.suppress(ReverieError):  # the database is away
+                self.learn(await self._store.finished_since(self._since))
             await asyncio.sleep(_REFRESH)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from reverie._ids import new_task_id
+from reverie.aio.batcher import Batcher
 from reverie.errors import NotFound, ReverieError
 from reverie.gateway.submissions.submit import wait_for_end
 from reverie.queue import Dispatcher
@@ -22,7 +24,7 @@ __all__ = ["Placer", "placed_now"]
 log = logging.getLogger(__name__)
 
 _MOST = 10_000
-"""Users that may wait for their task; of more than that the next upkeep takes care."""
+"""Adds whose user may wait for a task; of more than that the next upkeep takes care."""
 _LONGEST_WAIT = 10.0
 """Seconds that a request waits at most for its memory to be placed."""
 
@@ -33,27 +35,19 @@ class Placer:
     def __init__(self, views: ViewStore, dispatcher: Dispatcher) -> None:
         self._views = views
         self._dispatcher = dispatcher
-        self._waiting: dict[tuple[str, str], None] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._users = Batcher(self._plan, most=_MOST, capacity=_MOST)
 
     def soon(self, tenant: str, user_id: str) -> None:
         """Have a user's new memories placed; the caller that added them does not wait for it."""
-        if len(self._waiting) < _MOST:
-            self._waiting[tenant, user_id] = None
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="placer")
+        self._users.put((tenant, user_id))
 
     async def stop(self) -> None:
         """Stop; what is not placed is grouped by the next upkeep."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._users.stop(ConnectionError("the gateway ends"))
 
-    async def _run(self) -> None:
-        while self._waiting:
-            tenant, user_id = next(iter(self._waiting))
-            # Taken off first: what is added from here on asks anew.
-            del self._waiting[tenant, user_id]
+    async def _plan(self, users: Sequence[tuple[str, str]]) -> list[None]:
+        # What is added from here on asks anew, and is in the next group.
+        for tenant, user_id in dict.fromkeys(users):
             try:
                 row = await self._views.plan_place(tenant, user_id, new_task_id())
             except ReverieError:
@@ -63,6 +57,7 @@ class Placer:
                 continue
             if row is not None:
                 self._dispatcher.put(row.id, row.queue)
+        return [None] * len(users)
 
 
 async def placed_now(
