@@ -17,7 +17,7 @@ from reverie import AsyncReverie
 from reverie.errors import ServiceUnavailable, TaskCancelled
 from reverie.gateway.background.log_rewriter import LogRewriter
 from reverie.gateway.submissions import read_body
-from reverie.store import GatewayStore, KeyStore, WebhookStore
+from reverie.store import GatewayStore, KeyStore, WebhookStore, sweeps
 from tests.live import LiveService
 
 BODY = {"user_id": "u", "memories": ["the cat sleeps", "the cat eats", "green tea"]}
@@ -78,7 +78,7 @@ def test_a_revoked_first_key_stays_revoked_when_its_row_is_old_and_the_service_s
             await store.open()
             try:
                 async with store.connection() as own:
-                    await store.retire(own, days=30.0)
+                    await sweeps.retire(own, days=30.0)
             finally:
                 await store.close()
 
@@ -190,13 +190,13 @@ def test_charts_count_as_work_also_for_a_key_that_only_reads(service: LiveServic
 def test_the_servers_processes_do_not_have_the_services_secrets(idle: LiveService, servers: object) -> None:
     import os
 
-    from reverie.embedded.servers import _environment
+    from reverie.embedded.children import environment
 
     os.environ["REVERIE_ENCRYPTION_KEY"] = "secret"
     os.environ["DISCORD_TOKEN"] = "secret"
     try:
-        assert "secret" not in _environment().values()
-        assert "PATH" in _environment()
+        assert "secret" not in environment().values()
+        assert "PATH" in environment()
     finally:
         del os.environ["REVERIE_ENCRYPTION_KEY"], os.environ["DISCORD_TOKEN"]
 

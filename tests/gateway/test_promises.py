@@ -16,7 +16,7 @@ from reverie.gateway.serve import ensure_first_key
 from reverie.queue.celery_app import make_celery
 from reverie.queue.celery_messages import CeleryMessages
 from reverie.settings import Settings
-from reverie.store import GatewayStore, KeyStore, hash_key, key_id
+from reverie.store import GatewayStore, KeyStore, hash_key, key_id, sweeps
 
 
 def test_a_key_is_stored_as_its_hash_and_the_bots_is_no_administrators(
@@ -64,7 +64,7 @@ async def test_idempotency_keys_go_after_a_day(database_url: str) -> None:
                 " VALUES ('t', %s, '', 'tsk', now() - %s::interval)",
                 [key, age],
             )
-        await GatewayStore(database_url).retire(connection, 30.0)
+        await sweeps.retire(connection, 30.0)
         rows = await (await connection.execute("SELECT key FROM idempotency WHERE tenant = 't'")).fetchall()
     assert [row["key"] for row in rows] == ["young"]
 
@@ -81,13 +81,13 @@ def test_a_message_of_the_queue_holds_the_tasks_id_and_its_queue_alone(
 def test_roots_folders_are_opened_for_passing_through_and_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from reverie.embedded import servers
+    from reverie.embedded.postgres_folder import let_through
 
     closed = tmp_path / "closed"
     (closed / "data").mkdir(parents=True)
     closed.chmod(0o700)
     (closed / "data").chmod(0o700)
     with caplog.at_level(logging.WARNING):
-        servers._let_through(closed / "data")
+        let_through(closed / "data")
     assert closed.stat().st_mode & 0o077 == 0o011, "passed through, never listed"
     assert str(closed) in caplog.text

@@ -30,7 +30,8 @@ from hypothesis.stateful import (
 from psycopg.rows import dict_row
 
 from reverie.errors import LeaseLost
-from reverie.store import GatewayStore, NewTask, TaskRow, WorkerStore, decompressed
+from reverie.store import GatewayStore, NewTask, TaskRow, WorkerStore, decompressed, sweeps
+from reverie.store.user_data import erase_user
 from tests.invariants import INVARIANTS
 
 MAX_ATTEMPTS = 3
@@ -156,7 +157,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(tenant=st.sampled_from(TENANTS), user=st.sampled_from(["u0", "u1"]))
     def erase(self, tenant: str, user: str) -> None:
-        erased = self.await_(self.gateway.erase(tenant, user))
+        erased = self.await_(erase_user(self.gateway, tenant, user))
         gone = {i for i, life in self.lives.items() if (life.tenant, life.user) == (tenant, user)}
         assert {row["id"] for row in erased.tasks} == gone
         for task in gone:
@@ -224,7 +225,7 @@ class Lifecycle(RuleBasedStateMachine):
     def sweep(self, silence: float = 3.0) -> set[str]:
         async def once() -> list[TaskRow]:
             async with self.gateway.connection() as connection:
-                return await self.gateway.expire_leases(connection, MAX_ATTEMPTS, DEAD, silence)
+                return await sweeps.expire_leases(connection, MAX_ATTEMPTS, DEAD, silence)
 
         return {row.id for row in self.await_(once())}
 
@@ -270,7 +271,7 @@ class Lifecycle(RuleBasedStateMachine):
 
         async def once() -> list[TaskRow]:
             async with self.gateway.connection() as connection:
-                return await self.gateway.expire_deadlines(connection, {"type": "late"})
+                return await sweeps.expire_deadlines(connection, {"type": "late"})
 
         assert [row.id for row in self.await_(once())] == [task]
         life = self.lives[task]

@@ -17,6 +17,7 @@ from reverie.store.memory_changes import AddOutcome, AddRequest
 from reverie.store.memory_rows import Page, content_hash, memory_body, new_row
 from reverie.store.memory_store import MemoryStore
 from reverie.store.people import PersonAt, read_stored
+from reverie.store.user_data import erase_user
 from tests.invariants import broken_rules
 from tests.store.test_views import write
 
@@ -80,7 +81,7 @@ class Life(RuleBasedStateMachine):
         self.read: dict[tuple[str, str], tuple[PersonAt, Model]] = {}
         self.run(self.gateway.open())
         for tenant, user in PEOPLE:
-            self.run(self.gateway.erase(tenant, user))
+            self.run(erase_user(self.gateway, tenant, user))
 
     def run(self, work: Any) -> Any:
         return self.loop.run_until_complete(work)
@@ -209,7 +210,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(who=people)
     def erase(self, who: tuple[str, str]) -> None:
-        erased = self.run(self.gateway.erase(*who))
+        erased = self.run(erase_user(self.gateway, *who))
         assert erased.memories == len(self.users.get(who, Model()).texts)
         self.users.pop(who, None)
         self.keys = {name: known for name, known in self.keys.items() if known[0] != who}

@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 
 from reverie.gateway.background.memory_retention import MemoryRetention
 from reverie.settings import UpkeepSettings
+from reverie.store.user_data import erase_user
 from tests.gateway.keeping import keep
 
 
@@ -60,7 +61,7 @@ def users(database_url: str) -> str:
         gateway = GatewayStore(database_url)
         await gateway.open()
         for user in ("old", "new", "both"):
-            await gateway.erase("default", user)
+            await erase_user(gateway, "default", user)
         await gateway.close()
 
     asyncio.run(erase())

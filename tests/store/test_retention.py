@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from reverie.store import GatewayStore
+from reverie.store import sweeps
 from reverie.store.sql import sql
 
 _TASKS = """
@@ -40,7 +40,7 @@ def test_retention_looks_up_what_is_old_instead_of_reading_the_table(filled: str
 async def test_old_tasks_go_in_bites_with_all_that_is_theirs_and_others_stay(filled: str) -> None:
     connection = await psycopg.AsyncConnection.connect(filled, autocommit=True, row_factory=dict_row)
     async with connection:
-        bites = [await GatewayStore(filled).retire(connection, 30.0) for _ in range(4)]
+        bites = [await sweeps.retire(connection, 30.0) for _ in range(4)]
         assert bites == [500, 500, 200, 0]
         for table, left in (("tasks", 2801), ("payloads", 2801), ("results", 2800)):
             row = await (await connection.execute(f"SELECT count(*) AS n FROM {table}".encode())).fetchone()

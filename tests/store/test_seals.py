@@ -17,6 +17,7 @@ from reverie.store.memory_rows import new_row
 from reverie.store.memory_store import MemoryStore
 from reverie.store.people import View, put_views, read_person
 from reverie.store.reencrypt import TABLES, reencrypt, seal_what_is_plain
+from reverie.store.user_data import export_user
 from tests.store.test_codec import as_older_versions_sealed
 
 OLD, NEW = (base64.b64encode(bytes([n]) * 32).decode() for n in (5, 6))
@@ -135,7 +136,7 @@ async def test_every_kind_of_sealed_value_is_refused_by_name_in_another_tenants_
     await gateway.open()
     try:
         for tenant in ("a", "b"):
-            held = await gateway.export(tenant, USER)
+            held = await export_user(gateway, tenant, USER)
             assert {hook["url"] for hook in held.webhooks} == {URL}
             assert {hook["event_id"] is None for hook in held.webhooks} == {True, False}
             assert {one["key"] for one in held.idempotency} == {"order-1", "add-1"}
@@ -188,7 +189,7 @@ async def test_what_older_versions_stored_is_read_found_and_then_sealed_for_its_
                 assert "secret-path" not in held, table
                 assert "order-7" not in held, table
         assert await gateway.idempotent("old", "order-7") == ("tsk_old_1", b"same")
-        held_ = await gateway.export("old", USER)
+        held_ = await export_user(gateway, "old", USER)
         assert [hook["url"] for hook in held_.webhooks] == [URL]
         assert [one["key"] for one in held_.idempotency] == ["order-7"]
         assert [one["url"] for one in await hooks.disabled("old")] == [URL]

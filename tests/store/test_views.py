@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 from reverie.errors import LeaseLost
 from reverie.store import TaskRow, WorkerStore
 from reverie.store.people import View, put_views, read_delta, read_person, read_stored
+from reverie.store.user_data import erase_user
 from tests.gateway.keeping import TENANT, added, forget, keep, some
 
 
@@ -109,7 +110,7 @@ def test_views_of_an_erased_person_are_not_written(database_url: str, store: Wor
 
         gateway = GatewayStore(database_url)
         await gateway.open()
-        await gateway.erase(TENANT, "erased")
+        await erase_user(gateway, TENANT, "erased")
         await gateway.close()
 
     asyncio.run(erase())

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["Identity", "nobody", "spawn"]
+__all__ = ["Identity", "environment", "nobody", "spawn"]
 
 _PR_SET_PDEATHSIG = 1
 _OVERFLOW_ID = 65534
@@ -33,6 +33,13 @@ def watch():
 threading.Thread(target=watch, daemon=True).start()
 sys.exit(child.wait())
 """
+
+
+_PASSED_ON = (
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TZDIR", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
+    "ICU_DATA",
+)  # fmt: skip
+"""Variables of the environment that the servers get."""
 
 
 class Identity:
@@ -110,3 +117,9 @@ def spawn(
         start_new_session=True,
         **common,
     )
+
+
+def environment() -> dict[str, str]:
+    # What a server needs and nothing else: PG* variables would change it, and keys and tokens are none of its business.
+    kept = {name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith("LC_")}
+    return {**kept, "LC_ALL": "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"}

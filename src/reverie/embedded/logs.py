@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-__all__ = ["LARGEST", "prepare", "trim"]
+__all__ = ["LARGEST", "prepare", "tail", "trim"]
 
 LARGEST = 10 * 2**20
 """Size from which a log is moved aside, bytes."""
@@ -42,3 +42,11 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def tail(log: Path) -> str:
+    """The last 2,000 bytes of a log."""
+    try:
+        return log.read_bytes()[-2000:].decode(errors="replace")
+    except OSError:
+        return "(no log)"

@@ -10,19 +10,19 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
 from reverie.embedded import logs
-from reverie.embedded.binaries import Postgres, find_postgres, find_valkey, runnable
-from reverie.embedded.children import Identity, nobody, spawn
+from reverie.embedded.binaries import find_postgres, find_valkey, runnable
+from reverie.embedded.children import Identity, environment, nobody, spawn
 from reverie.embedded.lock import FolderLock
+from reverie.embedded.postgres_folder import initializing, let_through
 from reverie.errors import StartupError
 
 __all__ = ["RunningServers", "start_servers"]
@@ -57,24 +57,6 @@ class _Server:
     crashes: int = 0
     started: float = field(default_factory=time.monotonic)
     restart_at: float | None = None
-
-
-_PASSED_ON = frozenset(
-    {
-        "PATH",
-        "HOME",
-        "USER",
-        "LOGNAME",
-        "LANG",
-        "TZ",
-        "TZDIR",
-        "TMPDIR",
-        "LD_LIBRARY_PATH",
-        "DYLD_LIBRARY_PATH",
-        "ICU_DATA",
-    }
-)
-"""Variables of the environment that the servers get."""
 
 
 class RunningServers:
@@ -185,12 +167,6 @@ def start_servers(
     return running
 
 
-def _environment() -> dict[str, str]:
-    # What a server needs and nothing else: PG* variables would change it, and keys and tokens are none of its business.
-    kept = {name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith("LC_")}
-    return {**kept, "LC_ALL": "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"}
-
-
 def _socket_folder(running: RunningServers, wanted: Path, identity: Identity) -> Path:
     """``wanted``, or a short folder elsewhere when the path would be too long for a socket."""
     if len(os.fsencode(wanted)) <= _LONGEST_SOCKET:
@@ -216,21 +192,14 @@ def _wait(child: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path, 
     try:
         while not ready():
             if child.poll() is not None:
-                raise StartupError(f"{what} stopped at its start; the end of {log}:\n{_tail(log)}")
+                raise StartupError(f"{what} stopped at its start; the end of {log}:\n{logs.tail(log)}")
             if time.monotonic() > end:
-                raise StartupError(f"{what} was not ready within {seconds:g} s; the end of {log}:\n{_tail(log)}")
+                raise StartupError(f"{what} was not ready within {seconds:g} s; the end of {log}:\n{logs.tail(log)}")
             time.sleep(0.01)
     except BaseException:
         child.kill()
         child.wait()
         raise
-
-
-def _tail(log: Path) -> str:
-    try:
-        return log.read_bytes()[-2000:].decode(errors="replace")
-    except OSError:
-        return "(no log)"
 
 
 # -- Valkey --------------------------------------------------------------------------------------
@@ -251,7 +220,7 @@ def _start_valkey(running: RunningServers) -> None:
         with open(log, "ab") as out:
             # Killed when the owner is: all it was told is in the file already, and a slower end would take the
             # socket's name away from its successor.
-            child = spawn(argv, log=out, env=_environment(), death_signal=signal.SIGKILL)
+            child = spawn(argv, log=out, env=environment(), death_signal=signal.SIGKILL)
         _wait(child, lambda: _pings(path), log, "Valkey", 60)
         return child
 
@@ -268,7 +237,7 @@ def _start_valkey(running: RunningServers) -> None:
 
 
 def _cannot_read(log: Path) -> bool:
-    end = _tail(log)
+    end = logs.tail(log)
     return any(words in end for words in ("Can't handle RDB format version", "Bad file format", "Wrong signature"))
 
 
@@ -302,14 +271,14 @@ def _start_postgres(running: RunningServers, meanwhile: Callable[[RunningServers
     version = folder / "PG_VERSION"
     postgres = find_postgres(int(version.read_text().split(".")[0]) if version.exists() else None)
     if identity.uid is not None:
-        _let_through(running.data_dir)
+        let_through(running.data_dir)
         postgres = runnable(postgres, identity, running.data_dir)
     sockets = _socket_folder(running, running.data_dir / "pg", identity)
     running.database_url = f"postgresql://postgres@/postgres?host={quote(str(sockets), safe='')}"
     if version.exists():
         meanwhile(running)
     else:
-        with _initializing(postgres, folder, _log_of_postgres(running, identity), identity):
+        with initializing(postgres, folder, _log_of_postgres(running, identity), identity):
             meanwhile(running)
     argv: list[str | Path] = [postgres.bin / "postgres", "-D", folder, "-k", sockets]
     for name, value in _POSTGRES_OPTIONS.items():
@@ -321,7 +290,7 @@ def _start_postgres(running: RunningServers, meanwhile: Callable[[RunningServers
         while True:
             with open(log, "ab") as out:
                 # SIGINT is PostgreSQL's fast shutdown: sessions end, nothing committed is lost.
-                child = spawn(argv, log=out, env=_environment(), death_signal=signal.SIGINT, identity=identity)
+                child = spawn(argv, log=out, env=environment(), death_signal=signal.SIGINT, identity=identity)
             try:
                 _wait(child, lambda: _accepts(sockets), log, "PostgreSQL", 60)
                 return child
@@ -342,55 +311,8 @@ def _log_of_postgres(running: RunningServers, identity: Identity) -> Path:
 
 
 def _predecessor_lingers(log: Path) -> bool:
-    end = _tail(log)[-1000:]
+    end = logs.tail(log)[-1000:]
     return "another postmaster" in end or "pre-existing shared memory block" in end
-
-
-@contextlib.contextmanager
-def _initializing(postgres: Postgres, folder: Path, log: Path, identity: Identity) -> Iterator[None]:
-    """Make PostgreSQL's data folder beside the block; whole when the block is left."""
-    # Into a folder beside it and then renamed: a start that is killed half-way leaves nothing that looks whole.
-    fresh = folder.with_name("postgres.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(mode=0o700)
-    identity.own(fresh)
-    argv = [postgres.bin / "initdb", "-D", fresh, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync",
-            "--no-instructions", "--locale=C.UTF-8" if sys.platform == "linux" else "--locale=C"]  # fmt: skip
-    with open(log, "ab") as out:
-        process = subprocess.Popen(
-            [str(word) for word in argv],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env=_environment(),
-            cwd="/",
-            **identity.popen(),
-        )
-    try:
-        yield
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    if process.wait() != 0:
-        raise StartupError(f"PostgreSQL could not make its data folder; the end of {log}:\n{_tail(log)}")
-    fresh.replace(folder)
-
-
-def _let_through(folder: Path) -> None:
-    """Let the user ``nobody`` pass through (not list) the folders above PostgreSQL's own."""
-    for part in (folder, *folder.parents):
-        mode = part.stat().st_mode
-        if not mode & 0o001:
-            try:
-                part.chmod(mode | 0o011)
-                if part != folder:
-                    log.warning("root's PostgreSQL runs as nobody: let others pass through %s (not list it)", part)
-            except OSError as error:
-                raise StartupError(
-                    f"PostgreSQL runs as the user nobody, who cannot pass through {part} ({error.strerror}). "
-                    "Give another --data-dir, or run as a normal user."
-                ) from None
 
 
 def _accepts(sockets: Path) -> bool:

@@ -22,7 +22,7 @@ from reverie.gateway.push.hub import Hub
 from reverie.gateway.submissions.admission import Admission
 from reverie.queue import QUEUES, Dispatcher, broker_name
 from reverie.settings import QueueSettings
-from reverie.store import GatewayStore, TaskRow
+from reverie.store import GatewayStore, TaskRow, sweeps
 from reverie.store.reencrypt import seal_what_is_plain
 
 __all__ = ["Sweeper"]
@@ -127,12 +127,12 @@ class Sweeper:
         # Silence proves nothing while nobody listened: after an outage, or when this process itself was held up,
         # workers first get the time of a lease to be heard. Their tasks are not to blame.
         if self._swept_at is None or time.monotonic() - self._swept_at > settings.sweep_seconds + _MISSED:
-            await self._store.grant_grace(connection, settings.lease_seconds)
+            await sweeps.grant_grace(connection, settings.lease_seconds)
         silence = _BEATS * settings.heartbeat_seconds
-        for row in await self._store.expire_leases(connection, settings.max_attempts, _DEAD.problem(), silence):
+        for row in await sweeps.expire_leases(connection, settings.max_attempts, _DEAD.problem(), silence):
             self._tell(row, "dead_lettered" if row.dead else "requeued")
         self._swept_at = time.monotonic()
-        for row in await self._store.expire_deadlines(connection, DeadlinePassed().problem()):
+        for row in await sweeps.expire_deadlines(connection, DeadlinePassed().problem()):
             self._tell(row, "late")
         for one in self._rounds:
             await one(connection)
@@ -142,7 +142,7 @@ class Sweeper:
                 await self._resend(connection, queue, waiting[queue][0])
         if time.monotonic() - self._retired_at > _RETIRE_EVERY:
             await seal_what_is_plain(connection, self._store.codec)
-            removed = await self._store.retire(connection, self._settings.retention_days)
+            removed = await sweeps.retire(connection, self._settings.retention_days)
             self.repaired["retired"] += removed
             if removed < 500:  # more waits: take the next bite in the next round
                 self._retired_at = time.monotonic()
@@ -161,7 +161,7 @@ class Sweeper:
         missing = min(_RESEND, waiting - depth)
         if missing <= 0:
             return
-        for task_id, name in await self._store.stale_messages(connection, queue, _MESSAGE_AGE, missing):
+        for task_id, name in await sweeps.stale_messages(connection, queue, _MESSAGE_AGE, missing):
             self.repaired["resent"] += 1
             self._dispatcher.put(task_id, name)
 

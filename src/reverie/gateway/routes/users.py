@@ -18,7 +18,7 @@ from reverie.gateway.http.raw_paths import UserId
 from reverie.gateway.memories.read import list_page
 from reverie.gateway.routes.deps import Eraser, GatewayState, Reader
 from reverie.gateway.state import State
-from reverie.store import places
+from reverie.store import places, user_data
 from reverie.store.memory_rows import Page, Person
 
 __all__ = ["router"]
@@ -32,7 +32,7 @@ _PAGE = 2000
 @router.delete("/users/{user_id}", operation_id="eraseUser", response_model=Receipt)
 async def erase_user(user_id: UserId, state: GatewayState, key: Eraser) -> Receipt:
     """Erase a user everywhere: memories, views, tasks, queued and running work, results, vectors, themes, caches."""
-    erased = await state.store.erase(key.tenant, user_id)
+    erased = await user_data.erase_user(state.store, key.tenant, user_id)
     cache_keys = await state.result_cache.erase(key.tenant, user_id, erased.at_ms)
     state.hub.publish_erased(key.tenant, user_id, [(row["id"], row["operation"]) for row in erased.tasks])
     state.log_rewriter.erased()
@@ -58,7 +58,7 @@ async def erase_user(user_id: UserId, state: GatewayState, key: Eraser) -> Recei
 @router.get("/users/{user_id}/export", operation_id="exportUser")
 async def export_user(user_id: UserId, state: GatewayState, key: Reader) -> StreamingResponse:
     """Everything held on a user, as JSON."""
-    held = await state.store.export(key.tenant, user_id)
+    held = await user_data.export_user(state.store, key.tenant, user_id)
     person = await state.memories.store.person(key.tenant, user_id)
     views = await state.memories.store.views(person.id) if person else []
     deleted = await state.memories.store.forgotten(person.id) if person else []

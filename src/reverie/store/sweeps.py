@@ -1,0 +1,60 @@
+"""What the one gateway that sweeps asks of PostgreSQL, on its own connection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from reverie.store.rows import TaskRow
+from reverie.store.sql import sql
+from reverie.store.submissions import Connection
+
+__all__ = ["expire_deadlines", "expire_leases", "grant_grace", "retire", "stale_messages"]
+
+
+async def grant_grace(connection: Connection, lease: float) -> int:
+    """Let every lease start anew; returns how many there are."""
+    return (await connection.execute(sql("grant_grace"), {"lease": lease})).rowcount
+
+
+async def expire_leases(
+    connection: Connection, max_attempts: int, error: dict[str, Any], silence: float
+) -> list[TaskRow]:
+    """Queue attempts again whose worker fell silent, or dead-letter their task with ``error``.
+
+    ``silence``: seconds without a beat after which a worker whose session is gone counts as dead.
+    """
+    parameters = {"max_attempts": max_attempts, "error": Jsonb(error), "silence": silence}
+    cursor = await connection.execute(sql("expire_leases"), parameters)
+    return [TaskRow.of(row) for row in await cursor.fetchall()]
+
+
+async def expire_deadlines(connection: Connection, error: dict[str, Any]) -> list[TaskRow]:
+    """Fail queued tasks whose deadline has passed."""
+    cursor = await connection.execute(sql("expire_deadlines"), {"error": Jsonb(error)})
+    return [TaskRow.of(row) for row in await cursor.fetchall()]
+
+
+async def stale_messages(connection: Connection, queue: str, age: float, limit: int) -> list[tuple[str, str]]:
+    """``(id, queue)`` of queued tasks whose message may be lost."""
+    cursor = await connection.execute(sql("stale_messages"), {"queue": queue, "age": age, "limit": limit})
+    return [(row["id"], row["queue"]) for row in await cursor.fetchall()]
+
+
+async def retire(connection: Connection, days: float) -> int:
+    """Remove a bite of what is older than ``days``; returns the rows removed."""
+    removed = 0
+    for name in (
+        "retire_tasks",
+        "retire_idempotency",
+        "retire_vectors",
+        "retire_themes",
+        "retire_tickets",
+        "retire_keys",
+        "retire_turns",
+        "retire_happenings",
+        "retire_forgotten",
+    ):
+        removed += (await connection.execute(sql(name), {"days": days})).rowcount
+    return removed
