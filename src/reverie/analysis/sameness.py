@@ -106,10 +106,12 @@ def case_agrees(a: Reading, b: Reading) -> bool:
 def _same_case(a: Reading, b: Reading, at: int, other: int, count: int) -> bool:
     if a.plain_case or b.plain_case:
         return True
-    for one, two, raw in zip(
-        a.case[at : at + count], b.case[other : other + count], a.raws[at : at + count], strict=True
-    ):
-        if one == two or "-" in (one, two):
+    for i, j in zip(range(at, at + count), range(other, other + count), strict=True):
+        one, two, raw = a.case[i], b.case[j], a.raws[i]
+        if one == two == "M" and raw != b.raws[j]:
+            return False  # "aBC" and "AbC" are two passwords
+        # All small or all large is a careless way to write "iPhone".
+        if one == two or "-" in (one, two) or ("M" in (one, two) and "T" not in (one, two)):
             continue
         # Capitals throughout stress a word of four letters, and may be the name of one of two ("IT", "US").
         if "U" not in (one, two) or (len(raw) < 4 and "l" in (one, two)):

@@ -68,7 +68,7 @@ class Reading:
         self.kinds: list[str] = []
         #: Words as written.
         self.raws: list[str] = []
-        #: "l" small, "T" first letter capital, "U" capitals, "-" where the case tells nothing.
+        #: "l" small, "T" first letter capital, "U" capitals, "M" capitals inside, "-" where the case tells nothing.
         self.case: list[str] = []
         #: Whether all is small, all capital, or written as a title: then the case of a word tells nothing.
         self.plain_case = False
@@ -138,7 +138,7 @@ def _word(out: Reading, token: str, starts: bool) -> None:
     folded = token.lower() if "ß" in token else token.casefold()
     case = "-"
     if folded != "i" and not folded.startswith("i'") and token != token.swapcase():
-        case = "l" if token == token.lower() else "U" if token == token.upper() else "T"
+        case = "l" if token == token.lower() else "U" if token == token.upper() else "M" if _mixed(token) else "T"
         if starts:
             case = "-"
     previous = out.kinds[-1] if out.kinds else ""
@@ -158,6 +158,11 @@ def _word(out: Reading, token: str, starts: bool) -> None:
         return
     for part in parts:
         _add(out, "w", part, part, case if part == parts[0] else "-")
+
+
+def _mixed(token: str) -> bool:
+    """Whether capitals stand inside a word, as in "iPhone" and in passwords."""
+    return token[1:] != token[1:].lower()
 
 
 _AFTER_IS = frozenset("a an the not so too very been my".split())  # noqa: SIM905
@@ -198,7 +203,10 @@ def _counts(sign: str, text: str, at: int) -> bool:
         return bool(before) and bool(after) and not before.isspace() and after.isalnum()
     if sign == "." or sign in _QUESTION:
         return False
-    if sign in "_`´" or (sign == "*" and before in ("", "\n") and after.isspace()):
+    if unicodedata.category(sign) == "Pc":
+        # The line of "a_b.txt" and the mouth of "ಠ‿ಠ"; round "_words_" it is dress.
+        return before.isalnum() and after.isalnum() if sign == "_" else bool(before.strip() and after.strip())
+    if sign in "`´" or (sign == "*" and before in ("", "\n") and after.isspace()):
         return False
     if sign in _SAYS_SOMETHING:
         return True
