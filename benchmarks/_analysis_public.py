@@ -121,7 +121,7 @@ def importance(folder: Path) -> list[list[str]]:
 
 
 def _typical(talk: _Conversation) -> NDArray[np.float64]:
-    from reverie.analysis.budget import Budget
+    from reverie.analysis.budget import TimeBudget
     from reverie.analysis.graph import build_graph
     from reverie.analysis.insight import LocalInsight
     from reverie.analysis.shared import find_shared
@@ -131,8 +131,8 @@ def _typical(talk: _Conversation) -> NDArray[np.float64]:
     texts = [m.text for m in talk.memories]
     near = neighbours(talk.vectors, 12)
     names = [i.entities for i in LocalInsight().read(texts)]
-    shared = find_shared(names, [content_words(t) for t in texts], budget=Budget())
-    return build_graph(talk.vectors, near, shared, budget=Budget()).typical
+    shared = find_shared(names, [content_words(t) for t in texts], budget=TimeBudget())
+    return build_graph(talk.vectors, near, shared, budget=TimeBudget()).typical
 
 
 def recalls(folder: Path) -> tuple[list[list[str]], int]:

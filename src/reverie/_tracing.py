@@ -79,10 +79,10 @@ def span(name: str, kind: str, *, parent: str | None = None, **attributes: Any) 
         yield None
         return
     given = _propagator.extract({"traceparent": parent}) if parent else None
-    told = {f"reverie.{key}": value for key, value in attributes.items() if value is not None}
+    prefixed = {f"reverie.{key}": value for key, value in attributes.items() if value is not None}
     tracer = otel.get_tracer("reverie")
     with tracer.start_as_current_span(
-        name, context=given, kind=otel.SpanKind[kind.upper()], attributes=told,
+        name, context=given, kind=otel.SpanKind[kind.upper()], attributes=prefixed,
         # An exception's message may quote a memory: its type is enough.
         record_exception=False, set_status_on_exception=False,
     ) as current:  # fmt: skip
@@ -120,7 +120,7 @@ class Stages:
 
     def __init__(self) -> None:
         self._current: Any = None
-        # The context of whoever made this: progress may be told from other threads.
+        # The context of whoever made this: progress may come from other threads.
         self._context = otel_context.get_current() if otel is not None else None
 
     def enter(self, stage: str) -> None:

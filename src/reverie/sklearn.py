@@ -91,12 +91,12 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             seed=self.seed,
             map=False,
         )
-        told = None if texts is None else _checked(texts, len(x))
-        memories = [Memory(id=str(i), text=text) for i, text in enumerate(told or map(str, range(len(x))))]
-        steps = Steps() if told is not None else replace(Steps(), label=_unnamed, divide=_undivided)
+        checked = None if texts is None else _checked(texts, len(x))
+        memories = [Memory(id=str(i), text=text) for i, text in enumerate(checked or map(str, range(len(x))))]
+        steps = Steps() if checked is not None else replace(Steps(), label=_unnamed, divide=_undivided)
         outcome = cluster(memories, x, options, steps=steps, scale=self.scale or REFERENCE)
         self._states = outcome.states
-        self.theme_names_ = None if told is None else [theme.label for theme in outcome.result.themes]
+        self.theme_names_ = None if checked is None else [theme.label for theme in outcome.result.themes]
         self.labels_ = np.full(len(x), -1, dtype=np.int64)
         for number, theme in enumerate(outcome.result.themes):
             self.labels_[[int(i) for i in theme.memory_ids]] = number
@@ -127,13 +127,13 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 def _checked(texts: Sequence[str], rows: int) -> list[str]:
     if isinstance(texts, str):
         raise ValueError("texts is one text; give a list with one for each row")
-    told = list(texts)
-    if len(told) != rows:
-        raise ValueError(f"{len(told)} texts for {rows} rows")
-    for number, text in enumerate(told):
+    checked = list(texts)
+    if len(checked) != rows:
+        raise ValueError(f"{len(checked)} texts for {rows} rows")
+    for number, text in enumerate(checked):
         if not isinstance(text, str):
             raise ValueError(f"texts[{number}] is of type {type(text).__name__}, not a text")
-    return told
+    return checked
 
 
 def _unnamed(_texts: object, _x: object, groups: Sequence[Any], *_more: object) -> list[Label]:

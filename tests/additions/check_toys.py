@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from reverie import AsyncReverie
-from reverie.analysis.budget import Budget
+from reverie.analysis.budget import TimeBudget
 from reverie.analysis.patterns import find_patterns
-from reverie.bot.patterns import told
+from reverie.bot.patterns import pattern_sentence
 from reverie.bot.texts import texts_for
 from reverie.contracts import CLOUD_PROVIDERS, Memory, Pattern
 from reverie.embedding.providers import create_provider
@@ -57,10 +57,10 @@ def test_the_provider_embeds_and_may_be_chosen() -> None:
 def test_the_pattern_is_found_and_the_bot_says_it_in_each_language() -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     memories = [Memory(id=f"m{i}", text=f"memory {i}", created_at=start + timedelta(days=i)) for i in range(40)]
-    found, _, _ = find_patterns(memories, np.full(40, -1), [], zone=ZoneInfo("UTC"), budget=Budget())
+    found, _, _ = find_patterns(memories, np.full(40, -1), [], zone=ZoneInfo("UTC"), budget=TimeBudget())
     toy = next(pattern for pattern in found if pattern.kind == "toy")
     shown = Pattern.model_validate(toy.model_dump())
-    assert {told(shown, texts_for(language)) for language in ("en", "de", "es-ES", "fr")} == {"7 toys."}
+    assert {pattern_sentence(shown, texts_for(language)) for language in ("en", "de", "es-ES", "fr")} == {"7 toys."}
 
 
 def test_the_setting_is_read_described_and_used(app: Any) -> None:

@@ -119,7 +119,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reverie.embedding.providers.calls import Answer, Limits
+from reverie.embedding.providers.calls import ProviderAnswer, RequestLimits
 
 
 class ToyService:
@@ -128,14 +128,14 @@ class ToyService:
     provider = "toy"
     dimensions = 2
     revision = ""
-    limits = Limits(items=10, tokens=1000, text_tokens=100)
+    limits = RequestLimits(items=10, tokens=1000, text_tokens=100)
 
     def __init__(self, settings, model=None):
         self.name = model or settings.model
 
     def call(self, texts, kind, timeout):
         """Vectors that point further to the side the longer a text is."""
-        return Answer(np.asarray([[1.0, len(text)] for text in texts], dtype=np.float32), tokens=len(texts))
+        return ProviderAnswer(np.asarray([[1.0, len(text)] for text in texts], dtype=np.float32), tokens=len(texts))
 
     def close(self):
         """Nothing is open."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reverie.analysis.budget import Budget
+from reverie.analysis.budget import TimeBudget
 from reverie.analysis.contradictions import find_contradictions
 from reverie.analysis.duplicates import says_the_same
 from reverie.analysis.junk import is_junk
@@ -200,7 +200,7 @@ def test_different_emoji_are_not_the_same() -> None:
 )
 def test_opposite_claims_are_candidates_only(first: str, second: str, reason: str) -> None:
     near = (np.array([[1], [0]]), np.array([[0.7], [0.7]], dtype=np.float32))
-    (group,) = find_contradictions(memories([first, second]), near, set(), budget=Budget())
+    (group,) = find_contradictions(memories([first, second]), near, set(), budget=TimeBudget())
     assert group.memory_ids == ["m0", "m1"]
     assert group.kind == "contradiction"
     assert group.reason.startswith("candidate: ")
@@ -219,7 +219,7 @@ def test_opposite_claims_are_candidates_only(first: str, second: str, reason: st
 )
 def test_claims_that_go_together_are_no_candidates(first: str, second: str) -> None:
     near = (np.array([[1], [0]]), np.array([[0.7], [0.7]], dtype=np.float32))
-    assert find_contradictions(memories([first, second]), near, set(), budget=Budget()) == []
+    assert find_contradictions(memories([first, second]), near, set(), budget=TimeBudget()) == []
 
 
 def test_contradictions_are_never_advised_to_be_merged() -> None:

@@ -12,7 +12,7 @@ from scipy import sparse
 from sknetwork.ranking import PageRank
 
 from reverie.analysis import to_graphml, to_networkx, to_node_link
-from reverie.analysis.budget import Budget
+from reverie.analysis.budget import TimeBudget
 from reverie.analysis.graph import _pagerank
 from reverie.contracts import AnalyzeOptions, AnalyzeResult, GraphResult, Memory
 from tests.analysis.people import memories, run, themed
@@ -162,4 +162,4 @@ def test_typical_is_the_page_rank_of_scikit_network() -> None:
     graph = sparse.csr_matrix((rng.uniform(0.4, 1.0, 5 * n), (rows, columns)), shape=(n, n))
     graph = sparse.csr_matrix(graph.maximum(graph.T))
     theirs = PageRank(damping_factor=0.85, solver="piteration", n_iter=200, tol=1e-12).fit_predict(graph)
-    assert np.allclose(_pagerank(graph, Budget()), theirs, rtol=0, atol=1e-8)
+    assert np.allclose(_pagerank(graph, TimeBudget()), theirs, rtol=0, atol=1e-8)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reverie.analysis.budget import Budget
+from reverie.analysis.budget import TimeBudget
 from reverie.analysis.chance import benjamini_hochberg, circular_windows, linear_windows, window_test
 from reverie.analysis.moments import sittings
 from reverie.analysis.patterns import find_patterns
@@ -30,7 +30,7 @@ def _find(
 ) -> tuple[list[Pattern], list[str]]:
     labels = np.full(len(moments), -1) if themes is None else np.array(themes)
     names = [(f"thm_{c}", f"theme {c}") for c in range(int(labels.max(initial=-1)) + 1)]
-    found, notes, _ = find_patterns(_dated(moments), labels, names, zone=ZoneInfo(zone), budget=Budget())
+    found, notes, _ = find_patterns(_dated(moments), labels, names, zone=ZoneInfo(zone), budget=TimeBudget())
     return found, notes
 
 

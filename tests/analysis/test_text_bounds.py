@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from reverie.analysis import LocalInsight, analyze, recall
-from reverie.analysis.budget import Budget
+from reverie.analysis.budget import TimeBudget
 from reverie.analysis.contradictions import find_contradictions
 from reverie.analysis.cues import read_cues
 from reverie.analysis.junk import is_junk, noise
@@ -81,7 +81,7 @@ def _clustered(text: str) -> None:
 
 def _contradicted(text: str) -> None:
     near = (np.array([[1], [0]]), np.array([[0.7], [0.7]], dtype=np.float32))
-    find_contradictions(_memory(text[:99_000]), near, set(), budget=Budget())
+    find_contradictions(_memory(text[:99_000]), near, set(), budget=TimeBudget())
 
 
 def _read(data: bytes, name: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reverie.bot.patterns import factor_name, told
+from reverie.bot.patterns import factor_name, pattern_sentence
 from reverie.bot.texts import read, texts_for
 from reverie.contracts import Pattern
 
@@ -35,8 +35,8 @@ def pattern(kind: str, details: dict[str, Any]) -> Pattern:
 
 @pytest.mark.parametrize(("kind", "details", "english", "german"), KINDS)
 def test_a_pattern_is_told_in_both_languages(kind: str, details: dict[str, Any], english: str, german: str) -> None:
-    assert english in told(pattern(kind, details), texts_for("en-US"))
-    assert german in told(pattern(kind, details), texts_for("de"))
+    assert english in pattern_sentence(pattern(kind, details), texts_for("en-US"))
+    assert german in pattern_sentence(pattern(kind, details), texts_for("de"))
     assert f"pattern.{kind}" in read("en")
 
 
@@ -64,7 +64,7 @@ def test_numbers_are_written_as_the_language_does(language: str, number: str, de
     ],
 )
 def test_what_is_not_known_is_told_as_the_service_tells_it(kind: str, details: dict[str, Any]) -> None:
-    assert told(pattern(kind, details), texts_for("de")) == "As the service tells it."
+    assert pattern_sentence(pattern(kind, details), texts_for("de")) == "As the service tells it."
 
 
 def test_factors_have_names_and_unknown_ones_keep_theirs() -> None:

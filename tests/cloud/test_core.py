@@ -12,7 +12,7 @@ import pytest
 
 from reverie.embedding import HashEmbedder
 from reverie.embedding.providers import Breaker, Budget, BudgetExceeded, ProviderEmbedder, Tuning
-from reverie.embedding.providers.calls import Limits, http_failure, retry_after
+from reverie.embedding.providers.calls import RequestLimits, http_failure, retry_after
 from reverie.embedding.providers.core import plan
 from reverie.embedding.providers.openai import OpenAIService
 from reverie.embedding.providers.settings import OpenAISettings
@@ -229,11 +229,11 @@ def test_neither_key_nor_text_is_in_logs_or_errors(
 
 def test_batches_respect_count_and_tokens() -> None:
     texts = ["a" * 30] * 10
-    assert [len(b) for b in plan(texts, Limits(items=4, tokens=10_000, text_tokens=100), 100)] == [4, 4, 2]
-    assert [len(b) for b in plan(texts, Limits(items=100, tokens=33, text_tokens=100), 100)] == [3, 3, 3, 1]
-    assert list(plan([], Limits(4, 10, 10), 4)) == []
+    assert [len(b) for b in plan(texts, RequestLimits(items=4, tokens=10_000, text_tokens=100), 100)] == [4, 4, 2]
+    assert [len(b) for b in plan(texts, RequestLimits(items=100, tokens=33, text_tokens=100), 100)] == [3, 3, 3, 1]
+    assert list(plan([], RequestLimits(4, 10, 10), 4)) == []
     # A text over the limit on its own still travels, alone.
-    assert list(plan(["b" * 900, "c"], Limits(4, 100, 8000), 4)) == [[0], [1]]
+    assert list(plan(["b" * 900, "c"], RequestLimits(4, 100, 8000), 4)) == [[0], [1]]
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ import time
 
 from reverie.embedding.base import OnProgress, silent
 
-__all__ = ["Budget", "OutOfTime"]
+__all__ = ["OutOfTime", "TimeBudget"]
 
 
 class OutOfTime(Exception):
     """The deadline has passed; the section under way is dropped."""
 
 
-class Budget:
+class TimeBudget:
     """Ends a section at the deadline. ``check`` is called between blocks of work, some milliseconds apart."""
 
     def __init__(self, deadline: float | None = None, on_progress: OnProgress = silent) -> None:
@@ -27,7 +27,7 @@ class Budget:
             raise OutOfTime
 
     def pulse(self, _stage: str, _done: int, _total: int) -> None:
-        """``check`` as a progress callback, for work whose own progress is not told."""
+        """``check`` as a progress callback, for work whose own progress is not reported."""
         self.check()
 
     def progress(self, stage: str, done: int, total: int) -> None:

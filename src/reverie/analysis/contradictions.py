@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reverie.analysis.budget import Budget
+from reverie.analysis.budget import TimeBudget
 from reverie.analysis.texts import NEGATIONS, STOPWORDS, words
 from reverie.clustering.nearest import Neighbours
 from reverie.contracts import DuplicateGroup, Memory
@@ -43,7 +43,7 @@ _AGE = re.compile(r"\b(?P<age>\d{1,3}) years old\b")
 
 
 def find_contradictions(
-    memories: Sequence[Memory], near: Neighbours, skip: set[int], *, budget: Budget
+    memories: Sequence[Memory], near: Neighbours, skip: set[int], *, budget: TimeBudget
 ) -> list[DuplicateGroup]:
     """Pairs on one subject (cosine at least .55) of which one negates the other, uses the opposite word, or gives
     another value for what has one value at a time (home, age, favourite). Never more than candidates."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from reverie.analysis.budget import Budget
+from reverie.analysis.budget import TimeBudget
 from reverie.analysis.contradictions import SUBJECT, find_contradictions
 from reverie.analysis.importance import is_pinned
 from reverie.analysis.junk import is_junk
@@ -43,7 +43,7 @@ def find_duplicates(
     memories: Sequence[Memory],
     near: Neighbours,
     *,
-    budget: Budget,
+    budget: TimeBudget,
     vectors: Vectors,
     scale: Scale = REFERENCE,
     known: KnownTexts | None = None,
@@ -156,7 +156,7 @@ class _Used:
         return self._count[str(word)] > 1
 
 
-def _among(some: list[int], near: Neighbours, vectors: Vectors, budget: Budget, scale: Scale) -> Neighbours:
+def _among(some: list[int], near: Neighbours, vectors: Vectors, budget: TimeBudget, scale: Scale) -> Neighbours:
     """Neighbours among ``some`` memories alone: where a text has many copies, these are all that a copy sees."""
     chosen = np.array(some, dtype=np.int64)
     among = np.zeros(len(vectors), dtype=bool)
@@ -174,7 +174,7 @@ def _among(some: list[int], near: Neighbours, vectors: Vectors, budget: Budget, 
 
 
 def _near_groups(
-    readings: dict[int, Reading], leader: dict[int, int], near: Neighbours, budget: Budget
+    readings: dict[int, Reading], leader: dict[int, int], near: Neighbours, budget: TimeBudget
 ) -> tuple[list[tuple[list[int], float]], list[tuple[tuple[int, int], float]]]:
     """Groups of leaders (one for each wording) that say the same, with the least similarity inside; pairs that may.
 

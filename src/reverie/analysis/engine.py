@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from reverie._garbage import uncollected
 from reverie.analysis.advice import advise
-from reverie.analysis.budget import Budget, OutOfTime
+from reverie.analysis.budget import OutOfTime, TimeBudget
 from reverie.analysis.duplicates import find_duplicates
 from reverie.analysis.durable import Durable, Prototypes, read_durable
 from reverie.analysis.graph import MemoryGraph, build_graph, describe_graph
@@ -81,9 +81,9 @@ def analyze(
     sentiment and names; the default is local, which also steps in when a service fails. ``prototypes``: sentences that
     tell lasting from passing, in the vectors' model; without them the wording alone tells. ``alphabet``: the
     characters that the model knows (``ModelSpec``); what it cannot read gets vectors from its characters, and a note.
-    ``themes``: the user's, as ``cluster`` told them, or what asks it when they are needed, within the deadline; without
-    either ``cluster`` is asked here, with ``topics`` for the names. ``known``: what single texts were read as before;
-    it saves time and changes nothing.
+    ``themes``: the user's, as ``cluster`` found them, or what asks it when they are needed, within the deadline;
+    without either ``cluster`` is asked here, with ``topics`` for the names. ``known``: what single texts were read as
+    before; it saves time and changes nothing.
 
     Raises ``InvalidInput`` when vectors do not match the memories or a weight names no factor.
     """
@@ -95,7 +95,7 @@ def analyze(
     started = time.perf_counter()
     vectors, lost = legible([m.text for m in memories], vectors, alphabet)
     reader = insight or LocalInsight(known)
-    work = _Work(memories, vectors, options, now, Budget(deadline, on_progress), reader, scale, prototypes)
+    work = _Work(memories, vectors, options, now, TimeBudget(deadline, on_progress), reader, scale, prototypes)
     work.given, work.topics, work.known = themes, topics, known
     if lost.any():
         work.notes.append(unread_note([m.id for m, is_lost in zip(memories, lost, strict=True) if is_lost]))
@@ -152,7 +152,7 @@ class _Work:
         vectors: Vectors,
         options: AnalyzeOptions,
         now: datetime,
-        budget: Budget,
+        budget: TimeBudget,
         reader: TextInsight,
         scale: Scale,
         prototypes: Prototypes | None,

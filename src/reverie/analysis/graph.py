@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from reverie.analysis.budget import Budget
+from reverie.analysis.budget import TimeBudget
 from reverie.analysis.shared import SharedNames
 from reverie.clustering.nearest import Neighbours
 from reverie.contracts import Community, GraphEdge, GraphResult, Memory, Theme
@@ -51,7 +51,7 @@ def build_graph(
     shared: SharedNames,
     theme_of: NDArray[np.int64],
     *,
-    budget: Budget,
+    budget: TimeBudget,
     seed: int = 0,
     scale: Scale = REFERENCE,
 ) -> MemoryGraph:
@@ -83,7 +83,7 @@ def describe_graph(
     ids = [m.id for m in memories]
     labels = graph.communities
     here = set(ids)
-    told = [
+    listed_communities = [
         Community(
             id=theme.id,
             label=theme.label,
@@ -97,12 +97,12 @@ def describe_graph(
     bridges = np.argsort(-np.round(graph.bridging, 9), kind="stable")
     listed = _edges(graph, ids, shared) if edges else []
     return GraphResult(
-        communities=told,
+        communities=listed_communities,
         central=[ids[i] for i in central[:_MOST_CENTRAL]],
         bridges=[ids[i] for i in bridges[:_MOST_CENTRAL] if graph.bridging[i] > 0],
         isolated=[ids[i] for i in np.flatnonzero(labels < 0)],
         edges=listed,
-        metrics=_metrics(graph, len(told), len(listed)),
+        metrics=_metrics(graph, len(listed_communities), len(listed)),
     )
 
 
@@ -131,7 +131,7 @@ def _mutual(near: Neighbours, threshold: float) -> sparse.csr_matrix:
     return mutual
 
 
-def _pagerank(adjacency: sparse.csr_matrix, budget: Budget) -> NDArray[np.float64]:
+def _pagerank(adjacency: sparse.csr_matrix, budget: TimeBudget) -> NDArray[np.float64]:
     n = adjacency.shape[0]
     if n == 0:
         return np.zeros(0)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reverie.analysis.budget import Budget
+from reverie.analysis.budget import TimeBudget
 from reverie.analysis.chance import benjamini_hochberg
 from reverie.analysis.findings import FEWEST, Finding
 from reverie.analysis.moments import dated, sittings
@@ -33,7 +33,7 @@ def find_patterns(
     names: Sequence[tuple[str, str]],
     *,
     zone: ZoneInfo,
-    budget: Budget,
+    budget: TimeBudget,
     seed: int = 0,
 ) -> tuple[list[Pattern], list[str], dict[str, Any]]:
     """Patterns (most certain first), notes on what could not be tested, and counts for the stats.

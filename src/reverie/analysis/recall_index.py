@@ -224,8 +224,8 @@ class RecallIndex:
     @cached_property
     def conversations(self) -> NDArray[np.intp]:
         """(k, 2) memories that were said one right after the other."""
-        told = [i for i, who in enumerate(self.speakers) if who and not np.isnan(self.created[i])]
-        told.sort(key=lambda i: (self.created[i], i))
+        dated = [i for i, who in enumerate(self.speakers) if who and not np.isnan(self.created[i])]
+        dated.sort(key=lambda i: (self.created[i], i))
         limit = _CONVERSATION.total_seconds()
-        pairs = [(a, b) for a, b in pairwise(told) if self.created[b] - self.created[a] <= limit]
+        pairs = [(a, b) for a, b in pairwise(dated) if self.created[b] - self.created[a] <= limit]
         return np.array(pairs, dtype=np.intp).reshape(-1, 2)

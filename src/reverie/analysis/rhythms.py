@@ -154,7 +154,7 @@ def _overdispersion(days: NDArray[np.int64], weekday: NDArray[np.int64]) -> floa
 
 
 def _daily(sittings: Sittings, rng: np.random.Generator, keep: NDArray[np.bool_]) -> Finding:
-    # Half hours are tested, since habits do not keep to whole ones; whole ones are told.
+    # Half hours are tested, since habits do not keep to whole ones; the description names whole ones.
     windows = circular_windows(48, tuple(2 * width for width in _HOURS))
     timed = np.flatnonzero(sittings.timed)
     wall = sittings.wall[timed]

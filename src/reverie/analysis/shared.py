@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import sparse
 
-from reverie.analysis.budget import Budget
+from reverie.analysis.budget import TimeBudget
 
 __all__ = ["SharedNames", "find_shared"]
 
@@ -33,7 +33,7 @@ class SharedNames:
     places: dict[str, list[int]]
 
 
-def find_shared(entities: Sequence[Sequence[str]], tokens: Sequence[list[str]], *, budget: Budget) -> SharedNames:
+def find_shared(entities: Sequence[Sequence[str]], tokens: Sequence[list[str]], *, budget: TimeBudget) -> SharedNames:
     """Join memories that share a name (from ``entities``) or a phrase of two content words (from ``tokens``)."""
     n = len(tokens)
     places: dict[str, list[int]] = defaultdict(list)

@@ -80,9 +80,9 @@ class Statement:
     subject: str = "self"
 
 
-def read_statement(told: str) -> Statement | None:
+def read_statement(original: str) -> Statement | None:
     """What a text says, by nobody and at no time yet."""
-    text = unicodedata.normalize("NFC", told[:_READ]).lower().replace("’", "'")
+    text = unicodedata.normalize("NFC", original[:_READ]).lower().replace("’", "'")
     if '"' in text or "“" in text or "„" in text or "»" in text:
         return None
     clauses = [(c, m) for c, m in _split(text) if c]
@@ -90,8 +90,8 @@ def read_statement(told: str) -> Statement | None:
     for clause, question in clauses[:MOST_CLAUSES]:
         if question or len(clause) > _CLAUSE or UNSURE.search(clause):
             continue
-        _read_clause(clause, out, told[:_READ])
-    if len(clauses) > MOST_CLAUSES or len(told) > _READ:
+        _read_clause(clause, out, original[:_READ])
+    if len(clauses) > MOST_CLAUSES or len(original) > _READ:
         out.content, out.typed = frozenset(), {}  # says more than one thing
     return out if out.claims or out.ended or out.content else None
 
@@ -127,7 +127,7 @@ def _read_clause(clause: str, out: Statement, memory_text: str) -> None:
     out.marker = out.marker or MARKER.search(clause) is not None
     _read_claims(clause, subject, out, memory_text)
     if any(claim.attribute == "partner" for claim in out.claims):
-        subject = "self"  # who one is with is told of oneself
+        subject = "self"  # a partner is a fact about the speaker
     if PAST.search(clause) is None and _PAST_TENSE.search(clause) is None:
         content = _content(clause)
         if len(content) <= _MOST_CONTENT and (SELF.search(clause) or _present(clause)):

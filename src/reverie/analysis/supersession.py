@@ -21,7 +21,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from reverie.analysis.budget import Budget
+from reverie.analysis.budget import TimeBudget
 from reverie.analysis.claim_words import COUNTRIES, STATES
 from reverie.analysis.known_texts import KnownTexts, read_once
 from reverie.analysis.statements import MOST_CLAUSES, Claim, Statement, alike, read_statement
@@ -56,7 +56,7 @@ def find_superseded(
     *,
     decided: Collection[str] = (),
     judge: Judge | None = None,
-    budget: Budget | None = None,
+    budget: TimeBudget | None = None,
     known: KnownTexts | None = None,
 ) -> list[Link]:
     """Links from memories to those that took their place, by the order of the earlier ones.
@@ -71,8 +71,8 @@ def find_superseded(
             budget.check()
         if memory.created_at is None:
             continue
-        if (told := read_once(known, "statement", memory.text, read_statement)) is not None:
-            statements.append(replace(told, at=at, moment=memory.created_at, speaker=memory.speaker or ""))
+        if (read := read_once(known, "statement", memory.text, read_statement)) is not None:
+            statements.append(replace(read, at=at, moment=memory.created_at, speaker=memory.speaker or ""))
     statements.sort(key=lambda s: (s.moment, s.at))
     found: dict[int, tuple[int, str, str, tuple[str, str]]] = {}
     for finder in (_one_value, _over, _moved, _opposite):
@@ -104,11 +104,11 @@ def _one_value(statements: Sequence[Statement]) -> _Found:
     for statement in statements:
         for claim in statement.claims:
             by_attribute[statement.speaker, claim.subject, claim.attribute].append((statement, claim))
-    for (_, _, attribute), told in by_attribute.items():
-        for i, (earlier, before) in enumerate(told):
+    for (_, _, attribute), claims in by_attribute.items():
+        for i, (earlier, before) in enumerate(claims):
             if earlier.clauses > MOST_CLAUSES or len(earlier.claims) > 1 or earlier.more:
                 continue
-            for later, after in told[i + 1 : i + 1 + _MOST_COMPARED]:
+            for later, after in claims[i + 1 : i + 1 + _MOST_COMPARED]:
                 if later.moment == earlier.moment or not _another(attribute, before, after):
                     continue
                 rule = "state" if attribute in STATES else "one value"
@@ -143,14 +143,14 @@ def _over(statements: Sequence[Statement]) -> _Found:
             for earlier in min(lists, key=len)[-_MOST_COMPARED:]:
                 same = statement.subject == earlier.subject or rule == "gone" or _was_with(statement, earlier)
                 if same and words_ <= earlier.content and earlier.moment != statement.moment:
-                    told = " ".join(sorted(words_))
-                    yield earlier.at, statement.at, "switched" if rule == "switched" else "ended", rule, (told, span)
+                    ended = " ".join(sorted(words_))
+                    yield earlier.at, statement.at, "switched" if rule == "switched" else "ended", rule, (ended, span)
         for word in statement.content:
             holding[statement.speaker, word].append(statement)
 
 
 def _was_with(statement: Statement, earlier: Statement) -> bool:
-    """Whether one tells of the partner whom the other named: who one is with is told of oneself."""
+    """Whether one tells of the partner whom the other named: a partner is a fact about the speaker."""
     return statement.subject != "self" and any(claim.attribute == "partner" for claim in earlier.claims)
 
 
@@ -193,9 +193,9 @@ def _opposite(statements: Sequence[Statement]) -> _Found:
 
 
 def _unsure(statements: Sequence[Statement], gone: Collection[int]) -> _Found:
-    """Of one thing another value, or another day, time or number, than the last time it was told; each pair once."""
+    """Of one thing another value, or another day, time or number, than the last time it was said; each pair once."""
     last: dict[tuple[str, ...], tuple[Statement, frozenset[str], str]] = {}
-    told: set[int] = set()
+    paired: set[int] = set()
     for statement in statements:
         if statement.at in gone:
             continue
@@ -208,8 +208,8 @@ def _unsure(statements: Sequence[Statement], gone: Collection[int]) -> _Found:
         for key, about, value, span in said:
             before = last.get((statement.speaker, *key))
             last[statement.speaker, *key] = (statement, value, span)
-            if before is None or before[0].at in told or before[0].moment == statement.moment:
+            if before is None or before[0].at in paired or before[0].moment == statement.moment:
                 continue
             if value and before[1] and not any(alike(a, b) for a in before[1] for b in value):
-                told.add(before[0].at)
+                paired.add(before[0].at)
                 yield before[0].at, statement.at, "judge", about, (before[2], span)

@@ -129,7 +129,7 @@ def detect_language(text: str) -> str | None:
         letters = sum(c.isalpha() for c in text)
         for language, pattern in _SCRIPTS:
             found = len(pattern.findall(text))
-            # Japanese mixes two scripts with Chinese signs, Ukrainian is told by a few letters.
+            # Japanese mixes two scripts with Chinese signs, Ukrainian is known by a few letters.
             if found and (found >= 0.3 * letters or (language in ("ja", "uk") and found >= 0.08 * letters)):
                 return language
     tokens = _WORD.findall(text.lower().replace("’", "'"))

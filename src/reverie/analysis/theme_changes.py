@@ -61,10 +61,10 @@ def _members(sittings: Sittings, inside: NDArray[np.bool_], themes: ThemeOf, the
 
 
 def _trend(
-    sittings: Sittings, inside: NDArray[np.bool_], themes: ThemeOf, theme: int, told: tuple[str, str], weight: float
+    sittings: Sittings, inside: NDArray[np.bool_], themes: ThemeOf, theme: int, labelled: tuple[str, str], weight: float
 ) -> Finding:
     """Mann-Whitney (1947): do the theme's sittings come later, or earlier, among all sittings?"""
-    theme_id, name = told
+    theme_id, name = labelled
     n, m = len(inside), int(inside.sum())
     ranks = np.arange(1, n + 1)
     u = float(ranks[inside].sum() - m * (m + 1) / 2)
@@ -87,10 +87,10 @@ def _trend(
 
 
 def _stopped(
-    sittings: Sittings, inside: NDArray[np.bool_], themes: ThemeOf, theme: int, told: tuple[str, str], weight: float
+    sittings: Sittings, inside: NDArray[np.bool_], themes: ThemeOf, theme: int, labelled: tuple[str, str], weight: float
 ) -> Finding:
     """Chance that all m sittings of the theme fall among the first k of n: C(k, m) / C(n, m), exact."""
-    theme_id, name = told
+    theme_id, name = labelled
     n, m = len(inside), int(inside.sum())
     last = int(np.flatnonzero(inside)[-1])
     k = last + 1

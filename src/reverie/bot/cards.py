@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import discord
 
-from reverie.bot.patterns import factor_name, told
+from reverie.bot.patterns import factor_name, pattern_sentence
 from reverie.bot.safe import clip, one_line, when
 from reverie.bot.store import Remembered
 from reverie.bot.texts import Texts
@@ -141,7 +141,7 @@ def insights_card(result: InsightsView, texts: Texts) -> Card:
     for pattern in sorted(result.patterns, key=lambda p: p.p_value)[:_SHOWN_PATTERNS]:
         title = texts.get(f"pattern.{pattern.kind}", pattern.kind.replace("_", " ").capitalize())
         certainty = texts("insights.certainty", percent=_chance(pattern, texts))
-        _add(embed, clip(title, 200), f"{told(pattern, texts)}\n-# {certainty}")
+        _add(embed, clip(title, 200), f"{pattern_sentence(pattern, texts)}\n-# {certainty}")
     if not embed.fields:
         embed.description = texts("insights.none")
     if result.duplicates:

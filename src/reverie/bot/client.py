@@ -213,7 +213,7 @@ class MemoryBot(BotBase):
         try:
             await say(interaction, text)
         except discord.HTTPException:
-            _log.warning("an error could not be told to the person", exc_info=True)
+            _log.warning("an error could not be shown to the person", exc_info=True)
 
 
 def _intents(settings: BotSettings, *, answers: bool) -> discord.Intents:

@@ -1,4 +1,4 @@
-"""A pattern as the bot tells it."""
+"""A pattern as a sentence of the bot."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from datetime import UTC, date, datetime, time
 from reverie.bot.safe import clip, one_line, when
 from reverie.bot.texts import Texts
 from reverie.contracts import Pattern
-from reverie.pattern_words import pattern_told
+from reverie.pattern_words import pattern_in_words
 
-__all__ = ["factor_name", "told"]
+__all__ = ["factor_name", "pattern_sentence"]
 
 
-def told(pattern: Pattern, texts: Texts) -> str:
-    """What was found. A kind, or a number, that this version does not know is told as the service tells it."""
-    found = pattern_told(pattern, texts.language, day=_day, name=_name)
+def pattern_sentence(pattern: Pattern, texts: Texts) -> str:
+    """What was found. For a kind, or a number, that this version does not know: the service's own description."""
+    found = pattern_in_words(pattern, texts.language, day=_day, name=_name)
     return clip(one_line(pattern.description), 600) if found is None else found
 
 

@@ -29,7 +29,7 @@ def main(url: str | None = None, store: str | None = None) -> int:
 
 
 async def serve(settings: BotSettings, token: str, url: str | None = None) -> None:
-    """Log in and run until the process is told to stop."""
+    """Log in and run until the process is asked to stop."""
     bot = MemoryBot(settings, ai=AsyncReverie(url))
     loop = asyncio.get_running_loop()
     running = asyncio.ensure_future(bot.start(token))

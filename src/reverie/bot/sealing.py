@@ -1,4 +1,4 @@
-"""Encryption of what people told the bot. AES-256-GCM; the owner's id is authenticated with each text."""
+"""Encryption of what people said to the bot. AES-256-GCM; the owner's id is authenticated with each text."""
 
 from __future__ import annotations
 

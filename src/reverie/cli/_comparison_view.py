@@ -45,8 +45,8 @@ def agreement_table(rows: Sequence[Measured]) -> str:
     cells = [["themes agree (AMI)", *(row.name for row in present), *(["labels"] if labels else [])]]
     for row in present:
         mine = [f"{row.amis[other.name]:.2f}" for other in present]
-        told = [_NONE if row.ami_labels is None else f"{row.ami_labels:.2f}"] if labels else []
-        cells.append([row.name, *mine, *told])
+        named = [_NONE if row.ami_labels is None else f"{row.ami_labels:.2f}"] if labels else []
+        cells.append([row.name, *mine, *named])
     return _columns(cells)
 
 

@@ -58,12 +58,12 @@ def read_source(arguments: argparse.Namespace) -> tuple[Source, str]:
 def _reading(name: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """Shows how much of a large file is read."""
     with board(Console(stderr=True, highlight=False), quiet=quiet) as shown:
-        told = 0
+        shown_at = 0
 
         def on_read(done: int, total: int) -> None:
-            nonlocal told
-            if total >= _LARGE and done - told >= total // 20:
-                told = done
+            nonlocal shown_at
+            if total >= _LARGE and done - shown_at >= total // 20:
+                shown_at = done
                 shown.show(shorten_name(name), f"reading the file, {done * 100 // total} %", done / total, "")
 
         yield on_read

@@ -91,7 +91,7 @@ def _memories(file: str | None, author: str | None, limit: int) -> list[Memory]:
 
     if file is None:
         found = [m for person in PEOPLE for m in load(person.id)]
-        # Three people number their memories alike, and who told a memory is no theme.
+        # Three people number their memories alike, and the person who made a memory is no theme.
         found = [m.model_copy(update={"id": str(i)}) for i, m in enumerate(found)]
     else:
         found = list(read_file(file, author=author).memories)

@@ -47,7 +47,7 @@ async def follow(client: Connection, task_id: str) -> AsyncIterator[Event]:
     Raises ``Unauthorized``, ``Forbidden`` or ``NotFound``; a service that is away is waited for.
     """
     last = -1
-    told: object = None
+    seen: object = None
     strikes = 0
     streams: tuple[Stream, ...] = (_socket, _sse)
     waits = pauses()
@@ -62,7 +62,7 @@ async def follow(client: Connection, task_id: str) -> AsyncIterator[Event]:
                         heard, waits = True, pauses()
                     if event.seq <= last:
                         continue
-                    last, told = event.seq, (event.type, event.progress)
+                    last, seen = event.seq, (event.type, event.progress)
                     yield event
                     if event.type in TERMINAL:
                         return
@@ -77,9 +77,9 @@ async def follow(client: Connection, task_id: str) -> AsyncIterator[Event]:
                 pass
             else:
                 event = event_of_task(task, last)
-                # Not what the stream told before it broke off.
-                if event.type in TERMINAL or (event.type, event.progress) != told:
-                    told = (event.type, event.progress)
+                # Not what the stream has sent before it broke off.
+                if event.type in TERMINAL or (event.type, event.progress) != seen:
+                    seen = (event.type, event.progress)
                     yield event
                 if task.status in TERMINAL:
                     return

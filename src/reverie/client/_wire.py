@@ -213,7 +213,7 @@ def parse_result(operation: str, result: Any) -> Any:
 
 
 def event_of_task(task: Task, last: int) -> Event:
-    """A task's stored state as an event: what a stream would have told. ``last`` is the last number seen."""
+    """A task's stored state as an event: what a stream would have sent. ``last`` is the last number seen."""
     ended = task.status in TERMINAL
     kind = task.status.value if ended or task.status == "queued" else "progress"
     return Event.model_validate(

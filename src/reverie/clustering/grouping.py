@@ -1,4 +1,4 @@
-"""From vectors to groups, without being told how many: a tree for small sets, communities for large ones.
+"""From vectors to groups, without a number of groups to aim at: a tree for small sets, communities for large ones.
 
 Both make groupings from coarse to fine, and one score picks among them: the silhouette (Rousseeuw 1987), which alone
 errs towards many tight groups, plus modularity (Newman and Girvan 2004), which alone errs towards few broad ones.

@@ -138,16 +138,16 @@ def _by_language(
     A model that does not know some of a person's languages groups their texts by language, and a name made of a word
     that two of them share would be wrong.
     """
-    told: dict[int, str | None] = {}
+    spoken: dict[int, str | None] = {}
     out = list(topics)
     for number, members in enumerate(groups):
         kept = (earlier[number] or "").split(_JOIN)[0] in NAMES.values()
         enough = max(3.0, (_SPOKEN_KEPT if kept else _SPOKEN) * len(members))
         if out[number] or len(members) < 3 or any(used >= enough for used in found[number].used.values()):
             continue
-        if not told:
-            told = {i: language_of(texts[i]) for own in groups for i in own.tolist()}
-        out[number] = language_name([told[i] for i in members.tolist()], list(told.values()))
+        if not spoken:
+            spoken = {i: language_of(texts[i]) for own in groups for i in own.tolist()}
+        out[number] = language_name([spoken[i] for i in members.tolist()], list(spoken.values()))
     return out
 
 

@@ -64,9 +64,9 @@ def is_english(text: str) -> bool | None:
 def mostly_english(texts: Sequence[str]) -> bool:
     """Whether there is no clear share of another language among ``texts``."""
     step = max(1, -(-len(texts) // _SAMPLE))
-    told = [told for text in texts[::step] if (told := is_english(text)) is not None]
-    foreign = told.count(False)
-    return foreign < _FEWEST or foreign < _SHARE * len(told)
+    judged = [one for text in texts[::step] if (one := is_english(text)) is not None]
+    foreign = judged.count(False)
+    return foreign < _FEWEST or foreign < _SHARE * len(judged)
 
 
 @cache
@@ -77,8 +77,8 @@ def small_words() -> dict[str, frozenset[str]]:
     english = lists["en"]
     # "in", "so" and "me" are small words of many languages, and tell nothing; single letters are left of "I'm".
     shared = frozenset(word for word in english if sum(word in own for own in lists.values()) > 1)
-    told = {code: own - (shared if code == "en" else english) for code, own in lists.items()}
-    return {code: frozenset(w for w in own if len(w) > 1 or code == "en") for code, own in told.items()}
+    marking = {code: own - (shared if code == "en" else english) for code, own in lists.items()}
+    return {code: frozenset(w for w in own if len(w) > 1 or code == "en") for code, own in marking.items()}
 
 
 @cache

@@ -1,4 +1,4 @@
-"""English noun phrases of one to three words, told by a list of the words that are no nouns and by their neighbours."""
+"""English noun phrases of one to three words, found by a list of words that are no nouns and by their neighbours."""
 
 from __future__ import annotations
 

@@ -96,11 +96,11 @@ def cluster(
     before = {state.id: state.label for state in previous}
     naming = Naming(topics, [before.get(theme) for theme in ids], scale)
     names = steps.label(texts, x, members, centres, book, on_progress, naming)
-    told: Sequence[str | None] = [None] * len(members)
+    titles: Sequence[str | None] = [None] * len(members)
     if labeler is not None and members:
         typical = [m[np.argsort(-np.round(x[m] @ c, 5), kind="stable")] for m, c in zip(members, centres, strict=True)]
-        told = labeler([[texts[i] for i in m] for m in typical], names)
-    shown = _distinct(told, names)
+        titles = labeler([[texts[i] for i in m] for m in typical], names)
+    shown = _distinct(titles, names)
     moved = carried and kept[0].moved
     second = _second_level(
         x, near, copies, members, texts, book, steps, on_progress, scale, Naming(topics, scale=scale)
@@ -199,11 +199,11 @@ def _members(labels: Labels, copies: Copies) -> list[NDArray[np.int64]]:
     return [np.array(sorted(f), dtype=np.int64) for f in found]
 
 
-def _distinct(told: Sequence[str | None], names: Sequence[Label]) -> list[tuple[str, Any]]:
-    """Each theme's label and where it came from; a told label that another theme has already gives way."""
-    taken = {name.text.casefold() for name, own in zip(names, told, strict=True) if not own}
+def _distinct(titles: Sequence[str | None], names: Sequence[Label]) -> list[tuple[str, Any]]:
+    """Each theme's label and where it came from; of two equal ones, the keywords' comes before the language model's."""
+    taken = {name.text.casefold() for name, own in zip(names, titles, strict=True) if not own}
     shown: list[tuple[str, Any]] = []
-    for name, own in zip(names, told, strict=True):
+    for name, own in zip(names, titles, strict=True):
         if own and own.casefold() not in taken:
             taken.add(own.casefold())
             shown.append((own, "llm"))

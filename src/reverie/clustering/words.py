@@ -231,8 +231,8 @@ def text_languages(texts: Sequence[str]) -> list[str | None]:
         # One word of a language that few write tells nothing: "pot" is Romanian, too.
         enough = len(leaders) == 1 and most >= (2 if leaders[0] in FUNCTION_WORDS else 1)
         own.append(leaders[0] if enough else None)
-    told = Counter(language for language in own if language)
-    usual = max(told, key=lambda language: (told[language], language)) if told else None
+    counts = Counter(language for language in own if language)
+    usual = max(counts, key=lambda language: (counts[language], language)) if counts else None
     return [
         (language or usual) if text.isascii() or not _NO_SPACES.search(text) else None
         for language, text in zip(own, texts, strict=True)

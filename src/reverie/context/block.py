@@ -26,7 +26,7 @@ from reverie.contracts.context import (
     ContextUse,
     Section,
 )
-from reverie.pattern_words import pattern_told
+from reverie.pattern_words import pattern_in_words
 from reverie.tokens import Tokenizer
 
 __all__ = ["Known", "build_context"]
@@ -46,9 +46,9 @@ _RECENT = timedelta(days=60)
 _MESSAGE_TOKENS = 4
 """What chat formats add to a message, at most."""
 _LONGEST_SHARE = 0.5
-"""Of a part's budget that one memory may take; of a longer one the beginning is told."""
+"""Of a part's budget that one memory may take; of a longer one the block takes the beginning."""
 _SHORTEST_CUT = 24
-"""Tokens below which the beginning of a memory is not worth telling."""
+"""Tokens below which the beginning of a memory is not worth its place."""
 _CHARS_A_TOKEN = 8
 
 
@@ -58,7 +58,7 @@ class Known:
 
     #: The user's memories, those that were taken the place of among them.
     memories: Sequence[Memory]
-    #: Ids of all that are there, where ``memories`` are only those that may be told.
+    #: Ids of all that are there, where ``memories`` are only those that the block may name.
     present: Container[str] | None = None
     #: What ``recall`` found above the floor, the best first.
     hits: Sequence[RecalledMemory] = ()
@@ -78,7 +78,7 @@ class Known:
 
 @dataclass(slots=True)
 class _Entry:
-    """A line that could be told."""
+    """A line that could go into the block."""
 
     section: Section
     line: str
@@ -90,7 +90,7 @@ class _Entry:
 def build_context(query: ContextQuery, known: Known, *, tokenizer: Tokenizer, now: datetime) -> Context:
     """The block for ``query``: never more than ``max_tokens``, and the same for the same input.
 
-    ``now`` is the moment that dates are told by. What does not fit is counted in ``left_out``. A budget that is too
+    ``now`` is the moment by which dates are worded. What does not fit is counted in ``left_out``. A budget that is too
     small for a single line gives an empty block.
     """
     return _Block(query, known, tokenizer, now).result()
@@ -106,7 +106,7 @@ class _Block:
         self._by_id = {memory.id: memory for memory in known.memories}
         self._present: Container[str] = self._by_id if known.present is None else known.present
         self._wanted = set(query.sections or ("lasting", "current", "regular", "bearing"))
-        self._told: set[str] = set()
+        self._used: set[str] = set()
         self._left_out = {"below_floor": known.below_floor, "repeats": 0, "superseded": 0, "over_budget": 0}
         self._texts: set[str] = set()
         self._repeats = _repeats(known.insights)
@@ -214,7 +214,7 @@ class _Block:
     def _fresh(self) -> Iterator[_Entry]:
         for id_, score, reason in self._known.fresh[:_MOST_LASTING]:
             memory = self._by_id.get(id_)
-            if memory is None or id_ in self._told or not self._tellable(memory):
+            if memory is None or id_ in self._used or not self._tellable(memory):
                 continue
             when = (
                 said(memory.created_at, self._now, self._known.zone, self._known.language)
@@ -234,9 +234,9 @@ class _Block:
         recent = [(t, n, t.last_at is not None and t.last_at >= since) for t, n in sized if n]
         for theme, size, _ in sorted(recent, key=lambda x: (not x[2], -x[1], x[0].id))[:_MOST_THEMES]:
             last = month_said(theme.last_at, self._known.zone, self._known.language) if theme.last_at else None
-            told = notes_said(size, last, self._known.language)
-            shown = {"theme_id": theme.id, "text": theme.label, "told": told}
-            yield self._counted(_Entry("current", plain_line(theme.label, told), shown))
+            note = notes_said(size, last, self._known.language)
+            shown = {"theme_id": theme.id, "text": theme.label, "told": note}
+            yield self._counted(_Entry("current", plain_line(theme.label, note), shown))
 
     def _regular(self) -> Iterator[_Entry]:
         patterns = self._known.insights.patterns if self._known.insights is not None else []
@@ -247,7 +247,7 @@ class _Block:
 
     def _pattern(self, pattern: Pattern) -> str:
         language = short_tag(self._known.language)
-        found = pattern_told(pattern, language, day=lambda day: date_said(day, language), name=str)
+        found = pattern_in_words(pattern, language, day=lambda day: date_said(day, language), name=str)
         return pattern.description if found is None else found
 
     # -- what bears on the question ----------------------------------------------------------------
@@ -258,7 +258,7 @@ class _Block:
     def _hits(self) -> Iterator[_Entry]:
         for hit in self._known.hits:
             memory = self._by_id.get(hit.memory_id)
-            if memory is None or memory.id in self._told or not self._tellable(memory):
+            if memory is None or memory.id in self._used or not self._tellable(memory):
                 continue
             zone, language = self._known.zone, self._known.language
             when = said(memory.created_at, self._now, zone, language) if memory.created_at else None
@@ -272,7 +272,7 @@ class _Block:
             self._left_out["superseded"] += 1
             return False
         text = normalized(memory.text[:2000])
-        if text in self._texts or not self._repeats.get(memory.id, set()).isdisjoint(self._told):
+        if text in self._texts or not self._repeats.get(memory.id, set()).isdisjoint(self._used):
             self._left_out["repeats"] += 1
             return False
         return True
@@ -307,7 +307,7 @@ class _Block:
             left -= entry.tokens
             out.append(entry)
             if entry.use is not None:
-                self._told.add(entry.use.memory_id)
+                self._used.add(entry.use.memory_id)
                 self._texts.add(normalized(self._by_id[entry.use.memory_id].text[:2000]))
         return out
 

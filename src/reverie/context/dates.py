@@ -35,7 +35,7 @@ _SAME_YEAR = {"en": "{d} {month}", "de": "{d}. {month}", "es": "{d} de {month}",
 _MONTH_ONLY = {"en": "{month} {year}", "de": "{month} {year}", "es": "{month} de {year}", "fr": "{month} {year}"}
 
 LANGUAGES = tuple(_MONTHS)
-"""Languages that dates are told in; others hear English."""
+"""Languages that dates are written in; others get English."""
 
 
 def said(moment: datetime, now: datetime, zone: tzinfo, language: str = "en") -> str:
@@ -52,7 +52,7 @@ def said(moment: datetime, now: datetime, zone: tzinfo, language: str = "en") ->
 
 
 def said_plainly(moment: datetime, zone: tzinfo, language: str = "en") -> str:
-    """The day of ``moment``, the same whenever it is told: "3 May 2023"."""
+    """The day of ``moment``, the same whenever it is read: "3 May 2023"."""
     return date_said(moment.astimezone(zone).date(), language)
 
 

@@ -49,8 +49,8 @@ def tables_of_analysis(result: Any) -> dict[str, Any]:
     columns = ["memory_id", "score", "rank", "core", "kind", "boundary", "reason"]
     importance = pd.DataFrame([[getattr(row, c) for c in columns] for row in result.importance], columns=columns)
     for name in dict.fromkeys(name for row in result.importance for name in row.factors):
-        told = [row.factors[name].contribution if name in row.factors else 0.0 for row in result.importance]
-        importance[f"factor.{name}"] = told
+        contributions = [row.factors[name].contribution if name in row.factors else 0.0 for row in result.importance]
+        importance[f"factor.{name}"] = contributions
     shown = ["kind", "description", "strength", "p_value", "q_value", "period", "memory_ids"]
     patterns = pd.DataFrame([[getattr(row, c) for c in shown] for row in result.patterns], columns=shown)
     timeline = pd.DataFrame(

@@ -218,7 +218,7 @@ def _start_valkey(running: RunningServers) -> None:
         path.unlink(missing_ok=True)
         log = logs.prepare(running.data_dir / "logs", "valkey")
         with open(log, "ab") as out:
-            # Killed when the owner is: all it was told is in the file already, and a slower end would take the
+            # Killed when the owner is: all that was sent to it is in the file already, and a slower end would take the
             # socket's name away from its successor.
             child = spawn(argv, log=out, env=environment(), death_signal=signal.SIGKILL)
         _wait(child, lambda: _pings(path), log, "Valkey", 60)

@@ -2,8 +2,8 @@
 
 A WordPiece tokenizer (Wu et al. 2016) gives one and the same token, [UNK], for every word with a character that it does
 not know: to MiniLM all emoji, and all of Amharic, Khmer and Burmese, are one word, and any two such texts have a cosine
-of 1. What is unread is told by characters, so it holds for vectors from a cache too; and its vectors are made from its
-characters, so that equal texts are near, and others are not.
+of 1. What is unread is found by its characters, so it holds for vectors from a cache too; and its vectors are made from
+its characters, so that equal texts are near, and others are not.
 """
 
 from __future__ import annotations

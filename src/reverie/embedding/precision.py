@@ -61,7 +61,7 @@ class Measurement(NamedTuple):
 
 @cache
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """The kind of processor here: one of ``PROCESSORS``, or the machine's name where none of them is told."""
+    """The kind of processor here: one of ``PROCESSORS``, or the machine's name where it is none of them."""
     try:
         flags = next(line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")).split()
     except (OSError, StopIteration):

@@ -15,14 +15,14 @@ from typing import Any
 from reverie._numbers import decimal
 from reverie.contracts import Pattern
 
-__all__ = ["LANGUAGES", "pattern_told"]
+__all__ = ["LANGUAGES", "pattern_in_words"]
 
 LANGUAGES = ("en", "de", "es", "fr")
 
 _Values = Mapping[str, Any]
 
 
-def pattern_told(
+def pattern_in_words(
     pattern: Pattern, language: str, *, day: Callable[[date], str], name: Callable[[str], str]
 ) -> str | None:
     """What was found, in one of ``LANGUAGES``.

@@ -312,8 +312,8 @@ class Collector:
 def _choose(what: str, authors: list[Author]) -> InvalidInput:
     shown = "".join(f"\n  {author}" for author in authors[:20])
     more = f"\n  and {len(authors) - 20:,} more" if len(authors) > 20 else ""
-    told = [{"id": author.id, "name": author.name, "count": author.count} for author in authors[:100]]
-    return InvalidInput(f"{what}:{shown}{more}", authors=told)
+    listed = [{"id": author.id, "name": author.name, "count": author.count} for author in authors[:100]]
+    return InvalidInput(f"{what}:{shown}{more}", authors=listed)
 
 
 def _unwanted(row: Mapping[str, Any], form: Format) -> str | None:

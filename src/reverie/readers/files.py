@@ -25,7 +25,7 @@ _MOST_BYTES = 4 * 2**30
 """Largest file that is read, bytes; it is read as a stream."""
 
 _SAMPLE = 2**20
-"""Bytes from which the sort of a file is told."""
+"""Bytes from which the sort of a file is recognised."""
 
 _DATED = re.compile(
     r"^\[?(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?)\]?[\s:,;|-]+(?=\S)"

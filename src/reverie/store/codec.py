@@ -125,8 +125,8 @@ class Codec:
         The first is the one to store; under the others older keys, or none, have stored it. Without the key nobody
         can try out texts against them.
         """
-        told = place.data() + text.encode("utf-8", "surrogatepass")
-        return [hmac.digest(key, told, "sha256") for key in self._naming] + [hashlib.sha256(told).digest()]
+        placed = place.data() + text.encode("utf-8", "surrogatepass")
+        return [hmac.digest(key, placed, "sha256") for key in self._naming] + [hashlib.sha256(placed).digest()]
 
     def _seal(self, encoded: bytes, place: Place) -> bytes:
         if self._first is None:

@@ -14,18 +14,18 @@ PRECISION = "precision"
 """Name of the choice of what vectors are computed in."""
 
 
-def kept_precision(database_url: str, wish: str, choose: Callable[[], str]) -> str:
+def kept_precision(database_url: str, setting: str, choose: Callable[[], str]) -> str:
     """The precision of this installation's vectors.
 
-    A ``wish`` other than ``auto`` is taken and kept; ``auto`` is what was kept before, and ``choose()`` where nothing
-    was. Whoever asks first decides for all.
+    A ``setting`` other than ``auto`` is taken and kept; ``auto`` is what was kept before, and ``choose()`` where
+    nothing was. Whoever asks first decides for all.
     """
     with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
-        if wish != "auto":
-            connection.execute(sql("choose_anew"), {"choice": PRECISION, "value": wish})
-            return wish
+        if setting != "auto":
+            connection.execute(sql("choose_anew"), {"choice": PRECISION, "value": setting})
+            return setting
         kept = connection.execute(sql("get_chosen"), {"choice": PRECISION}).fetchone()
         if kept is None:
             connection.execute(sql("choose"), {"choice": PRECISION, "value": choose()})
             kept = connection.execute(sql("get_chosen"), {"choice": PRECISION}).fetchone()
-        return str(kept[0]) if kept else wish
+        return str(kept[0]) if kept else setting

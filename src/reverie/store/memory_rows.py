@@ -127,9 +127,9 @@ class MemoryRow:
     def _because(self, codec: Codec, tenant: str, user_id: str) -> str | None:
         if self.superseded_by is None or self.supersession is None:
             return None
-        told = orjson.loads(codec.load(self.supersession, places.reason(tenant, user_id, self.id)))
-        before, after = told["evidence"]
-        return f"{told['rule']} ({told['about']}): “{before}”, later “{after}”"
+        link = orjson.loads(codec.load(self.supersession, places.reason(tenant, user_id, self.id)))
+        before, after = link["evidence"]
+        return f"{link['rule']} ({link['about']}): “{before}”, later “{after}”"
 
     def words(self, codec: Codec, tenant: str, user_id: str) -> dict[str, Any]:
         """``{text, kind?, source?, speaker?, metadata?}``."""

@@ -148,7 +148,7 @@ def _rows(connection: _Connection, person: int) -> Iterator[dict[str, Any]]:
 
 
 def read_delta(store: WorkerStore, tenant: str, user_id: str, since: int) -> Delta | None:
-    """What changed after version ``since``; None when that can no longer be told, or nobody is there."""
+    """What changed after version ``since``; None when that is no longer known, or nobody is there."""
 
     def known(connection: _Connection) -> PersonAt | None:
         person = _person(connection, tenant, user_id, store.codec)
@@ -242,8 +242,8 @@ def put_places(store: WorkerStore, task: TaskRow, found: Unplaced, themes: Seque
             which = {"person": found.person, "version": found.version}
             if connection.execute(sql("hold_person"), which).fetchone() is None:
                 return False
-            told = {"ids": [m.id for m in found.memories], "versions": found.versions, "themes": list(themes)}
-            connection.execute(sql("put_places"), {**which, **told})
+            placed = {"ids": [m.id for m in found.memories], "versions": found.versions, "themes": list(themes)}
+            connection.execute(sql("put_places"), {**which, **placed})
             return True
 
     return store.run(work)
@@ -288,8 +288,8 @@ def put_views(
     connection.execute(sql("settle_person"), {**which, "cost": cost, "pause": pause})
     events = []
     for happening in happenings:
-        told = codec.save(happening["body"], places.event(*whose, happening["kind"], happening["key"]))
-        new = connection.execute(sql("insert_happening"), {**which, **happening, "body": told}).fetchone()
+        sealed = codec.save(happening["body"], places.event(*whose, happening["kind"], happening["key"]))
+        new = connection.execute(sql("insert_happening"), {**which, **happening, "body": sealed}).fetchone()
         if new is None:
             continue
         events.append(event_of({**new, "kind": happening["kind"], "task_id": task.id, "user_id": task.user_id}))

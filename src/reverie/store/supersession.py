@@ -61,8 +61,8 @@ def supersede(
             where = [places.reason(task.tenant, task.user_id, id_) for id_ in earlier]
             bodies = store.codec.save_many(reasons, where)
             asked = {"person": person.id, "version": person.version}
-            told = {**asked, "earlier": earlier, "later": later, "bodies": bodies}
-            done = len(connection.execute(sql("supersede"), told).fetchall())
+            marks = {**asked, "earlier": earlier, "later": later, "bodies": bodies}
+            done = len(connection.execute(sql("supersede"), marks).fetchall())
             if done:
                 change = {"person": person.id, "memories": 0, "chars": 0, "changes": done}
                 connection.execute(sql("change_person"), change)

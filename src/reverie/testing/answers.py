@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["ANSWERS", "Answer", "Json"]
+__all__ = ["ANSWERS", "Json", "MakeAnswer"]
 
 Json = dict[str, Any]
-Answer = Callable[[Json], Json]
+MakeAnswer = Callable[[Json], Json]
 """Takes a request's body and returns the result."""
 
 
@@ -91,4 +91,4 @@ def _embed(body: Json) -> Json:
     return {"vectors": base64.b64encode(packed).decode(), "count": len(rows), "dimensions": 8}
 
 
-ANSWERS: dict[str, Answer] = {"cluster": _cluster, "analyze": _analyze, "recall": _recall, "embed": _embed}
+ANSWERS: dict[str, MakeAnswer] = {"cluster": _cluster, "analyze": _analyze, "recall": _recall, "embed": _embed}

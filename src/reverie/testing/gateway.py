@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from reverie.testing.answers import ANSWERS, Answer, Json
+from reverie.testing.answers import ANSWERS, Json, MakeAnswer
 from reverie.testing.stored import StoredRoutes
 
 __all__ = ["FakeGateway", "FakeTask"]
@@ -60,7 +60,7 @@ class FakeGateway(StoredRoutes):
 
     key = "fake-key"
 
-    def __init__(self, answers: dict[str, Answer] | None = None) -> None:
+    def __init__(self, answers: dict[str, MakeAnswer] | None = None) -> None:
         self.answers = {**ANSWERS, **(answers or {})}
         self.tasks: dict[str, FakeTask] = {}
         #: Users that were erased, in order.
@@ -162,7 +162,7 @@ class FakeGateway(StoredRoutes):
                 await self._change.wait()
 
     async def until(self, holds: Callable[[], bool], timeout: float = 10.0) -> None:
-        """Wait until something holds of what the fake was told."""
+        """Wait until something holds of what was sent to the fake."""
         async with asyncio.timeout(timeout):
             while not holds():
                 await self._change.wait()

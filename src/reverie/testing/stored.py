@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from reverie.testing.answers import Answer, Json
+from reverie.testing.answers import Json, MakeAnswer
 
 __all__ = ["Person", "StoredRoutes"]
 
@@ -34,7 +34,7 @@ class StoredRoutes:
 
     #: Who keeps memories, by user id.
     people: dict[str, Person]
-    answers: dict[str, Answer]
+    answers: dict[str, MakeAnswer]
     refuse_next: list[tuple[int, Json]]
 
     def stored(self, user_id: str) -> list[Json]:

@@ -228,7 +228,7 @@ def _die_with_parent() -> None:
 
 
 def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | None = None) -> int:
-    """Run a worker until it is told to stop; returns the exit status.
+    """Run a worker until it is asked to stop; returns the exit status.
 
     Raises ``InvalidInput`` for an unknown queue.
     """

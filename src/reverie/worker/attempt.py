@@ -44,7 +44,7 @@ _MAX_SEQ = 999_990
 
 
 class Stopped(LeaseLost):
-    """The attempt was told to stop."""
+    """The attempt was asked to stop."""
 
 
 class TryAgain(Exception):
@@ -127,7 +127,7 @@ class Attempt:
     def settle(self) -> None:
         """Call before the final write: from here on the lease is still renewed, but nothing stops or kills the work.
 
-        Raises ``Stopped`` when it was told to stop just before.
+        Raises ``Stopped`` when it was asked to stop just before.
         """
         with self._lock:
             if self._stop is not None:

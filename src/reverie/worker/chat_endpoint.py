@@ -127,14 +127,14 @@ class ChatEndpoint:
         self.usd_per_million = 0.0
         self.meter: Meter = lambda _: nullcontext()
 
-    def ask(self, wish: str, shown: list[dict[str, Any]]) -> list[Any] | None:
+    def ask(self, instructions: str, shown: list[dict[str, Any]]) -> list[Any] | None:
         """The array that the model answers, one entry for each of ``shown``; None, and a line in the log, where it
         answers anything else or nothing, or where a ceiling does not cover the request."""
         body = {
             "model": self._model,
             "temperature": 0,
             "messages": [
-                {"role": "system", "content": wish},
+                {"role": "system", "content": instructions},
                 {"role": "user", "content": json.dumps(shown, ensure_ascii=False)},
             ],
         }

@@ -68,7 +68,7 @@ def run_context(runtime: WithDatabase, task: TaskRow, payload: bytes, on_progres
         as_of = view.get("as_of")
         fresh = kept.lasting_since(datetime.fromisoformat(as_of).timestamp() if as_of else -math.inf)
         wanted = {h.memory_id for h in hits} | {entry["memory_id"] for entry in view.get("importance", ())}
-        memories, present = _told(index, wanted | {id_ for id_, _, _ in fresh}), index.rows
+        memories, present = _listed(index, wanted | {id_ for id_, _, _ in fresh}), index.rows
         cost, model = done.cost(), done.embedder.model.used()
     else:
         stored = read_stored(runtime.store, task.tenant, task.user_id)
@@ -98,8 +98,8 @@ def run_context(runtime: WithDatabase, task: TaskRow, payload: bytes, on_progres
     return Outcome(result.model_dump_json().encode(), cost)
 
 
-def _told(index: RecallIndex, wanted: set[str]) -> list[Memory]:
-    """Memories that may be told, the pinned ones among them, out of the index."""
+def _listed(index: RecallIndex, wanted: set[str]) -> list[Memory]:
+    """Memories that the block may name, and all pinned ones, out of the index."""
     rows = {index.rows[id_] for id_ in wanted if id_ in index.rows}.union(np.flatnonzero(index.pinned).tolist())
     return [
         Memory.model_construct(

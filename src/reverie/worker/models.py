@@ -45,11 +45,11 @@ class Chosen:
 def model_for(
     runtime: Resources,
     task: Task,
-    wish: str | None,
+    asked: str | None,
     sets: Sequence[tuple[Sequence[str], EmbedKind]],
     person: int | None = None,
 ) -> Chosen:
-    """The model for a task's texts.
+    """The model for a task's texts. ``asked``: the one that the request names.
 
     A user stays with the English model until there is a clear share of another language among their memories, or a
     question in one. From then on all of their texts are read by the multilingual model, and answers of the model before
@@ -57,8 +57,8 @@ def model_for(
     comes first (``reverie reembed``).
     """
     users = runtime.user_models
-    if wish not in (None, AUTO) or users is None:
-        return Chosen(None if wish == AUTO else wish)
+    if asked not in (None, AUTO) or users is None:
+        return Chosen(None if asked == AUTO else asked)
     row = users.user_model(task)
     if row is not None and (row.pinned or row.moved):
         return Chosen(row.model)
@@ -86,7 +86,7 @@ def _foreign(
         if kind == "query" and any(is_english(text) is False for text in texts):
             return True
         if kind == "document" and not mostly_english(texts):
-            # What was added last tells no share of what is stored; upkeep will see it all.
+            # What was added last is too little to judge all that is stored by; upkeep will see all.
             return person is None or count >= users.stored_memories(person)
     return False
 

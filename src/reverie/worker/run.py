@@ -39,8 +39,8 @@ def run_next(runtime: Runtime, queue: str, *, overdue: float = 0.0, most: float 
         _run(runtime, row)
         return row.id
     parent = runtime.store.trace(row.id)
-    told = {"task_id": row.id, "attempt": row.attempts, "lane": row.lane, "items": row.items}
-    with _tracing.span(f"run {row.operation}", "consumer", parent=parent, **told):
+    attributes = {"task_id": row.id, "attempt": row.attempts, "lane": row.lane, "items": row.items}
+    with _tracing.span(f"run {row.operation}", "consumer", parent=parent, **attributes):
         _run(runtime, row)
     return row.id
 

@@ -32,7 +32,7 @@ def with_what_holds(
     """
     person = stored.person
     moments = read_moments(runtime.store, person.id)
-    # Undated memories hold since they were told.
+    # Undated memories hold since they were stored.
     dated = [
         memory if memory.created_at is not None else memory.model_copy(update={"created_at": moments[memory.id].moment})
         for memory in stored.memories
@@ -46,7 +46,7 @@ def with_what_holds(
     links = find_superseded(dated, decided=decided, judge=judge, known=known)
     if not links:
         return stored
-    told = [
+    marks = [
         (
             link.earlier,
             link.later,
@@ -54,7 +54,7 @@ def with_what_holds(
         )
         for link in links
     ]
-    done = supersede(runtime.store, task, person, told)
+    done = supersede(runtime.store, task, person, marks)
     if done is None:
         raise LeaseLost("the user was erased")
     if not done:

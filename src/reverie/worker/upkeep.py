@@ -81,10 +81,10 @@ def run_upkeep(runtime: WithDatabase, task: TaskRow, payload: bytes, on_progress
         {"kind": kind, "key": task.id, "body": orjson.dumps({"version": person.version, **body})}
         for kind, body in happened.items()
     ]
-    told: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
 
     def write(connection: psycopg.Connection[dict[str, Any]], seconds: float) -> None:
-        told[:] = put_views(
+        events[:] = put_views(
             connection,
             runtime.store.codec,
             person,
@@ -95,8 +95,8 @@ def run_upkeep(runtime: WithDatabase, task: TaskRow, payload: bytes, on_progress
             pause=runtime.settings.upkeep.upkeep_pause,
         )
 
-    def tell() -> None:
-        for event in told:
+    def announce() -> None:
+        for event in events:
             runtime.events.publish(task, event)
 
     body = {
@@ -109,7 +109,7 @@ def run_upkeep(runtime: WithDatabase, task: TaskRow, payload: bytes, on_progress
         "stats": stats,
     }
     states = dump_states(grouped.states)
-    return Outcome(orjson.dumps(body), done.cost(), (key, states, len(grouped.states)), also=write, then=tell)
+    return Outcome(orjson.dumps(body), done.cost(), (key, states, len(grouped.states)), also=write, then=announce)
 
 
 def _zone(name: str | None) -> str:
@@ -182,18 +182,19 @@ def _happened(
     }
     sizes = {theme.id: theme.size for theme in result.themes}
 
-    def told(theme: str) -> dict[str, Any]:
+    def named(theme: str) -> dict[str, Any]:
         return {"id": theme, "label": labels.get(theme, ""), "size": sizes.get(theme, 0)}
 
     if result.born or result.gone or result.merged or result.split:
         out["themes.changed"] = {
-            "born": [told(theme) for theme in result.born],
-            "gone": [told(theme) for theme in result.gone],
+            "born": [named(theme) for theme in result.born],
+            "gone": [named(theme) for theme in result.gone],
             "merged": [
-                {"into": told(merge.into), "themes": [told(theme) for theme in merge.themes]} for merge in result.merged
+                {"into": named(merge.into), "themes": [named(theme) for theme in merge.themes]}
+                for merge in result.merged
             ],
             "split": [
-                {"theme": told(split.theme), "into": [told(theme) for theme in split.into]} for split in result.split
+                {"theme": named(split.theme), "into": [named(theme) for theme in split.into]} for split in result.split
             ],
         }
     known = {_same(pattern) for pattern in earlier}

@@ -74,7 +74,7 @@ class SQLite:
     def _connect(self) -> sqlite3.Connection:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            # The folder may be shared; what people told the bot is for its own account's eyes.
+            # The folder may be shared; what people said to the bot is for its own account's eyes.
             self._path.touch(mode=0o600)
             connection = sqlite3.connect(self._path, isolation_level=None, timeout=10.0)
         except (OSError, sqlite3.Error) as error:

@@ -17,7 +17,7 @@ import orjson
 
 from reverie.embedding.base import EmbedKind
 from reverie.embedding.providers import aws
-from reverie.embedding.providers.calls import Answer, CallFailed, Limits
+from reverie.embedding.providers.calls import CallFailed, ProviderAnswer, RequestLimits
 from reverie.embedding.providers.settings import BedrockSettings
 from reverie.errors import UnsupportedModel
 
@@ -28,7 +28,7 @@ __all__ = ["BedrockService"]
 class _Family:
     #: Part of the model's id; a regional profile carries a prefix, as ``eu.cohere.embed-v4:0``.
     part: str
-    limits: Limits
+    limits: RequestLimits
     #: Sizes of vectors it can give, its own choice first.
     sizes: tuple[int, ...]
     #: Member of the request that asks for a size; None where there is one size alone.
@@ -38,10 +38,10 @@ class _Family:
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
-_TITAN = Limits(items=1, tokens=8192, text_tokens=8192)
-_COHERE = Limits(items=96, tokens=96 * 512, text_tokens=512)
+_TITAN = RequestLimits(items=1, tokens=8192, text_tokens=8192)
+_COHERE = RequestLimits(items=96, tokens=96 * 512, text_tokens=512)
 # Its window is 128,000 tokens, more than a memory can have; the request stays within Bedrock's 20 MB.
-_COHERE_4 = Limits(items=96, tokens=128_000, text_tokens=128_000)
+_COHERE_4 = RequestLimits(items=96, tokens=128_000, text_tokens=128_000)
 
 _FAMILIES = (
     _Family("titan-embed-text-v2", _TITAN, (1024, 512, 256), asks="dimensions"),
@@ -76,7 +76,7 @@ class BedrockService:
         self.dimensions: int | None = settings.dimensions or self._family.sizes[0]
         self._client = aws.client("bedrock-runtime", settings.region, settings.url)
 
-    def call(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Answer:
+    def call(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> ProviderAnswer:
         """One invocation."""
         body: dict[str, Any]
         if self._family.cohere:
@@ -93,11 +93,11 @@ class BedrockService:
             parsed = orjson.loads(raw)
             if not self._family.cohere:
                 tokens = parsed.get("inputTextTokenCount")
-                return Answer(np.asarray([parsed["embedding"]], dtype=np.float32), tokens)
+                return ProviderAnswer(np.asarray([parsed["embedding"]], dtype=np.float32), tokens)
             rows = parsed["embeddings"]
             rows = rows["float"] if isinstance(rows, dict) else rows
             counted = answer["ResponseMetadata"]["HTTPHeaders"].get("x-amzn-bedrock-input-token-count")
-            return Answer(np.asarray(rows, dtype=np.float32), int(counted) if counted else None)
+            return ProviderAnswer(np.asarray(rows, dtype=np.float32), int(counted) if counted else None)
         except (ValueError, KeyError, TypeError) as error:
             raise CallFailed("outage", f"an answer that cannot be read ({type(error).__name__})", paid=True) from None
 

@@ -14,9 +14,9 @@ from reverie import _retry_after
 from reverie.embedding.base import EmbedKind
 
 __all__ = [
-    "Answer",
     "CallFailed",
-    "Limits",
+    "ProviderAnswer",
+    "RequestLimits",
     "Service",
     "estimate_tokens",
     "http_failure",
@@ -30,7 +30,7 @@ FailureKind = Literal["outage", "busy", "too_long", "auth", "refused"]
 class CallFailed(Exception):
     """One call did not succeed.
 
-    ``outage``: no answer, or a broken one, or 5xx: try again. ``busy``: 429, try again when told. ``too_long``: send
+    ``outage``: no answer, or a broken one, or 5xx: try again. ``busy``: 429, try again when it says. ``too_long``: send
     less at once. ``auth`` and ``refused``: trying again is of no use.
     """
 
@@ -46,7 +46,7 @@ class CallFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """What one request may hold."""
 
     items: int
@@ -57,7 +57,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProviderAnswer:
     """Vectors in the order of the texts, as the provider gave them."""
 
     #: (n, d) float32, any length.
@@ -79,9 +79,9 @@ class Service(Protocol):
     revision: str
     #: Length of the vectors; None when only the first answer tells.
     dimensions: int | None
-    limits: Limits
+    limits: RequestLimits
 
-    def call(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Answer:
+    def call(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> ProviderAnswer:
         """Embed at most ``limits`` in one request. Raises ``CallFailed`` and nothing else on purpose."""
 
     def close(self) -> None:

@@ -19,7 +19,14 @@ from reverie._breaker import Breaker
 from reverie.embedding.base import Embeddings, EmbedKind, ModelSpec, OnProgress, silent
 from reverie.embedding.calibration import scale_of
 from reverie.embedding.models import shortens
-from reverie.embedding.providers.calls import Answer, CallFailed, Limits, Service, estimate_tokens, unexpected
+from reverie.embedding.providers.calls import (
+    CallFailed,
+    ProviderAnswer,
+    RequestLimits,
+    Service,
+    estimate_tokens,
+    unexpected,
+)
 from reverie.embedding.providers.retrier import Budget, BudgetExceeded, Retrier, Tuning
 from reverie.errors import ProviderError
 
@@ -38,7 +45,7 @@ _SHORTEST_CUT = 256
 """Characters below which a refused text is no longer taken for too long."""
 
 
-def plan(texts: Sequence[str], limits: Limits, batch: int) -> Iterator[list[int]]:
+def plan(texts: Sequence[str], limits: RequestLimits, batch: int) -> Iterator[list[int]]:
     """Indices of consecutive texts that fit one request, by count and by estimated tokens."""
     now: list[int] = []
     tokens = 0
@@ -251,7 +258,7 @@ class ProviderEmbedder:
             budget.settle(held or 0.0, usd, tokens)
         return vectors, tokens, usd, answer.truncated
 
-    def _ask(self, texts: list[str], kind: EmbedKind, timeout: float) -> Answer:
+    def _ask(self, texts: list[str], kind: EmbedKind, timeout: float) -> ProviderAnswer:
         try:
             return self._service.call(texts, kind, timeout)
         except (CallFailed, MemoryError):
@@ -259,7 +266,7 @@ class ProviderEmbedder:
         except Exception as error:  # an answer that no adapter expected must not look like our own fault
             raise unexpected(error, timeout) from None
 
-    def _checked(self, answer: Answer, count: int) -> NDArray[np.float32]:
+    def _checked(self, answer: ProviderAnswer, count: int) -> NDArray[np.float32]:
         """The vectors at unit length. An answer that is not what was asked for is never used."""
         vectors = answer.vectors
         if vectors.ndim != 2 or len(vectors) != count:
@@ -276,12 +283,12 @@ class ProviderEmbedder:
         return np.asarray(vectors / norms, dtype=np.float32)
 
 
-def _credible(told: object, texts: Sequence[str], estimated: int) -> int:
-    """Tokens as the provider tells them, where it can be true: no text has more of them than bytes, plus a frame."""
-    if isinstance(told, int) and not isinstance(told, bool) and told >= 0:
-        if told <= estimated:
-            return told
-        return min(told, sum(len(text.encode("utf-8", "surrogatepass")) + 8 for text in texts))
+def _credible(reported: object, texts: Sequence[str], estimated: int) -> int:
+    """Tokens as the provider counts them, where that can be true: no text has more of them than bytes, plus a frame."""
+    if isinstance(reported, int) and not isinstance(reported, bool) and reported >= 0:
+        if reported <= estimated:
+            return reported
+        return min(reported, sum(len(text.encode("utf-8", "surrogatepass")) + 8 for text in texts))
     return estimated
 
 

@@ -13,7 +13,7 @@ import orjson
 
 from reverie._logs import quieten
 from reverie.embedding.base import EmbedKind
-from reverie.embedding.providers.calls import Answer, CallFailed, Limits, http_failure
+from reverie.embedding.providers.calls import CallFailed, ProviderAnswer, RequestLimits, http_failure
 from reverie.embedding.providers.guard import Guard, most_bytes
 from reverie.embedding.providers.settings import OpenAISettings
 
@@ -21,7 +21,7 @@ __all__ = ["OFFICIAL", "OpenAIService", "parse_embeddings"]
 
 OFFICIAL = "https://api.openai.com/v1"
 
-LIMITS = Limits(items=2048, tokens=300_000, text_tokens=8191)
+LIMITS = RequestLimits(items=2048, tokens=300_000, text_tokens=8191)
 
 _DIMENSIONS = {
     "text-embedding-3-small": 1536,
@@ -62,7 +62,7 @@ class OpenAIService:
         self._raw = import_module(DefaultHttpxClient.__mro__[1].__module__.partition(".")[0]).Response
         return DefaultHttpxClient(follow_redirects=False, event_hooks={"response": [self._guard]})
 
-    def call(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Answer:
+    def call(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> ProviderAnswer:
         """One request. The answer is read as bytes: base64 float32 is half the size of numbers and parses faster."""
         import openai
 
@@ -90,7 +90,7 @@ class OpenAIService:
         self._client.close()
 
 
-def parse_embeddings(body: bytes, count: int) -> Answer:
+def parse_embeddings(body: bytes, count: int) -> ProviderAnswer:
     """The wire format's answer: any order of indexes, base64 or numbers. Raises ``CallFailed`` for a broken one."""
     try:
         answer = orjson.loads(body)
@@ -106,7 +106,7 @@ def parse_embeddings(body: bytes, count: int) -> Answer:
         if len({len(row) for row in rows}) != 1:
             raise ValueError("vectors of several lengths")
         tokens = (answer.get("usage") or {}).get("total_tokens")
-        return Answer(np.stack(rows), tokens if isinstance(tokens, int) and tokens >= 0 else None)
+        return ProviderAnswer(np.stack(rows), tokens if isinstance(tokens, int) and tokens >= 0 else None)
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
         raise CallFailed("outage", f"an answer that cannot be read ({type(error).__name__})", paid=True) from None
 

@@ -1,4 +1,4 @@
-"""A SageMaker endpoint that embeds: InvokeEndpoint with a request and an answer of any shape, told by settings."""
+"""A SageMaker endpoint that embeds: InvokeEndpoint with a request and an answer of any shape, given by settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import orjson
 
 from reverie.embedding.base import EmbedKind
 from reverie.embedding.providers import aws
-from reverie.embedding.providers.calls import Answer, CallFailed, Limits
+from reverie.embedding.providers.calls import CallFailed, ProviderAnswer, RequestLimits
 from reverie.embedding.providers.settings import SageMakerSettings
 from reverie.errors import InvalidInput
 
@@ -44,10 +44,10 @@ class SageMakerService:
             raise InvalidInput('REVERIE_SAGEMAKER_REQUEST names neither "$texts" nor "$text"')
         self._settings = settings
         items = 1 if single else settings.batch
-        self.limits = Limits(items=items, tokens=settings.text_tokens * items, text_tokens=settings.text_tokens)
+        self.limits = RequestLimits(items=items, tokens=settings.text_tokens * items, text_tokens=settings.text_tokens)
         self._client = aws.client("sagemaker-runtime", settings.region, settings.url)
 
-    def call(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Answer:
+    def call(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> ProviderAnswer:
         """One invocation."""
         body = json.dumps(fill(self._template, texts, kind), ensure_ascii=False).encode()
         ask = partial(self._client.invoke_endpoint, EndpointName=self._endpoint, Body=body)
@@ -58,7 +58,7 @@ class SageMakerService:
             rows = [found] if self.limits.items == 1 and _depth(found) == 1 else found
             vectors = np.stack([pooled(row, self._settings.pooling) for row in rows])
             tokens = at(parsed, self._settings.tokens) if self._settings.tokens else None
-            return Answer(vectors, sum(tokens) if isinstance(tokens, list) else tokens)
+            return ProviderAnswer(vectors, sum(tokens) if isinstance(tokens, list) else tokens)
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise CallFailed("outage", f"an answer that cannot be read ({type(error).__name__})", paid=True) from None
 

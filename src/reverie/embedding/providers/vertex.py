@@ -9,7 +9,7 @@ import numpy as np
 
 from reverie._logs import quieten
 from reverie.embedding.base import EmbedKind
-from reverie.embedding.providers.calls import Answer, CallFailed, Limits, http_failure, unexpected
+from reverie.embedding.providers.calls import CallFailed, ProviderAnswer, RequestLimits, http_failure, unexpected
 from reverie.embedding.providers.guard import Guard, most_bytes
 from reverie.embedding.providers.settings import VertexSettings
 from reverie.settings import CloudSettings
@@ -36,11 +36,11 @@ class VertexService:
         self.dimensions = settings.dimensions or _DIMENSIONS.get(self.name)
         self._vertex = settings.project is not None
         if not self._vertex:
-            self.limits = Limits(items=100, tokens=100 * 2048, text_tokens=2048)
+            self.limits = RequestLimits(items=100, tokens=100 * 2048, text_tokens=2048)
         elif self.name.startswith("gemini"):  # takes one text a request there
-            self.limits = Limits(items=1, tokens=2048, text_tokens=2048)
+            self.limits = RequestLimits(items=1, tokens=2048, text_tokens=2048)
         else:
-            self.limits = Limits(items=250, tokens=20_000, text_tokens=2048)
+            self.limits = RequestLimits(items=250, tokens=20_000, text_tokens=2048)
         timeout = CloudSettings().timeout  # type: ignore[call-arg]
         # Without retry options the client tries once.
         self._guard = Guard()
@@ -62,7 +62,7 @@ class VertexService:
             key = settings.api_key.get_secret_value() if settings.api_key else None
             self._client = genai.Client(vertexai=False, api_key=key, http_options=options)
 
-    def call(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> Answer:
+    def call(self, texts: Sequence[str], kind: EmbedKind, timeout: float) -> ProviderAnswer:
         """One request."""
         from google.genai import errors
 
@@ -88,7 +88,7 @@ class VertexService:
             counts = [item.statistics.token_count if item.statistics else None for item in found]
             known = [int(count) for count in counts if count is not None]
             cut = sum(bool(item.statistics and item.statistics.truncated) for item in found)
-            return Answer(vectors, sum(known) if len(known) == len(found) else None, cut)
+            return ProviderAnswer(vectors, sum(known) if len(known) == len(found) else None, cut)
         except (ValueError, TypeError) as error:
             raise CallFailed("outage", f"an answer that cannot be read ({type(error).__name__})", paid=True) from None
 

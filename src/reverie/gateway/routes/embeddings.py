@@ -88,7 +88,7 @@ async def create_embedding(request: Request, state: GatewayState, key: Submitter
 
 
 def _texts(wanted: EmbeddingRequest) -> list[str]:
-    """The texts of a request; token ids, which LangChain sends unless told otherwise, become text again."""
+    """The texts of a request; token ids, which LangChain sends unless it is set otherwise, become text again."""
     if isinstance(wanted.input, str):
         return [wanted.input]
     if all(isinstance(item, str) for item in wanted.input):

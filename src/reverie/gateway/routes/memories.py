@@ -98,8 +98,8 @@ async def put_memory(
         raise NotFound("The memory was deleted this instant.")
     wait, _ = parse_prefer(request.headers.get("prefer", ""))
     place = await placed_now(state, key.tenant, user_id, memory_id, wait)
-    told = stored.memory(state.store.codec, key.tenant, user_id)
-    document = {"memory": told, "version": outcome.version, "place": place}
+    shown = stored.memory(state.store.codec, key.tenant, user_id)
+    document = {"memory": shown, "version": outcome.version, "place": place}
     return _json(document, 201 if outcome.added else 200, limits)
 
 
@@ -158,8 +158,8 @@ async def patch_memory(
     row, version = await change_memory(state, key.tenant, user_id, memory_id, patch)
     wait, _ = parse_prefer(request.headers.get("prefer", ""))
     place = await placed_now(state, key.tenant, user_id, memory_id, wait)
-    told = row.memory(state.store.codec, key.tenant, user_id)
-    return _json({"memory": told, "version": version, "place": place}, headers=limits)
+    shown = row.memory(state.store.codec, key.tenant, user_id)
+    return _json({"memory": shown, "version": version, "place": place}, headers=limits)
 
 
 @router.delete("/users/{user_id}/memories/{memory_id}", operation_id="deleteMemory", response_model=Deleted)

@@ -105,7 +105,7 @@ def late() -> RequestTimeout:
 
 
 def media_type(headers: Mapping[str, str]) -> str:
-    """The body's media type, in lower case and without parameters; empty when it is not told."""
+    """The body's media type, in lower case and without parameters; empty when there is none."""
     return headers.get("content-type", "").split(";")[0].strip().lower()
 
 

@@ -1,4 +1,4 @@
-"""Digests: what happened to a person's memories in a day or a week, told once, at an hour of their own day."""
+"""Digests: what happened to a person's memories in a day or a week, sent once, at an hour of their own day."""
 
 from __future__ import annotations
 

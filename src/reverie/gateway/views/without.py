@@ -63,7 +63,7 @@ def insights_without(
     """Take ``gone`` out of an ``AnalyzeResult``.
 
     ``side``: ``{"day": {id: local day}, "words": {community id: {keyword: supporters}}}``. ``lost``: keywords of themes
-    that went; a pattern that is told with one goes too.
+    that went; a pattern whose description names one goes too.
     """
     words = set(lost)
     graph = result.get("graph")
@@ -159,8 +159,8 @@ def _graph_without(graph: dict[str, Any], gone: Collection[str], side: dict[str,
 
 
 def _pattern(pattern: dict[str, Any], gone: Collection[str], lost: Collection[str]) -> bool:
-    told = f"{pattern['description']} {pattern.get('details')}".casefold() if lost else ""
-    if any(word in told for word in lost):
+    wording = f"{pattern['description']} {pattern.get('details')}".casefold() if lost else ""
+    if any(word in wording for word in lost):
         return False
     before = pattern["memory_ids"]
     left = _left(before, gone)

@@ -1,6 +1,6 @@
 """A fake cloud: one server over a real socket that speaks the wire formats of the providers' public references.
 
-**A fake**, for tests and benchmarks: its vectors are ``HashEmbedder``'s. It keeps what it was asked and can be told to
+**A fake**, for tests and benchmarks: its vectors are ``HashEmbedder``'s. It keeps what it was asked and can be made to
 go wrong in the ways providers do.
 """
 

@@ -16,7 +16,7 @@ import numpy as np
 from reverie.embedding.hashed import HashEmbedder
 from reverie.testing.cloud.faults import Fault
 
-__all__ = ["ROUTES", "Reply", "Wanted"]
+__all__ = ["ROUTES", "FakeReply", "Wanted"]
 
 
 class Provider(Protocol):
@@ -41,7 +41,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class FakeReply:
     """An answer; ``body`` is JSON unless it is bytes."""
 
     body: Any
@@ -63,11 +63,11 @@ def vectors(wanted: Wanted, texts: Sequence[str], dimensions: int | None = None)
     return made if wanted.fault.number is None else np.full_like(made, wanted.fault.number)
 
 
-def _openai_error(status: int, kind: str, code: str | None, message: str) -> Reply:
-    return Reply({"error": {"message": message, "type": kind, "param": None, "code": code}}, status)
+def _openai_error(status: int, kind: str, code: str | None, message: str) -> FakeReply:
+    return FakeReply({"error": {"message": message, "type": kind, "param": None, "code": code}}, status)
 
 
-def openai(wanted: Wanted) -> Reply:
+def openai(wanted: Wanted) -> FakeReply:
     """``POST /v1/embeddings``: platform.openai.com/docs/api-reference/embeddings/create."""
     if wanted.cloud.key is not None and wanted.headers.get("Authorization") != f"Bearer {wanted.cloud.key}":
         message = f"Incorrect API key provided: {wanted.headers.get('Authorization', '')[7:]}."
@@ -75,18 +75,18 @@ def openai(wanted: Wanted) -> Reply:
     return _embeddings(wanted)
 
 
-def azure(wanted: Wanted) -> Reply:
+def azure(wanted: Wanted) -> FakeReply:
     """``POST /openai/deployments/{name}/embeddings``: learn.microsoft.com/azure/ai-services/openai/reference."""
     if not wanted.query.get("api-version"):
-        return Reply({"error": {"code": "404", "message": "Resource not found"}}, 404)
+        return FakeReply({"error": {"code": "404", "message": "Resource not found"}}, 404)
     given = wanted.headers.get("api-key") or wanted.headers.get("Api-Key")
     if wanted.cloud.key is not None and given != wanted.cloud.key:
         message = "Access denied due to invalid subscription key or wrong API endpoint."
-        return Reply({"error": {"code": "401", "message": message}}, 401)
+        return FakeReply({"error": {"code": "401", "message": message}}, 401)
     return _embeddings(wanted)
 
 
-def _embeddings(wanted: Wanted) -> Reply:
+def _embeddings(wanted: Wanted) -> FakeReply:
     body = wanted.body
     texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
     if len(texts) > 2048:
@@ -101,7 +101,7 @@ def _embeddings(wanted: Wanted) -> Reply:
     rows = vectors(wanted, texts, body.get("dimensions"))
     as_base64 = body.get("encoding_format") == "base64"
     if wanted.cloud.constant and as_base64:
-        return Reply(_constant(wanted, len(texts), body["model"]))
+        return FakeReply(_constant(wanted, len(texts), body["model"]))
     data = [
         {
             "object": "embedding",
@@ -116,7 +116,7 @@ def _embeddings(wanted: Wanted) -> Reply:
         data.pop()
     used = sum(map(words, texts)) if wanted.fault.tokens is None else wanted.fault.tokens
     usage = {"prompt_tokens": used, "total_tokens": used}
-    return Reply({"object": "list", "data": data, "model": body["model"], "usage": usage})
+    return FakeReply({"object": "list", "data": data, "model": body["model"], "usage": usage})
 
 
 _made: dict[tuple[int, int], bytes] = {}
@@ -132,17 +132,17 @@ def _constant(wanted: Wanted, count: int, model: str) -> bytes:
     return _made[key]
 
 
-def _aws_error(status: int, code: str, message: str) -> Reply:
-    return Reply({"message": message, "__type": code}, status, {"x-amzn-errortype": code})
+def _aws_error(status: int, code: str, message: str) -> FakeReply:
+    return FakeReply({"message": message, "__type": code}, status, {"x-amzn-errortype": code})
 
 
-def _unsigned(wanted: Wanted) -> Reply | None:
+def _unsigned(wanted: Wanted) -> FakeReply | None:
     if not wanted.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256"):
         return _aws_error(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
     return None
 
 
-def sagemaker(wanted: Wanted) -> Reply:
+def sagemaker(wanted: Wanted) -> FakeReply:
     """``POST /endpoints/{name}/invocations``: docs.aws.amazon.com/sagemaker/latest/APIReference InvokeEndpoint.
 
     The container behind it answers as Hugging Face's embedding container does: a list of vectors.
@@ -157,12 +157,12 @@ def sagemaker(wanted: Wanted) -> Reply:
             "OriginalMessage": "inputs must have less than 512 tokens",
             "OriginalStatusCode": 413,
         }
-        return Reply(body, 424, {"x-amzn-errortype": "ModelError"})
+        return FakeReply(body, 424, {"x-amzn-errortype": "ModelError"})
     rows = vectors(wanted, texts).tolist()
-    return Reply(rows[:-1] if wanted.fault.one_short else rows)
+    return FakeReply(rows[:-1] if wanted.fault.one_short else rows)
 
 
-def bedrock(wanted: Wanted) -> Reply:
+def bedrock(wanted: Wanted) -> FakeReply:
     """``POST /model/{id}/invoke``: docs.aws.amazon.com/bedrock/latest/userguide, Titan and Cohere embeddings."""
     if refused := _unsigned(wanted):
         return refused
@@ -175,23 +175,23 @@ def bedrock(wanted: Wanted) -> Reply:
             return _aws_error(400, "ValidationException", "400 Bad Request: Too many input tokens.")
         rows = vectors(wanted, [body["inputText"]], body.get("dimensions")).tolist()
         row = rows[0] if len(rows) == 1 else rows
-        return Reply({"embedding": row, "inputTextTokenCount": words(body["inputText"])})
+        return FakeReply({"embedding": row, "inputTextTokenCount": words(body["inputText"])})
     fourth = "embed-v4" in model
     if ("output_dimension" in body and not fourth) or body.get("truncate") == ("END" if fourth else "RIGHT"):
         return _aws_error(400, "ValidationException", "Malformed input request: unknown key or value")
     made = vectors(wanted, body["texts"], body.get("output_dimension")).tolist()
     rows = {"float": made} if "embedding_types" in body else made
     counted = {"x-amzn-bedrock-input-token-count": str(sum(map(words, body["texts"])))}
-    return Reply(
+    return FakeReply(
         {"id": "1", "texts": body["texts"], "embeddings": rows, "response_type": "embeddings_floats"}, 200, counted
     )
 
 
-def _google_error(status: int, kind: str, message: str) -> Reply:
-    return Reply({"error": {"code": status, "message": message, "status": kind}}, status)
+def _google_error(status: int, kind: str, message: str) -> FakeReply:
+    return FakeReply({"error": {"code": status, "message": message, "status": kind}}, status)
 
 
-def vertex(wanted: Wanted) -> Reply:
+def vertex(wanted: Wanted) -> FakeReply:
     """``:predict`` of a publisher's model: cloud.google.com/vertex-ai/generative-ai/docs/model-reference."""
     if wanted.cloud.key is not None and wanted.headers.get("Authorization") != f"Bearer {wanted.cloud.key}":
         return _google_error(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.")
@@ -201,28 +201,28 @@ def vertex(wanted: Wanted) -> Reply:
         {"embeddings": {"values": row.tolist(), "statistics": {"token_count": words(text), "truncated": False}}}
         for row, text in zip(rows, itertools.cycle(texts), strict=False)
     ]
-    return Reply({"predictions": predictions[:-1] if wanted.fault.one_short else predictions})
+    return FakeReply({"predictions": predictions[:-1] if wanted.fault.one_short else predictions})
 
 
-def gemini(wanted: Wanted) -> Reply:
+def gemini(wanted: Wanted) -> FakeReply:
     """``:batchEmbedContents``: ai.google.dev/api/embeddings."""
     if wanted.cloud.key is not None and wanted.headers.get("x-goog-api-key") != wanted.cloud.key:
         return _google_error(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.")
     requests = wanted.body["requests"]
     texts = ["".join(part["text"] for part in request["content"]["parts"]) for request in requests]
     rows = vectors(wanted, texts, requests[0].get("outputDimensionality"))
-    return Reply({"embeddings": [{"values": row.tolist()} for row in rows]})
+    return FakeReply({"embeddings": [{"values": row.tolist()} for row in rows]})
 
 
 _GLAD = frozenset("love loved happy great wonderful joy".split())  # noqa: SIM905
 _SAD = frozenset("hate hated sad terrible awful lost".split())  # noqa: SIM905
 
 
-def language(wanted: Wanted) -> Reply:
+def language(wanted: Wanted) -> FakeReply:
     """Azure AI Language: ``/text/analytics/v3.1/{feature}``, learn.microsoft.com/rest/api/language."""
     given = wanted.headers.get("Ocp-Apim-Subscription-Key")
     if wanted.cloud.key is not None and given != wanted.cloud.key:
-        return Reply({"error": {"code": "401", "message": "Access denied due to invalid subscription key."}}, 401)
+        return FakeReply({"error": {"code": "401", "message": "Access denied due to invalid subscription key."}}, 401)
     documents, errors = [], []
     for document in wanted.body["documents"]:
         text, id_ = document["text"], document["id"]
@@ -249,12 +249,12 @@ def language(wanted: Wanted) -> Reply:
                 for w in named
             ]
             documents.append({**shared, "entities": entities})
-    return Reply({"documents": documents, "errors": errors, "modelVersion": "2022-06-01"})
+    return FakeReply({"documents": documents, "errors": errors, "modelVersion": "2022-06-01"})
 
 
 _VERTEX = "/{version}/projects/{project}/locations/{location}/publishers/google/models/{call}"
 
-ROUTES: list[tuple[str, str, Callable[[Wanted], Reply]]] = [
+ROUTES: list[tuple[str, str, Callable[[Wanted], FakeReply]]] = [
     ("POST", "/v1/embeddings", openai),
     ("POST", "/openai/deployments/{deployment}/embeddings", azure),
     ("POST", "/endpoints/{name}/invocations", sagemaker),

@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from reverie.testing.cloud.faults import Fault
-from reverie.testing.cloud.formats import ROUTES, Reply, Wanted
+from reverie.testing.cloud.formats import ROUTES, FakeReply, Wanted
 
 __all__ = ["FakeCloud", "Seen"]
 
@@ -108,7 +108,7 @@ class FakeCloud:
             loop.run_until_complete(asyncio.wait_for(runner.cleanup(), 5))
         loop.close()
 
-    def _handler(self, form: Callable[[Wanted], Reply]) -> Handler:
+    def _handler(self, form: Callable[[Wanted], FakeReply]) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             raw = await request.read()
             with contextlib.suppress(ValueError):
@@ -127,7 +127,7 @@ class FakeCloud:
         return handle
 
     async def _answer(
-        self, request: web.Request, seen: Seen, form: Callable[[Wanted], Reply], fault: Fault
+        self, request: web.Request, seen: Seen, form: Callable[[Wanted], FakeReply], fault: Fault
     ) -> web.StreamResponse:
         if self.delay or fault.delay:
             await asyncio.sleep(fault.delay or self.delay)
