@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from reverie.gateway.submissions.parse import Summary
-from reverie.gateway.submissions.submit import _content
+from reverie.gateway.submissions.submit import _content_key
 from reverie.settings import ClusteringSettings, Settings
 from reverie.store.cloud import CloudChoice
 from tests.live import LiveService
@@ -102,6 +102,6 @@ def test_an_answer_of_other_steps_is_not_given_again() -> None:
 
     def key(steps: str) -> bytes:
         state: Any = SimpleNamespace(settings=Settings(clustering=ClusteringSettings(steps=steps)))
-        return _content(state, summary, CloudChoice(None), None, "float32")
+        return _content_key(state, summary, CloudChoice(None), None, "float32")
 
     assert key("own") == key("own") != key("sklearn")

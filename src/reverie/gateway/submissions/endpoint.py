@@ -55,6 +55,7 @@ async def answer_submission(
 
 
 async def _traced(state: State, operation: str, path: str, headers: dict[str, str], read_body: ReadBody) -> RawResponse:
+    """``_answer`` within a span, if spans are sent somewhere."""
     # Without a tracer this would be a tenth of the whole answer.
     if not state.tracing:
         return await _answer(state, operation, path, headers, read_body)
@@ -69,6 +70,7 @@ async def _traced(state: State, operation: str, path: str, headers: dict[str, st
 
 
 async def _answer(state: State, operation: str, path: str, headers: dict[str, str], read_body: ReadBody) -> RawResponse:
+    """Who asks, then ``_accept``; what refuses the submission is a problem."""
     try:
         key = await state.auth.check(bearer(headers.get("authorization")), "submit")
         return await _accept(state, key, operation, path, headers, read_body)
@@ -79,7 +81,7 @@ async def _answer(state: State, operation: str, path: str, headers: dict[str, st
 async def _accept(
     state: State, key: Key, operation: str, path: str, headers: dict[str, str], read_body: ReadBody
 ) -> RawResponse:
-    """Accept one submission of ``key``. Raises whatever refuses it."""
+    """Count the request, read and parse its body, submit it, and say what became of it. Raises what refuses it."""
     limit, remaining, reset = state.admission.spend(key)
     submission = await state.parser.read(key.tenant, operation, await read_body())
     asked, asynchronous = parse_prefer(headers.get("prefer", ""))

@@ -66,8 +66,6 @@ class Parsed:
     body: bytes
     #: Some of the texts, evenly spread: enough to see how many have vectors already.
     sample: tuple[str, ...] = ()
-    #: The user's stored memories are meant; which, and how many, is known to the database.
-    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

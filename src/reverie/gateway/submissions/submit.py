@@ -27,7 +27,7 @@ from reverie.gateway.push.hub import Subscription
 from reverie.gateway.state import State
 from reverie.gateway.submissions.parse import Known, Parsed, Summary
 from reverie.queue import queue_for
-from reverie.store import CloudChoice, Key, NewTask, TaskRow, places
+from reverie.store import CloudChoice, Key, NewTask, Submitted, TaskRow, places
 from reverie.store.memory_rows import Person
 from reverie.store.rows import PLAIN_CONTRACT, TASK_CONTRACT
 
@@ -67,7 +67,7 @@ async def submit(
         state.webhooks.policy.check_url(callback_url)
     late = "The service did not confirm in time; a retry finds the task if it was stored all the same."
     accepted = await within(
-        _DEADLINE, _accept(state, key, submission, idempotency_key, deadline=deadline, trace=trace), otherwise=late
+        _DEADLINE, _take(state, key, submission, idempotency_key, deadline=deadline, trace=trace), otherwise=late
     )
     if isinstance(accepted, Outcome):
         return accepted
@@ -81,7 +81,7 @@ async def submit(
         return Outcome(TaskFacts.of(accepted), task_json(accepted, None), 202)
 
 
-async def _accept(
+async def _take(
     state: State,
     key: Key,
     submission: Parsed | Known,
@@ -90,11 +90,14 @@ async def _accept(
     deadline: float | None,
     trace: str | None,
 ) -> Outcome | TaskRow:
-    """The stored row, new or found, or the outcome that was there already."""
+    """The row of the task, new or joined, or the outcome of one that was finished before.
+
+    The steps, in their order: replay, cached, admit, estimate, store, announce.
+    """
     summary = submission.summary
     choice = await state.cloud_policies.choose(key.tenant, summary.cloud)
     person = await _person(state, key.tenant, summary) if summary.stored else None
-    content = _content(state, summary, choice, person, await state.precision())
+    content = _content_key(state, summary, choice, person, await state.precision())
     repeat = _Repeat.of(idempotency_key, summary)
     known_body = isinstance(submission, Known)
     # Two questions, to two servers.
@@ -104,15 +107,13 @@ async def _accept(
     if replayed is not None:
         return replayed
     if cached is not None:
-        await _tie(state, key, cached.facts.id, summary, repeat)
+        await _remember(state, key, cached.facts.id, summary, repeat)
         return cached
     await _admit(state, key, content)
     parsed = await submission.parse() if isinstance(submission, Known) else submission
-    if person is None:
-        estimate, lane = await _estimate(state, key.tenant, parsed, choice, vectors=vectors)
-    else:
+    if person is not None:
         parsed = replace(parsed, items=person.memories, chars=person.chars)
-        estimate, lane = _estimate_stored(state, parsed, choice, person)
+    estimate, lane = await _estimate(state, key.tenant, parsed, choice, person, vectors=vectors)
     new = NewTask(
         id=new_task_id(),
         tenant=key.tenant,
@@ -132,18 +133,19 @@ async def _accept(
         trace=_tracing.traceparent(trace),
         contract=PLAIN_CONTRACT if person is None else TASK_CONTRACT,
     )
-    return await _store_and_announce(state, new)
+    return await _announce(state, new, await _store(state, new))
 
 
 @dataclass(frozen=True, slots=True)
 class _Repeat:
-    """An idempotency key and what it stands for."""
+    """An idempotency key, and the hash of the submission that it was sent with."""
 
     key: str
     body_hash: bytes
 
     @classmethod
     def of(cls, key: str | None, summary: Summary) -> _Repeat | None:
+        """None without a key. Raises ``InvalidInput`` for one that cannot be kept."""
         if key is None:
             return None
         if not 1 <= len(key) <= 255 or not key.isprintable():
@@ -164,8 +166,8 @@ async def _replay(state: State, key: Key, repeat: _Repeat | None) -> Outcome | N
     return await _outcome(state, found[0], found[1])
 
 
-async def _tie(state: State, key: Key, task_id: str, summary: Summary, repeat: _Repeat | None) -> None:
-    """Tie a submission's webhook and idempotency key to the task that answered it before."""
+async def _remember(state: State, key: Key, task_id: str, summary: Summary, repeat: _Repeat | None) -> None:
+    """Keep a submission's webhook and idempotency key with the task that answered it."""
     if summary.callback_url is not None:
         await state.webhooks.webhooks.add(key.tenant, task_id, summary.callback_url)
         state.webhooks.wake()
@@ -174,6 +176,7 @@ async def _tie(state: State, key: Key, task_id: str, summary: Summary, repeat: _
 
 
 async def _admit(state: State, key: Key, content: bytes) -> None:
+    """Raises ``TooManyRequests`` or ``ServiceUnavailable`` where a limit leaves no room for new work."""
     try:
         await state.admission.admit(key.tenant)
     except (TooManyRequests, ServiceUnavailable):
@@ -183,28 +186,20 @@ async def _admit(state: State, key: Key, content: bytes) -> None:
 
 
 async def _estimate(
-    state: State, tenant: str, parsed: Parsed, choice: CloudChoice, *, vectors: bool
+    state: State, tenant: str, parsed: Parsed, choice: CloudChoice, person: Person | None, *, vectors: bool
 ) -> tuple[float, Lane]:
     """Predicted seconds, and the lane. ``vectors``: whether any of the user's vectors are cached."""
-    summary = parsed.summary
+    summary, durations, provider = parsed.summary, state.durations, choice.provider
     missing = 1.0
-    if vectors and not choice.provider:
-        missing = await state.result_cache.missing_share(
-            tenant, summary.user_id, state.durations.vector_model, parsed.sample
-        )
-    estimate = state.durations.predict(
-        summary.operation, parsed.items, parsed.chars, missing=missing, provider=choice.provider
-    )
+    if person is not None:
+        # What an upkeep or a question has seen has its vectors.
+        missing = durations.missing_share(person)
+    elif vectors and not provider:
+        model = durations.vector_model
+        missing = await state.result_cache.missing_share(tenant, summary.user_id, model, parsed.sample)
+    estimate = durations.predict(summary.operation, parsed.items, parsed.chars, missing=missing, provider=provider)
     # Waiting for a provider must not hold up those in the fast lane.
-    return estimate, Lane.CLOUD if choice.provider else state.durations.lane(summary.operation, estimate)
-
-
-def _estimate_stored(state: State, parsed: Parsed, choice: CloudChoice, person: Person) -> tuple[float, Lane]:
-    """The same for stored memories; what an upkeep or a question has seen has its vectors."""
-    missing = state.durations.missing_share(person)
-    operation = parsed.summary.operation
-    estimate = state.durations.predict(operation, parsed.items, parsed.chars, missing=missing, provider=choice.provider)
-    return estimate, Lane.CLOUD if choice.provider else state.durations.lane(operation, estimate)
+    return estimate, Lane.CLOUD if provider else durations.lane(summary.operation, estimate)
 
 
 async def _person(state: State, tenant: str, summary: Summary) -> Person:
@@ -216,10 +211,16 @@ async def _person(state: State, tenant: str, summary: Summary) -> Person:
     return Person.of(row)
 
 
-async def _store_and_announce(state: State, new: NewTask) -> Outcome | TaskRow:
+async def _store(state: State, new: NewTask) -> Submitted:
+    """Commit the row, or find the one that it joins. Raises ``IdempotencyMismatch``."""
     submitted = await state.group_commit.submit(new)
     if submitted.conflict:
         raise IdempotencyMismatch
+    return submitted
+
+
+async def _announce(state: State, new: NewTask, submitted: Submitted) -> Outcome | TaskRow:
+    """Tell workers, subscribers and webhooks of the row. Raises ``ServiceUnavailable`` where it is gone already."""
     row = submitted.row
     if row is None:
         raise ServiceUnavailable("The submission met an erasure or a sweep; send it again.", retry_after=1.0)
@@ -235,8 +236,8 @@ async def _store_and_announce(state: State, new: NewTask) -> Outcome | TaskRow:
     return row
 
 
-def _content(state: State, summary: Summary, choice: CloudChoice, person: Person | None, precision: str) -> bytes:
-    """The exact cache's key: content, user and whatever else decides the result."""
+def _content_key(state: State, summary: Summary, choice: CloudChoice, person: Person | None, precision: str) -> bytes:
+    """The key of the result in the cache: the content and whatever else decides it. Raises ``UnsupportedModel``."""
     embedding = state.settings.embedding
     if (
         summary.model is not None
@@ -292,6 +293,7 @@ async def _stored_outcome(state: State, row: TaskRow, stored: bytes | None = Non
 
 
 async def _keep(state: State, row: TaskRow, body: bytes) -> None:
+    """Cache a finished answer."""
     facts = TaskFacts.of(row)
     head = orjson.dumps({"id": facts.id, "etag": facts.etag})
     place = places.cached_answer(row.tenant, row.user_id, row.content_hash)
@@ -301,6 +303,7 @@ async def _keep(state: State, row: TaskRow, body: bytes) -> None:
 
 
 async def _outcome(state: State, row: TaskRow, stored: bytes | None = None) -> Outcome:
+    """The outcome of a row. ``stored``: its result, where that was read already."""
     if row.status == "succeeded":
         stored = stored or await state.store.result(row.id)
         return Outcome(TaskFacts.of(row), task_json(row, await opened_result(state.store, row, stored)), 200)

@@ -36,7 +36,7 @@ async def answer_context(state: State, key: Key, user_id: str, ask: ContextQuery
         cloud=None,
         stored=True,
     )
-    done = await submit(state, key, Parsed(summary, items=0, chars=0, body=body, stored=True), wait=wait)
+    done = await submit(state, key, Parsed(summary, items=0, chars=0, body=body), wait=wait)
     _, result = split_task(done.body)
     if result is not None:
         return result
