@@ -16,6 +16,7 @@ from reverie.embedding import HashEmbedder, create_embedder
 from reverie.embedding.anchors import Anchor, anchor_vectors, pack
 
 _SET = Path(__file__).resolve().parents[2] / "benchmarks" / "lasting.jsonl"
+_LANGUAGES = _SET.with_name("lasting_languages.jsonl")
 _ANCHORS: list[Anchor] = [(text,) for text in prototype_texts().texts]
 
 
@@ -30,6 +31,20 @@ def test_lasting_facts_are_found_among_passing_lines(tmp_path: Path) -> None:
     won = (scores[lasting][:, None] > scores[~lasting][None, :]).mean()
     assert won >= 0.95  # the area under the curve
     assert lasting[np.argsort(-scores)[:20]].all()
+
+
+def test_lasting_facts_in_six_languages_are_found_in_lines_that_chose_no_rule(tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in _LANGUAGES.read_text("utf-8").splitlines()]
+    rows = [row for row in rows if row["held"]]
+    texts = [row["text"] for row in rows]
+    embedder = create_embedder("ctranslate2", data_dir=tmp_path)
+    prototypes = Prototypes(anchor_vectors(embedder, _ANCHORS))
+    scores = np.array([d.score for d in read_durable(texts, embedder.embed(texts).vectors, prototypes)])
+    lasting = np.array([row["durable"] for row in rows], dtype=bool)
+    assert (scores[lasting][:, None] > scores[~lasting][None, :]).mean() >= 0.95
+    for language in ("en", "de", "es", "fr", "pt", "ru"):
+        own = np.array([row["language"] == language for row in rows])
+        assert lasting[own][np.argsort(-scores[own], kind="stable")[:10]].mean() >= 0.9, language
 
 
 def test_the_wording_alone_tells_when_there_are_no_prototypes() -> None:
@@ -53,6 +68,13 @@ def test_the_wording_alone_tells_when_there_are_no_prototypes() -> None:
         ("Trabajo de enfermera en un hospital", "work"),
         ("Mein Geburtstag ist am 3. Mai", "birthday"),
         ("J'habite à Rennes depuis deux ans", "home"),
+        ("I take 50 mg every morning", "health"),
+        ("Nehme Blutverdünner", "health"),
+        ("Faço hemodiálise", "health"),
+        ("Ma fille risque un choc anaphylactique", "allergy"),
+        ("По четвергам веду кружок", "habit"),
+        ("Llámame Nando", "name"),
+        ("Perdi minha irmã", "family"),
         ("Prometi à minha mãe que ia todos os meses", "promise"),
     ],
 )
@@ -77,6 +99,13 @@ def test_the_kind_of_fact_is_named(text: str, kind: str) -> None:
         "Ne me parle jamais de ma belle-mère.",
         "Não me fales do meu irmão",
         "Никогда не спрашивай меня об отце",
+        "I'd rather nobody brings up the trial",
+        "Bitte nie nach meinem Vater fragen",
+        "no me hables de mi ex",
+        "Prefiero no hablar de mi familia",
+        "Évite de mentionner la faillite",
+        "Evite falar do meu irmão",
+        "Лучше не упоминай развод",
     ],
 )
 def test_what_must_never_be_said_is_a_boundary(text: str) -> None:
@@ -98,6 +127,10 @@ def test_what_must_never_be_said_is_a_boundary(text: str) -> None:
         "Ich habe nie Zeit",
         "No me gusta el café",
         "Je n'ai jamais vu la mer",
+        "I'd rather stay in tonight",
+        "Bitte nicht stören",
+        "Prefiero el té",
+        "J'évite les autoroutes",
     ],
 )
 def test_what_others_do_or_the_person_avoids_is_no_boundary(text: str) -> None:
@@ -137,6 +170,13 @@ def test_a_score_depends_on_nothing_but_the_text() -> None:
         ("今日は雨でした", None),
         ("I am allergic to nuts", None),
         ("-buy milk", None),
+        ("!играть рок", "command"),
+        ("/опрос да нет", "command"),
+        ("+1", "reaction"),
+        ("`git push`", "code"),
+        ("`git push` hat mir gestern alles gelöscht", None),
+        ("**[Embed] Wordle 4/6**", "embed"),
+        ("jajaja vale", "phrase"),
         ("my favourite emoji is :tada: for sure", None),
     ],
 )

@@ -53,22 +53,26 @@ _EN_JOB = (
 # Order matters: the first family that matches names the kind.
 _FAMILIES: dict[str, tuple[str, ...]] = {
     "allergy": (
-        r"\ballergi\w{1,4}\b|\banaphyla\w+|\bepi-?pen\b|\bintoleran(?:t|ce)\b|\bgives? me (?:a rash|hives)\b",
-        r"\ballergie\b|\bunverträglich\w*|\bvertrage keine?n?\b",
-        r"\bal[eé]rgi(?:co|ca|cos|cas|a|as)\b|\bintolerantes?\b|\bintolerancia\b|\bintolérante?\b|\bintolerância\b",
-        r"аллерги\w+|непереносимост\w+",
+        r"\ballergi\w{1,4}\b|\banaphyla\w+|\bepi-?pen\b|\bintoleran(?:t|ce)\b|\bputs? me in (?:the )?hospital\b|\bthroat closes\b|\bgives? me (?:a rash|hives)\b",
+        r"\ballergie\b|\bnotfall(?:stift|spritze|pen|set)\b|\bunverträglich\w*|\bvertrage keine?n?\b",
+        r"\bal[eé]rgi(?:co|ca|cos|cas|a|as)\b|\bintolerantes?\b|\bintolerancia\b|\bintolérante?\b|\bintolerância\b|\ban[aá]fil\w+|\bse me cierra la garganta\b",
+        r"аллерги\w+|непереносимост\w+|анафила\w+|нош\w+ .{0,12}адреналин",
     ),
     "health": (
         r"\b(?:diabet\w+|asthma\w*|epilep\w+|insulin|migraines?|adhd|autis\w+|dyslexi\w+|depression|bipolar|anxiety|insomnia"
         r"|arthritis|hypertension|thyroid|coeliac|celiac|lactose|pacemaker|prosthe\w+|wheelchair|inhaler|medication"
-        r"|antidepressants?|colou?r-?blind|blood type|diagnosed|deaf|ptsd|tinnitus|endometriosis|crohn'?s|sober)\b",
+        r"|antidepressants?|colou?r-?blind|blood type|diagnosed|deaf|ptsd|tinnitus|endometriosis|crohn'?s|sober|(?:sertraline|lithium|metformin|warfarin|statins?|methotrexate|levothyroxine|blood thinners?|beta blockers?)"
+        r"|dialysis|chemo(?:therapy)?|hiv|dementia|alzheimer'?s|parkinson'?s|cerebral palsy|down'?s? syndrome|stoma|hearing aids?)\b"
+        r"|\b(?:i|we) take \d+ ?m[gl]\b|\bon \d+ ?mg\b",
         r"\b(?:laktose|herzschrittmacher|rollstuhl|schwerhörig|taub|blutgruppe|bluthochdruck|schilddrüse|tabletten|migräne"
-        r"|rheuma|depressionen|farbenblind|kurzsichtig)\b",
+        r"|rheuma|depressionen|farbenblind|kurzsichtig|blutverdünner|antidepressiva|dialyse|chemo\w*|demenz|hörgeräte?"
+        r"|trockener? alkoholiker(?:in)?|down-syndrom|medikamente gegen)\b",
         r"\b(?:asma|asmátic[oa]|insulina|epilepsia|migrañas?|tensión alta|hipertensión|tiroides|celíac[oa]|lactosa|sord[oa]"
-        r"|marcapasos|daltónic[oa]|pastillas? para|medicación|tiroide|enxaquecas?|remédio para|surd[oa])\b",
+        r"|marcapasos|daltónic[oa]|pastillas? para|medicación|tiroide|enxaquecas?|remédio para|surd[oa]|hemodi[aá]lis[ei]s?|levotirox\w+|l[ií]tio|anticoagul\w+"
+        r"|antidepres\w+|quimio\w*|demencia|demência|s[ií]ndrome de down|aud[ií]fonos|aparelhos? auditivos?|fibromialgia)\b",
         r"\b(?:asthmatique|asthme|insuline|épilep\w+|sourde?|fauteuil roulant|hypertension|thyroïde|cœliaque|daltonien\w*"
-        r"|médicaments?|groupe sanguin|diabétique)\b",
-        r"(?:диабет|астм|эпилепс|инсулин|мигрен|давлени[ея] высок|дальтоник|глух|группа крови|таблетки от)\w*",
+        r"|médicaments?|groupe sanguin|diabétique|lithium|dialyse|anticoagul\w+|antidépress\w+|chimio\w*|démence|trisomi\w+)\b",
+        r"(?:диабет|астм|эпилепс|инсулин|мигрен|давлени[ея] высок|дальтоник|глух|группа крови|таблетки от|целиаки|гемодиализ|антидепрессант|химиотерапи|деменци|дцп\b|слухов\w+ аппарат)\w*",
     ),
     "diet": (
         r"\b(?:vegetarian|vegan|pescatarian|gluten-?free|dairy-?free|halal|kosher|teetotal)\w*\b"
@@ -96,11 +100,11 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "name": (
         r"\b(?:(?:my|his|her|their|its|the \w{3,10}'?s?) names?(?: is|'s)|name is|names are|is called|are called|is named|a \w{3,9} named"
-        r"|named after|goes by|nickname|call(?:s)? me|pronouns)\b",
+        r"|named after|goes by|nickname|call(?:s)? me|pronouns|she/her|he/him|they/them)\b",
         r"\b(?:heiß(?:e|t|en)|mein name|nenn(?:t|en)? mich|spitzname)\b",
-        r"\b(?:(?:me|se) llam(?:o|a|an)|mi nombre|apodo|chama-se|chamo-me|(?:me|se) cham(?:o|a|am)|meu nome|apelido)\b",
-        r"\b(?:m'appell\w+|s'appell\w+|mon prénom|mon nom|surnom)\b",
-        r"\b(?:зовут|зовите|называ(?:ют|й|йте) меня|мо[её] имя)\b",
+        r"\b(?:(?:me|se) llam(?:o|a|an)|mi nombre|apodo|chama-se|chamo-me|(?:me|se) cham(?:o|a|am)|meu nome|apelido|llám[ae]me|llamadme|me cham(?:a|e) de|pode me chamar)\b",
+        r"\b(?:m'appell\w+|s'appell\w+|appelle(?:z)?[- ]moi|mon prénom|mon nom|surnom)\b",
+        r"\b(?:зовут|зовите|зови меня|называ(?:ют|й|йте) меня|мо[её] имя)\b",
     ),
     "promise": (
         r"\b(?:promised|swore|my promise|gave my word)\b",
@@ -110,7 +114,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
         r"\b(?:обеща(?:л|ла|ю)|пообеща(?:л|ла)|поклял\w+)\b",
     ),
     "debt": (
-        r"\b(?:i|we) (?:still )?owe\b|\bowes (?:me|us)\b",
+        r"\b(?:i|we) (?:still )?owe\b(?! you one\b)|\bowes (?:me|us)\b",
         r"\b(?:schulde|schuldet mir|schulden)\b",
         r"\b(?:le|les|te) debo\b|\bme debe\b|\bdevo (?:\w+ )?(?:euros|reais|dinheiro)",
         r"\bje (?:lui |te )?dois \d|\bme doit\b",
@@ -119,11 +123,11 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
     "relationship": (
         r"\b(?:married|divorced|widow(?:ed|er)?|engaged to|separated from|single (?:mum|mom|dad|parent)|dating (?:someone|my)"
         r"|got engaged)\b|\b(?:my|our) (?:wife|husband|partner|boyfriend|girlfriend|fianc[eé]e?|best friend)\b",
-        r"\b(?:verheiratet|geschieden|verwitwet|verlobt|alleinerziehend)\b|\bmein\w{0,2} (?:frau|mann|freund(?:in)?|partner(?:in)?)\b",
+        r"\b(?:verheiratet|geschieden|verwitwet|verlobt|alleinerziehend)\b|\bmein\w{0,2} (?:frau|mann|(?:beste[rn]? )?freund(?:in)?|partner(?:in)?)\b",
         r"\b(?:casad[oa]|divorciad[oa]|viud[oa]|viúv[oa]|solter[oa]|solteir[oa])\b"
-        r"|\b(?:mi|meu|minha) (?:mujer|esposa|marido|esposo|novi[oa]|pareja|namorad[oa]|mulher)\b",
-        r"\b(?:marié|mariée|divorcé|divorcée|veuf|veuve|pacsée?s?)\b|\b(?:mon|ma) (?:mari|femme|copain|copine|compagn\w+)\b",
-        r"\b(?:замужем|женат|разведен\w*|вдов\w+)\b|\b(?:мой|моего|мою|моя) (?:муж|мужа|жена|жену|парень|девушка)\b",
+        r"|\b(?:mi|meu|minha) (?:mujer|esposa|marido|esposo|novi[oa]|pareja|namorad[oa]|mulher|mejor amig[oa]|melhor amig[oa])\b|\benviud\w+",
+        r"\b(?:marié|mariée|divorcé|divorcée|veuf|veuve|pacsée?s?)\b|\b(?:mon|ma) (?:mari|femme|copain|copine|compagn\w+|meilleure? amie?)\b",
+        r"\b(?:замужем|женат|разведен\w*|вдов\w+|овдове\w+)\b|\bлучш\w{2,3} (?:друг|подруга)\b|\b(?:мой|моего|мою|моя) (?:муж|мужа|жена|жену|парень|девушка)\b",
     ),
     "pet": (
         r"\b(?:my|our) (?:\w+ )?(?:dog|cat|puppy|kitten|hamster|rabbit|parrot|horse|tortoise|guinea pig|whippet|terrier|poodle)"
@@ -160,7 +164,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
     "home": (
         r"\b(?:i|we|he|she) (?:\w+ )?(?:live|lives|rent|own a (?:house|flat))\b|\b(?:i|we|they) (?:\w+ )?moved (?:to|here|from|in with|out)\b"
         r"|\b(?:my|our) (?:address|postcode|landlord|flat|house|apartment|door code|spare key|wifi password)\b"
-        r"|\b(?:spare key|wifi password|door code|gate code)\b|\b(?:live|lives|living) (?:in|with|above|near|next|on|alone|at)\b",
+        r"|\b(?:spare key|wifi password|door code|gate code)\b|\bhome is (?:a|an|in|near|now)\b|\b(?:live|lives|living) (?:in|with|above|near|next|on|alone|at)\b",
         r"\b(?:wohne|wohnen|wohnt|lebe|leben) (?:\w+ ){0,2}(?:in|im|bei|mit|auf|über|allein|seit)\b|\b(?:um|ein|aus)gezogen\b|\bmeine adresse\b",
         r"\b(?:vivo|vivimos|vive|moro|moramos|mora) (?:\w+ )?(?:en|con|em|com|na|no|sol[oa]|sozinh[oa]|encima|cerca)\b"
         r"|\b(?:me|nos) mud(?:é|amos|ei)\b|\bmudei-me\b|\bmi dirección\b|\bminha morada\b",
@@ -187,7 +191,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
         r"\b(?:goal|dream|ambition|bucket list|resolution)\b(?! (?:last night|was weird))|\bsaving (?:up )?for\b"
         r"|\bwant to (?:become|be a|move to|learn|open)\b|\b(?:one|some) ?day i\b|\bdream of\b",
         r"\b(?:mein(?:e|en)? (?:ziel|traum|vorsatz)|möchte (?:eines tages|irgendwann|mal)|spare (?:\w+ )?(?:auf|für)|will (?:\w+ )?werden)\b",
-        r"\b(?:(?:mi|meu|minha) (?:meta|sueño|objetivo|sonho|propósito)|sueño con|sonho em|quiero ser|quero ser|ahorrando para|a poupar para|algún día|um dia)\b",
+        r"\b(?:(?:mi|meu|minha) (?:meta|sueño|objetivo|sonho|propósito)|sueño con|sonho em|qui?ero (?:ser|abrir|aprender|mudar(?:me)?)|ahorrando para|a poupar para|algún día|um dia)\b",
         r"\b(?:mon (?:but|rêve|objectif)|je rêve d|j'économise|je veux devenir|un jour je)\w*",
         r"\b(?:моя цель|моя мечта|мечтаю|коплю на|хочу стать|когда-нибудь)\b",
     ),
@@ -199,7 +203,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
         r"\b(?:ненавижу|терпеть не могу|не выношу|не перевариваю)\b",
     ),
     "like": (
-        r"\b(?:my|our|her|his|all-time) (?:\w+ )?favou?rites?\b|\bfavou?rite\b|\bi (?:\w+ )?prefer\b|\bi (?:really |absolutely )?love \w+ing\b|\bmy comfort \w+|\bcan't live without\b",
+        r"\b(?:my|our|her|his|all-time) (?:\w+ )?favou?rites?\b|\bfavou?rite\b|\bi (?:\w+ )?prefer\b|\bi (?:really |absolutely )?love \w+ing\b|\bmy comfort \w+|\blove of my life\b|\bcan't live without\b",
         r"\b\w*liebling\w+|\b(?:trinke|esse|mag|höre|lese) (?:\w+ )?(?:lieber|am liebsten)\b|\bbevorzuge\b",
         r"\bfavorit[oa]s?\b|\bpreferid[oa]s?\b|\bprefiero\b|\bprefiro\b|\bme encanta[n]?\b|\badoro\b",
         r"\bpréfér\w+|\bfavorite?s?\b|\bj'adore\b|\bj'aime plus que\b",
@@ -216,20 +220,21 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
         r"\b(?:every|each) (?:single )?(?:day|morning|evening|night|week|month|year|monday|tuesday|wednesday|thursday|friday|saturday|sunday|summer|winter)\b"
         r"|\bon (?:mon|tues|wednes|thurs|fri|satur|sun)days\b|\b(?:i|we) (?:always|never|usually|only ever)\b|\b(?:since|for) (?:\w+ )?(?:\d{1,2}|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|many) years\b"
         r"|\b(?:since|when) i was (?:\w+ )?(?:\w+|\d{1,2})\b|\b(?:all my|my whole) life\b|\b(?:\w+|\d+) years (?:now|sober|clean)\b|\bnever (?:\w+ )?again\b",
-        r"\b(?:jede[nrs]?) (?:tag|morgen|abend|woche|monat|montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag|sommer)\b|\bseit (?:\w+ ){0,2}(?:jahren?|kindheit|klein)\b|\bimmer wenn\b|\b(?:ich|wir) (?:\w+ )?(?:immer|nie)\b",
-        r"\b(?:todos los|todas las|cada|todos os|todas as|toda) (?:días?|mañanas?|noches?|semanas?|lunes|martes|miércoles|jueves|viernes|sábados?|domingos?|dias?|manhãs?|noites?|segundas?|terças?|quartas?|quintas?|sextas?)\b"
+        r"\b(?:mon|diens|donners|frei|sams|sonn)tags\b|\bmittwochs\b|\b(?:jede[nrs]?) (?:tag|morgen|abend|woche|monat|montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag|sommer)\b|\bseit (?:\w+ ){0,2}(?:jahren?|kindheit|klein)\b|\bimmer wenn\b|\b(?:ich|wir) (?:\w+ )?(?:immer|nie)\b",
+        r"\blos (?:lunes|martes|miércoles|jueves|viernes|sábados|domingos)\b|\b(?:às|aos) (?:segundas|terças|quartas|quintas|sextas|sábados|domingos)\b"
+        r"|\b(?:todos los|todas las|cada|todos os|todas as|toda) (?:días?|mañanas?|noches?|semanas?|lunes|martes|miércoles|jueves|viernes|sábados?|domingos?|dias?|manhãs?|noites?|segundas?|terças?|quartas?|quintas?|sextas?)\b"
         r"|\b(?:desde|hace|há) (?:\w+ )?(?:\w+|\d+) (?:años|anos)\b|\bdesde (?:niñ[oa]|pequeñ[oa]|criança|siempre|sempre)\b|\bsiempre\b|\bnunca\b",
         r"\b(?:tous les|toutes les|chaque) (?:jours?|matins?|soirs?|semaines?|lundis?|mardis?|mercredis?|jeudis?|vendredis?|samedis?|dimanches?|mois)\b|\bdepuis (?:\w+ ){0,2}(?:ans|toujours|enfance|petite?)\b|\btoujours\b|\bjamais\b",
-        r"\b(?:кажд\w{2,3}) (?:день|утро|вечер|недел\w|месяц|понедельник|вторник|сред\w|четверг|пятниц\w|суббот\w|воскресенье)\b|\bс детства\b|\b(?:уже|лет) (?:\w+ )?(?:лет|год\w?)\b|\bвсегда\b|\bникогда\b",
+        r"\bпо (?:понедельникам|вторникам|средам|четвергам|пятницам|субботам|воскресеньям|утрам|выходным)\b|\b(?:кажд\w{2,3}) (?:день|утро|вечер|недел\w|месяц|понедельник|вторник|сред\w|четверг|пятниц\w|суббот\w|воскресенье)\b|\bс детства\b|\b(?:уже|лет) (?:\w+ )?(?:лет|год\w?)\b|\bвсегда\b|\bникогда\b",
     ),
     "family": (
         rf"\b(?:my|our) (?:\w+ )?{_RELATIVE['en']}(?:'s)?(?:,? \w+,?)? (?:is|are|was|has|had|have|lives?|works?|died|passed|turns?|can't|hates?|speaks?|never|always|left|raised)\b"
-        rf"|\bi have (?:\w+ ){{0,3}}{_RELATIVE['en']}s?\b|\b(?:expecting a baby|going to be an (?:aunt|uncle)|due in|pregnant)\b",
-        rf"\b(?:mein|unser)\w{{0,2}} (?:\w+ )?{_RELATIVE['de']} (?:\w+ )?(?:ist|sind|war|hat|heißt|lebt|wohnt|arbeitet|starb|kann|wird)\b|\bich habe (?:\w+ ){{0,2}}{_RELATIVE['de']}\b|\bschwanger\b",
-        rf"\bmis? (?:\w+ )?{_RELATIVE['es']}(?: \w+)? (?:se llama\w*|es|son|era|vive|viven|tiene|trabaja|murió|cumple|no puede)\b|\btengo (?:\w+ ){{0,2}}{_RELATIVE['es']}\b|\bembarazada\b",
-        rf"\b(?:mon|ma|mes) (?:\w+ )?{_RELATIVE['fr']}(?: \w+)? (?:s'appelle\w*|est|sont|était|vit|habite|a|travaille)\b|\bj'ai (?:\w+ ){{0,2}}{_RELATIVE['fr']}\b|\benceinte\b",
-        rf"\b(?:meus?|minhas?) (?:\w+ )?{_RELATIVE['pt']}(?: \w+)? (?:chama\w*|é|são|era|vive|mora|tem|trabalha|morreu|faz)\b|\btenho (?:\w+ ){{0,2}}{_RELATIVE['pt']}\b|\bgrávida\b",
-        rf"\b(?:мо[йяеи]|моего|мою|моей|наш\w{{0,3}}) (?:\w+ )?{_RELATIVE['ru']}\b.{{0,20}}\b(?:жив[её]т|работает|зовут|умер\w*|больше|учится|болеет|инженер|врач)\b|\bу меня (?:\w+ ){{0,2}}{_RELATIVE['ru']}\b|\bберемен\w+",
+        rf"|\bi have (?:\w+ ){{0,3}}{_RELATIVE['en']}s?\b|\b(?:we )?(?:buried|lost) (?:my |our )?{_RELATIVE['en']}\b|\b(?:expecting a baby|going to be an (?:aunt|uncle)|due in|pregnant)\b",
+        rf"\b(?:mein|unser)\w{{0,2}} (?:\w+ )?{_RELATIVE['de']} (?:\w+ )?(?:ist|sind|war|hat|heißt|lebt|wohnt|arbeitet|starb|kann|wird|leben|wohnen|kommt|kommen|arbeiten)\b|\bmeine?n? {_RELATIVE['de']} verloren\b|\bich habe (?:\w+ ){{0,2}}{_RELATIVE['de']}\b|\bschwanger\b",
+        rf"\bmis? (?:\w+ )?{_RELATIVE['es']}(?: \w+)? (?:se llama\w*|es|son|era|vive|viven|tienen?|trabajan?|murió|falleció|cumple|no puede)\b|\bperdí a mi {_RELATIVE['es']}\b|\btengo (?:\w+ ){{0,2}}{_RELATIVE['es']}\b|\bembarazada\b",
+        rf"\b(?:mon|ma|mes) (?:\w+ )?{_RELATIVE['fr']}(?: \w+)? (?:s'appelle\w*|est|sont|était|vit|vivent|habite|habitent|a|ont|travaille|ne mange)\b|\bperdu (?:mon|ma) {_RELATIVE['fr']}\b|\bj'ai (?:\w+ ){{0,2}}{_RELATIVE['fr']}\b|\benceinte\b",
+        rf"\b(?:meus?|minhas?) (?:\w+ )?{_RELATIVE['pt']}(?: \w+)? (?:chama\w*|é|são|era|vivem?|moram?|têm|tem|trabalham?|morreu|faleceu|faz)\b|\bperdi (?:o |a )?(?:meu|minha) {_RELATIVE['pt']}\b|\btenho (?:\w+ ){{0,2}}{_RELATIVE['pt']}\b|\bgrávida\b",
+        rf"\b(?:мо[йяеи]|моего|мою|моей|наш\w{{0,3}}) (?:\w+ )?{_RELATIVE['ru']}\b.{{0,20}}\b(?:жив[её]т|живут|работают|работает|зовут|умер\w*|больше|учится|болеет|инженер|врач)\b|\b(?:потерял\w?|похоронил\w?) {_RELATIVE['ru']}\b|\bу меня (?:\w+ ){{0,2}}{_RELATIVE['ru']}\b|\bберемен\w+",
     ),
     "age": (
         r"\bi(?:'m| am) (?:\d{2}|\w+ty(?:-\w+)?) (?:years old|now)\b|\bi(?:'m| am) \d{2}\b(?! (?:minutes|miles|km|percent|euros|pages))|\b\d{1,2} years old\b",
@@ -248,6 +253,19 @@ _PASSING = re.compile(
     r"|\b(?:aujourd'hui|hier|ce (?:matin|soir|week-end)|cette (?:nuit|semaine)|tout à l'heure)\b"
     r"|\b(?:сегодня|вчера|только что|этим утром|сейчас|на выходных)\b"
 )
+# What is being done or missed at this moment, though the same words with another end would tell of a habit.
+_MOMENT = re.compile(
+    r"\b(?:can't|cannot|couldn't) find (?:my|the)\b|\blooking for my\b|\bforgot my\b"
+    r"|\b(?:finde|find) (?:mein\w{0,2}|den|die|das) .{0,20}nicht\b|\bkeine? lust\b"
+    r"|\bno encuentro (?:mi|mis|el|la|los|las)\b|\bnão (?:acho|encontro) (?:o |a )?(?:meus?|minhas?|os?|as?)\b"
+    r"|\btrouve (?:pas|plus) (?:mon|ma|mes|le|la|les)\b|\bне могу найти\b"
+    r"|\bno me apetece\b|\bnão (?:tô|estou) a fim\b|\bpas envie\b|\b(?:неохота|лень)\b|\bj'hésite\b"
+    r"|\bestoy (?!ahorr|estudi|aprend|trabaj|escrib|intent|prepar)\w+[aei]ndo\b"
+    r"|\b(?:tô|estou) (?:na |no |em |(?!poup|junt|estud|aprend|trabalh|escrev|tent)\w+[aei]ndo\b)"
+    r"|^(?:fazendo|vendo|assistindo|comendo|jogando|haciendo|viendo|comiendo|jugando)\b"
+    r"|\bacab(?:o|ei|amos) de\b|\bje viens de (?:finir|voir|manger|sortir|rentrer)\b"
+    r"|\b(?:brb|afk)\b"
+)
 _AGAIN = re.compile(
     r"\bagain\b(?! in my life)|\bschon wieder\b|\botra vez\b|\boutra vez\b|\bencore une fois\b|\bопять\b|\bснова\b"
 )
@@ -260,14 +278,19 @@ _FORBID = re.compile(
     r"\b(?:(?:please )?(?:don't|do not|dont|never|stop)(?: ever)? (?:call|calling|text|texting|ask|asking|mention|mentioning|bring|bringing"
     r"|remind|reminding|tell|telling|talk|talking|touch|send|sending|joke|joking|use|say|share|post|write|message|ping|wake|offer|comment)\b"
     r"|(?:i )?(?:don't|do not|would rather not|'d rather not|never) (?:want(?: you)? to |like to |wanna )?(?:talk about|speak about|speak of|hear about|be asked|be reminded|discuss)\b(?! (?:it|that|this)\b)"
-    r"|off[- ]limits\b|(?:no|not a) (?:jokes?|questions?) about\b|keep (?:it|this|that) (?:between us|private|to yourself|secret)\b|is a no-?go\b|not up for discussion\b)"
+    r"|off[- ]limits\b|(?:no|not a) (?:jokes?|questions?) about\b|keep (?:it|this|that) (?:between us|private|to yourself|secret)\b|is a no-?go\b|not up for discussion\b"
+    r"|i'd rather (?:you (?:didn't|not)|nobody|no one|people didn't|not (?:talk|discuss|hear|go into))\b|i would rather (?:nobody|no one)\b)"
 )
 _FORBID_MORE = re.compile(
     r"\b(?:bitte )?(?:(?:nenn|ruf|frag|sprich|erwähn|schreib|erzähl|sag|weck|mach|erinner)e?(?:t)? (?:\w+ ){0,4}(?:nie|nicht|niemals|kein(?:e|en)?)\b"
-    r"|will (?:\w+ )?nicht (?:über|darüber) |möchte (?:\w+ )?nicht (?:über|darüber|darauf) |(?:ist|sind) tabu\b|bleibt unter uns\b)"
+    r"|will (?:\w+ )?nicht (?:über|darüber) |möchte (?:\w+ )?nicht (?:über|darüber|darauf) |(?:ist|sind) tabu\b|bleibt unter uns\b"
+    r"|\bbitte (?:nie|niemals|nicht) .{0,40}\b(?:fragen|erwähnen|ansprechen|reden|sprechen|anrufen|erinnern|nennen|schreiben|weitersagen)\b)"
     r"|\b(?:por favor,? )?(?:no|nunca|jamás) (?:me |le |lo |la |se )?(?:(?:vuelvas a |vuelva a )?(?:llames|llame|preguntes|pregunte|hables|hable|menciones|mencione|recuerdes|recuerde|escribas|digas|bromees|cuentes)\b|quiero (?:que )?(?:me )?habl\w+)"
     r"|\bno quiero hablar\b|\bes tabú\b|\bque quede entre nosotros\b"
     r"|\b(?:s'il te plaît,? |s'il vous plaît,? )?ne (?:me |m'|lui |le |la |parle |mentionne )?\w*[ ']?(?:appelle|demande|parle|parlez|mentionne|rappelle|écris|dis|plaisante)?z?(?:-\w+)?[^.!?]{0,12}\b(?:jamais|pas|plus) (?:de |d'|du |avant |à |sur |par |mon |ma |mes )"
+    r"|\b[ée]vite[zs]? (?:de |d')(?:me |m')?(?:mentionner|parler|demander|évoquer|rappeler|appeler|dire|poser)\b|\bon ne (?:me )?parle (?:pas|jamais|plus) de\b"
+    r"|\b(?:evita|eviten|evite|evitem) (?:mencionar|hablar|falar|preguntar|perguntar|recordarme|lembrar)\b|\bprefiero (?:que no|no hablar)\b|\bprefiro (?:que não|não falar)\b"
+    r"|\bне надо (?:про |о |об |мне )?(?:\w+ )?(?:говорить|спрашивать|напоминать|упоминать|шутить)\b|\bлучше не (?:спрашив|упомин|говор|напомин)\w+"
     r"|\bje ne veux (?:pas|plus) (?:en )?parler\b|\bsujet tabou\b|\bça reste entre nous\b"
     r"|\b(?:por favor,? )?(?:não|nunca|jamais) (?:me |lhe |o |a )?(?:chames|chame|perguntes|pergunte|fales|fale|menciones|mencione|lembres|lembre|escrevas|digas|brinques|contes|ligues)\b"
     r"|\bnão quero falar\b|\bfica entre nós\b"
@@ -307,6 +330,7 @@ def read_cues(text: str) -> Cues:
     negative = sum(
         (
             _PASSING.search(read) is not None,
+            _MOMENT.search(read) is not None,
             _AGAIN.search(read) is not None and not boundary,
             _LAUGH.search(read) is not None,
             _GREETING.search(read) is not None,

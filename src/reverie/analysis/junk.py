@@ -15,7 +15,7 @@ _READ = 4000
 """Characters that decide. What is longer has said something by then, or is code."""
 
 # Not "-", ">" or "$": "-buy milk" and "$SPY is up" are what people write down.
-_COMMAND = re.compile(r"^(?:[!/][a-z][\w-]*(?:\s+\S+){0,8}|[?;][a-z][\w-]*(?:\s+\S+){0,4})$", re.IGNORECASE)
+_COMMAND = re.compile(r"^(?:[!/][^\W\d_][\w-]*(?:\s+\S+){0,8}|[?;][^\W\d_][\w-]*(?:\s+\S+){0,4})$")
 _MOST_SPACES = 8
 _LONGEST = 400
 """Characters of the longest command or stock phrase."""
@@ -23,9 +23,13 @@ _STOCK = frozenset(
     """ok okay k kk yes yeah yep yup no nope nah hi hey hello hiya yo bye goodbye cya gn gm lol lmao rofl haha hahaha
     hehe xd thanks thx ty thank you np welcome please pls sure cool nice great wow omg hmm hm uh um brb gtg afk idk idc
     test testing ping pong good morning night evening same true right alright fine gg wp rip oof bruh huh
-    what""".split()  # noqa: SIM905
+    what ja nein danke hallo moin jo nö sí si vale hola gracias jaja jajaja jajajaja adiós oui ouais non merci salut mdr
+    ptdr coucou sim não valeu beleza obrigado obrigada kkk kkkk kkkkk rsrs oi tchau да нет ага ок ладно привет спасибо
+    пока ахах ахаха ахахах хаха хахаха""".split()  # noqa: SIM905
 )
-_FENCE = re.compile(r"```[^`]*(?:```|$)")
+_FENCE = re.compile(r"```[^`]*(?:```|$)|`[^`\n]{1,400}`")
+_VOTE = re.compile(r"[+-]1\W{0,3}")
+_EMBED = re.compile(r"\W{0,4}\[embed\]", re.IGNORECASE)
 _LINK = re.compile(r"(?:https?://|www\.)\S{1,2000}")
 _MENTION = re.compile(r"<[@#][!&]?\d{1,24}>|(?<![\w@])@[\w.]{2,32}")
 _EMOTE = re.compile(r"<a?:\w{1,40}:\d{1,24}>|:[a-z0-9_+-]{2,40}:")
@@ -59,8 +63,10 @@ def noise(text: str) -> Noise | None:
     if is_junk(text):
         return "command" if text.strip()[:1] in "!/?;" else "phrase"
     read = text[:_READ]
-    if read.lstrip()[:1] in ("{", "[") and len(_KEYED.findall(read)) >= 2:
+    if _EMBED.match(read) or (read.lstrip()[:1] in ("{", "[") and len(_KEYED.findall(read)) >= 2):
         return "embed"
+    if _VOTE.fullmatch(read.strip()):
+        return "reaction"
     rest = _FENCE.sub(" ", read)
     if rest != read and _says_little(rest):
         return "code"
