@@ -22,7 +22,7 @@ from typing import Any
 import psycopg
 
 from reverie._tracing import Stages
-from reverie.contracts import Status
+from reverie.contracts import OPERATIONS, Status
 from reverie.errors import DeadlinePassed, LeaseLost, TimeLimit
 from reverie.queue import EventPublisher
 from reverie.settings import QueueSettings
@@ -41,6 +41,12 @@ _STOP_GRACE = 2.0
 """Seconds that work has to notice it should stop, before its process is killed."""
 
 _MAX_SEQ = 999_990
+
+
+def _unheard(operation: str) -> float:
+    """Seconds for which an operation's progress is of no use to anybody."""
+    spec = OPERATIONS[operation]
+    return float("inf") if not spec.public else _PUBLISH_EVERY if spec.waits else 0.0
 
 
 class Stopped(LeaseLost):
@@ -82,6 +88,8 @@ class Attempt:
         self._settled = False
         self._lock = threading.Lock()
         self._started = time.monotonic()
+        #: Until when progress is not told: of an answer that comes at once nobody needs it, and telling takes its time.
+        self._quiet_until = self._started + _unheard(row.operation)
         self._late_at = float("inf")
         if row.deadline_at is not None and row.lease_until is not None:
             # Both are the database's clock, and the lease began with the claim; this machine's may be anything.
@@ -120,6 +128,8 @@ class Attempt:
             self._stages.enter(stage)
         self._stage = (stage, done, total)
         now = time.monotonic()
+        if now < self._quiet_until:
+            return
         if new_stage or now - self._published_at >= _PUBLISH_EVERY or (total and done >= total):
             self._published_at = now
             self._events.publish(self.row, self._event("progress"))
