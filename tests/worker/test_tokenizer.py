@@ -13,7 +13,7 @@ from reverie.worker import app
 
 def test_the_default_table_is_read_beside_the_work() -> None:
     tokenizer_named.cache_clear()
-    thread = app._load_tokenizer()
+    thread = app._load_for_questions()
     thread.join(60)
     assert not thread.is_alive()
     assert tokenizer_named.cache_info().currsize == 1
@@ -29,5 +29,5 @@ def test_without_its_package_a_worker_starts_all_the_same(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(app, "tokenizer_named", missing)
     monkeypatch.setattr(threading, "excepthook", failed.append)
-    app._load_tokenizer().join(60)
+    app._load_for_questions().join(60)
     assert failed == []

@@ -107,9 +107,9 @@ def recall_in(
     top = min(options.top, left)
     pool = min(left, top * _POOL if options.diversity else top)
     base = np.where(above, share["relevance"] * relevance + share["recency"] * recency, -1.0)
-    importance, scores = _with_importance(index, base, share["importance"], pool)
+    importance, scores, read = _with_importance(index, base, share["importance"], pool)
     terms = {"relevance": relevance, "importance": importance, "recency": recency}
-    order = _best(scores, pool) if pool else []
+    order = [int(read[i]) for i in _best(scores[read], pool)] if pool else []
     if options.diversity and order:
         order = _spread(order, scores, index.vectors, top, options.diversity)
     return RecallResult(
@@ -140,14 +140,16 @@ def _weights(given: Mapping[str, float] | None) -> dict[str, float]:
     return weights if sum(weights.values()) > 0 else dict(RECALL_WEIGHTS)
 
 
-def _with_importance(index: RecallIndex, base: Values, share: float, pool: int) -> tuple[Values, Values]:
-    """(n,) importance and (n,) scores, right for the ``pool`` best: the others are not read, and are never among them.
+def _with_importance(
+    index: RecallIndex, base: Values, share: float, pool: int
+) -> tuple[Values, Values, NDArray[np.intp]]:
+    """(n,) importance, (n,) scores, and whose are right, the ``pool`` best among them: the others are not read.
 
     Who could not be among the best even as the most important of all is left out.
     """
     importance = np.zeros(len(index))
     if not pool:
-        return importance, base
+        return importance, base, np.empty(0, dtype=np.intp)
     most = np.where(base < 0, -1.0, base + share * index.most_importance)
     first = np.array(_best(most, pool), dtype=np.intp)
     importance[first] = index.importance(first)
@@ -155,9 +157,9 @@ def _with_importance(index: RecallIndex, base: Values, share: float, pool: int) 
     rest = np.setdiff1d(np.flatnonzero((most >= least) & (base >= 0)), first)
     importance[rest] = index.importance(rest)
     scores = np.full(len(index), -1.0)
-    read = np.concatenate([first, rest])
+    read = np.sort(np.concatenate([first, rest]))
     scores[read] = base[read] + share * importance[read]
-    return importance, scores
+    return importance, scores, read
 
 
 def _relevance(
@@ -185,7 +187,7 @@ def _speakers(query: str, index: RecallIndex) -> tuple[set[str], Values | None]:
 
     A query that names everybody, or nobody, tells nothing.
     """
-    speakers = {speaker for speaker in index.speakers if speaker}
+    speakers = index.known_speakers
     if not speakers:
         return set(), None
     asked = {word.removesuffix("'s") for word in words(query)}

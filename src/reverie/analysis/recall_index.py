@@ -175,6 +175,11 @@ class RecallIndex:
         return {id_: row for row, id_ in enumerate(self.ids)}
 
     @cached_property
+    def known_speakers(self) -> frozenset[str]:
+        """Who said something, beside the user."""
+        return frozenset(filter(None, self.speakers))
+
+    @cached_property
     def joined(self) -> tuple[str, list[int]]:
         """All texts in small letters, end to end, and where each ends: one search costs less than one of each."""
         lowered = [text.lower() for text in self.texts]

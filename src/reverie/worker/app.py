@@ -170,7 +170,7 @@ def make_worker_app(
             ability.tell(able=False)
             log.exception("the embedding model is not ready")
         if "fast" in queues:
-            _load_tokenizer()
+            _load_for_questions()
 
     def leaving(**_: Any) -> None:
         _tracing.shut_down()  # a child ends without the interpreter's exit handlers
@@ -209,10 +209,14 @@ def _step_back(queues: Sequence[str]) -> None:
         group.write(str(min(19, before + HEAVY_NICE)))
 
 
-def _load_tokenizer() -> threading.Thread:
-    """Read the table that contexts are counted by, beside the work: the first one would wait for it."""
+def _load_for_questions() -> threading.Thread:
+    """Read the table that contexts are counted by, and make the expressions that tell what lasts, beside the work: the
+    first question would wait for them."""
 
     def load() -> None:
+        from reverie.analysis.durable import prototype_texts, read_durable
+
+        read_durable(prototype_texts().texts)
         with contextlib.suppress(MissingExtra):  # met again by whoever asks for it
             tokenizer_named()
 
