@@ -103,6 +103,11 @@ class InvalidInput(ReverieError):
     slug = "invalid-input"
     status = 422
 
+    @classmethod
+    def at(cls, item: str, message: str) -> InvalidInput:
+        """What is wrong with one item of the input, by its path."""
+        return cls(f"{item}: {message}", errors=[{"item": item, "message": message}])
+
 
 class TooLarge(InvalidInput):
     """The input is larger than the limit."""

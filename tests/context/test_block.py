@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from reverie.context import Known, build_context, parse_block
-from reverie.context.dates import said, said_plainly
+from reverie.context.dates import said
 from reverie.context.fence import memory_line
 from reverie.contracts import (
     AnalyzeResult,
@@ -263,4 +263,3 @@ def test_dates_are_told_as_people_say_them(days: int, language: str, told: str) 
 def test_dates_are_told_in_the_users_zone() -> None:
     late = datetime(2026, 5, 19, 23, 30, tzinfo=UTC)
     assert said(late, NOW, ZoneInfo("Europe/Berlin")) == "today"
-    assert said_plainly(late, ZoneInfo("Europe/Berlin"), "es") == "20 de mayo de 2026"

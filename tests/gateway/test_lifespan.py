@@ -133,3 +133,31 @@ async def test_an_unexpected_failure_leaves_webhooks_under_way_alone(
     await sender.stop()
     assert session.closed
     assert "webhooks failed and is run again" in caplog.text
+
+
+async def test_work_that_nobody_waits_for_is_logged_when_it_fails_and_ends_with_its_part(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    failed = asyncio.Event()
+
+    async def fail() -> None:
+        failed.set()
+        raise ValueError("not foreseen")
+
+    ended = asyncio.Event()
+
+    async def wait() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    background = Background()
+    background.soon(fail(), "small work")
+    background.soon(wait(), "long work")
+    await failed.wait()
+    await asyncio.sleep(0)
+    await background.stop()
+    assert "small work failed" in caplog.text
+    assert "long work" not in caplog.text
+    assert ended.is_set()

@@ -1,4 +1,4 @@
-"""Loops that run beside the requests."""
+"""Loops, and single pieces of work, that run beside the requests."""
 
 from __future__ import annotations
 
@@ -17,25 +17,35 @@ _PAUSE = 1.0
 
 
 class Background:
-    """The loops of one part of the service, each with a name, until ``stop``.
+    """The loops and the work of one part of the service, each with a name, until ``stop``.
 
     A loop that raises is logged and run again after ``pause`` seconds; one that returns has ended.
     """
 
     def __init__(self, *, pause: float = _PAUSE) -> None:
         self._pause = pause
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def run(self, loop: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         """Run ``loop`` from now on, in the event loop that runs now."""
-        self._tasks.append(asyncio.create_task(self._again_and_again(loop, name), name=name))
+        self._start(self._again_and_again(loop, name), name)
+
+    def soon(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Have something done once, while the caller goes on; a failure is logged."""
+        self._start(work, name).add_done_callback(_log_failure)
 
     async def stop(self) -> None:
-        """End all loops, and wait until they have ended."""
-        tasks, self._tasks = self._tasks, []
+        """End all of them, and wait until they have ended."""
+        tasks, self._tasks = self._tasks, set()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _again_and_again(self, loop: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         while True:
@@ -56,3 +66,8 @@ async def started(
     starting = start()
     if starting is not None:
         await starting
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("%s failed", task.get_name(), exc_info=error)

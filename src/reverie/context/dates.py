@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, tzinfo
 
-__all__ = ["LANGUAGES", "date_said", "month_said", "said", "said_plainly", "short_tag"]
+__all__ = ["LANGUAGES", "date_said", "month_said", "said", "short_tag"]
 
 _MONTHS = {
     "en": "January February March April May June July August September October November December",
@@ -49,11 +49,6 @@ def said(moment: datetime, now: datetime, zone: tzinfo, language: str = "en") ->
         return _LAST[language].format(day=_DAYS[language].split()[day.weekday()])
     form = _SAME_YEAR if day.year == today.year else _FULL
     return _filled(form[language], moment.astimezone(zone), language)
-
-
-def said_plainly(moment: datetime, zone: tzinfo, language: str = "en") -> str:
-    """The day of ``moment``, the same whenever it is read: "3 May 2023"."""
-    return date_said(moment.astimezone(zone).date(), language)
 
 
 def date_said(day: date, language: str = "en") -> str:

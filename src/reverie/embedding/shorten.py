@@ -17,7 +17,7 @@ def check_dimensions(dimensions: int, model: ModelSpec) -> None:
         return
     why = f"has {own}" if dimensions > own else f"was not trained for shorter vectors than its {own}"
     message = f"is {dimensions}, but {model.name} {why}; leave it out"
-    raise InvalidInput(f"options.dimensions: {message}", errors=[{"item": "options.dimensions", "message": message}])
+    raise InvalidInput.at("options.dimensions", message)
 
 
 def shorten(vectors: Vectors, dimensions: int, model: ModelSpec) -> Vectors:

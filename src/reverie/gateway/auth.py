@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Iterable
 
 from cachetools import LRUCache
 
@@ -112,12 +111,8 @@ class Auth:
 def allow(key: Key, scope: str) -> Key:
     """``key`` if it has ``scope``; ``admin`` includes all others."""
     if scope not in key.scopes and "admin" not in key.scopes:
-        raise Forbidden(f"This key lacks the scope {scope!r}; it has: {', '.join(_sorted(key.scopes))}.")
+        raise Forbidden(f"This key lacks the scope {scope!r}; it has: {', '.join(sorted(key.scopes))}.")
     return key
-
-
-def _sorted(scopes: Iterable[str]) -> list[str]:
-    return sorted(scopes)
 
 
 def _ticket_hash(ticket: str) -> bytes:

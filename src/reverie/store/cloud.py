@@ -77,7 +77,7 @@ def choose(policy: TenantPolicy | None, requested: Mapping[str, Any] | None, set
     named = requested.get("provider")
     if named is not None and named not in CLOUD_PROVIDERS:
         message = f"is not a provider; choose from {', '.join(CLOUD_PROVIDERS)}"
-        raise InvalidInput(f"cloud.provider: {message}", errors=[{"item": "cloud.provider", "message": message}])
+        raise InvalidInput.at("cloud.provider", message)
     fallback = bool(requested.get("fallback", True)) if requested else settings.cloud.fallback
     agreed = policy is not None and policy.allowed
     if policy is not None and not agreed and own is not None:

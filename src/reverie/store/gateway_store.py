@@ -24,7 +24,7 @@ from reverie.store.database_probe import DatabaseProbe
 from reverie.store.keys import Key
 from reverie.store.names import key_names
 from reverie.store.rows import TaskRow
-from reverie.store.sql import sql
+from reverie.store.sql import fetch_all, sql
 from reverie.store.submissions import Connection, NewTask, Submitted, sealed_key, store_group
 
 __all__ = ["GatewayStore"]
@@ -132,13 +132,14 @@ class GatewayStore:
 
     async def _query(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         async with self.connection() as connection:
-            cursor = await connection.execute(sql(name), parameters)
-            return await cursor.fetchall()
+            return await fetch_all(connection, name, **parameters)
 
-    async def _task_rows(self, name: str, **parameters: Any) -> list[TaskRow]:
+    async def task_rows(self, name: str, **parameters: Any) -> list[TaskRow]:
+        """The tasks that the query called ``name`` finds."""
         return [TaskRow.of(row) for row in await self.rows(name, **parameters)]
 
-    async def _task_row(self, name: str, **parameters: Any) -> TaskRow | None:
+    async def task_row(self, name: str, **parameters: Any) -> TaskRow | None:
+        """The first of them."""
         row = await self.row(name, **parameters)
         return TaskRow.of(row) if row else None
 
@@ -215,7 +216,7 @@ class GatewayStore:
 
     async def task(self, tenant: str, task_id: str) -> TaskRow | None:
         """A task of this tenant."""
-        return await self._task_row("get_task", id=task_id, tenant=tenant)
+        return await self.task_row("get_task", id=task_id, tenant=tenant)
 
     async def task_with_result(self, tenant: str, task_id: str) -> tuple[TaskRow, bytes | None] | None:
         """A task and its stored result."""
@@ -229,7 +230,7 @@ class GatewayStore:
 
     async def states(self, ids: Sequence[str]) -> list[TaskRow]:
         """Present rows of tasks that sockets wait for; the caller has checked the tenants."""
-        return await self._task_rows("get_states", ids=list(ids))
+        return await self.task_rows("get_states", ids=list(ids))
 
     async def tasks(
         self,
@@ -242,7 +243,7 @@ class GatewayStore:
         before: tuple[datetime, str] | None,
     ) -> list[TaskRow]:
         """A page of tasks, newest first, older than ``before``."""
-        return await self._task_rows(
+        return await self.task_rows(
             "list_tasks",
             tenant=tenant,
             user_id=user_id,
@@ -258,12 +259,12 @@ class GatewayStore:
 
         While further submissions wait for the same task it goes on for them, and its row comes back as it is.
         """
-        row = await self._task_row("leave_task", id=task_id, tenant=tenant)
-        return row or await self._task_row("cancel_task", id=task_id, tenant=tenant)
+        row = await self.task_row("leave_task", id=task_id, tenant=tenant)
+        return row or await self.task_row("cancel_task", id=task_id, tenant=tenant)
 
     async def redrive(self, tenant: str, task_id: str) -> TaskRow | None:
         """Queue a failed task again; None when it has not failed or its content is in flight already."""
-        return await self._task_row("redrive_task", id=task_id, tenant=tenant)
+        return await self.task_row("redrive_task", id=task_id, tenant=tenant)
 
     # -- keys ------------------------------------------------------------------------------------
 
@@ -312,11 +313,11 @@ class GatewayStore:
 
     async def recent_endings(self, tenants: Sequence[str], age: float) -> list[TaskRow]:
         """Tasks of these tenants that ended in the last ``age`` seconds."""
-        return await self._task_rows("recent_endings", tenants=list(tenants), age=age)
+        return await self.task_rows("recent_endings", tenants=list(tenants), age=age)
 
     async def unfinished(self, tenant: str) -> list[TaskRow]:
         """Queued and running tasks of a tenant, oldest first."""
-        return await self._task_rows("unfinished", tenant=tenant)
+        return await self.task_rows("unfinished", tenant=tenant)
 
     async def count_by_status(self, tenant: str) -> list[dict[str, Any]]:
         """Tasks of the last day by lane and status, with what they cost."""
@@ -329,7 +330,7 @@ class GatewayStore:
         if connection is None:
             rows = await self.rows("queued_by_queue", tenant=tenant)
         else:
-            rows = await (await connection.execute(sql("queued_by_queue"), {"tenant": tenant})).fetchall()
+            rows = await fetch_all(connection, "queued_by_queue", tenant=tenant)
         return {row["queue"]: (row["waiting"], row["oldest"]) for row in rows}
 
     async def figures(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from reverie.store import places
 from reverie.store.codec import Codec
 from reverie.store.memory_rows import NEWEST, MemoryRow, NewRow, Person, ThemeMembers
 from reverie.store.names import key_names
-from reverie.store.sql import sql
+from reverie.store.sql import fetch_all, fetch_one, sql
 from reverie.store.submissions import Connection, sealed_key
 
 __all__ = [
@@ -101,8 +101,7 @@ class Changing:
 
     async def memory(self, id: str) -> MemoryRow | None:  # noqa: A002 - the column's name
         """One memory."""
-        cursor = await self.connection.execute(sql("get_memory"), {"person": self.person.id, "id": id})
-        row = await cursor.fetchone()
+        row = await fetch_one(self.connection, "get_memory", person=self.person.id, id=id)
         return MemoryRow.of(row) if row else None
 
     async def patch(self, id: str, values: dict[str, Any], *, chars: int = 0) -> MemoryRow:  # noqa: A002
@@ -110,15 +109,14 @@ class Changing:
         body = self._codec.save(values["body"], places.memory(self.person.tenant, self.person.user_id, id))
         more = {"person": self.person.id, "id": id, "version": self.person.version + 1}
         values = {**values, **more, "body": body}
-        row = await (await self.connection.execute(sql("patch_memory"), values)).fetchone()
+        row = await fetch_one(self.connection, "patch_memory", **values)
         await self._count(chars=chars, changes=1)
         assert row is not None
         return MemoryRow.of(row)
 
     async def count_access(self, id: str) -> MemoryRow | None:  # noqa: A002 - the column's name
         """Count one access; views stay as they are."""
-        cursor = await self.connection.execute(sql("count_access"), {"person": self.person.id, "id": id})
-        row = await cursor.fetchone()
+        row = await fetch_one(self.connection, "count_access", person=self.person.id, id=id)
         if row is None:
             return None
         await self._count(changes=0)
@@ -126,19 +124,18 @@ class Changing:
 
     async def there_are(self, ids: Sequence[str]) -> set[str]:
         """Those of ``ids`` that name a memory."""
-        cursor = await self.connection.execute(sql("there_are"), {"person": self.person.id, "ids": list(ids)})
-        return {row["id"] for row in await cursor.fetchall()}
+        rows = await fetch_all(self.connection, "there_are", person=self.person.id, ids=list(ids))
+        return {row["id"] for row in rows}
 
     async def ids_before(self, moment: datetime | None) -> list[str]:
         """Memories older than ``moment``; all without one."""
         asked = {"person": self.person.id, "before": moment or NEWEST}
-        cursor = await self.connection.execute(sql("ids_before"), asked)
-        return [row["id"] for row in await cursor.fetchall()]
+        return [row["id"] for row in await fetch_all(self.connection, "ids_before", **asked)]
 
     async def ids_of_theme(self, theme: ThemeMembers) -> list[str]:
         """Memories of a theme."""
         asked = {"person": self.person.id, "view": theme.version, "members": theme.members, "theme": theme.id}
-        return [row["id"] for row in await (await self.connection.execute(sql("ids_of_theme"), asked)).fetchall()]
+        return [row["id"] for row in await fetch_all(self.connection, "ids_of_theme", **asked)]
 
     async def delete(self, ids: Sequence[str]) -> Change:
         """Delete memories, and the vectors of texts that no other memory has."""
@@ -151,7 +148,7 @@ class Changing:
                 "ids": list(ids[start : start + 10 * _BIND]),
                 "version": self.person.version + 1,
             }
-            for row in await (await self.connection.execute(sql("delete_memories"), asked)).fetchall():
+            for row in await fetch_all(self.connection, "delete_memories", **asked):
                 gone.append(row["id"])
                 keys.append(row["text_key"])
                 chars += row["chars"]
@@ -222,8 +219,7 @@ async def lock_people(
     connection: Connection, tenants: list[str], users: list[str]
 ) -> tuple[dict[tuple[str, str], Person], set[int]]:
     """The people whose rows are held from now on, and which of them have a view."""
-    cursor = await connection.execute(sql("lock_people"), {"tenants": tenants, "users": users})
-    rows = await cursor.fetchall()
+    rows = await fetch_all(connection, "lock_people", tenants=tenants, users=users)
     return {(row["tenant"], row["user_id"]): Person.of(row) for row in rows}, {
         row["id"] for row in rows if row["viewed"]
     }
@@ -231,6 +227,14 @@ async def lock_people(
 
 def is_settled(outcome: AddOutcome) -> bool:
     return outcome.busy or outcome.mismatch or outcome.replayed is not None or outcome.full is not None
+
+
+_COLUMNS = ("ids", "bodies", "text_keys", "contents", "chars", "created", "accessed", "counts", "pinned")
+
+
+def _columns(rows: Iterable[NewRow]) -> dict[str, list[Any]]:
+    """Rows as a statement takes them, column by column."""
+    return dict(zip(_COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
 
 
 async def add_new(connection: Connection, codec: Codec, requests: Sequence[AddRequest]) -> list[AddOutcome | None]:
@@ -246,29 +250,18 @@ async def add_new(connection: Connection, codec: Codec, requests: Sequence[AddRe
     people: dict[tuple[str, str], int] = {}  # and their numbers, from 1
     whose = [people.setdefault((r.tenant, r.user_id), len(people) + 1) for _, r, _ in rows]
     limits = dict(zip(whose, (r.limit for _, r, _ in rows), strict=True))
-    ids, _, text_keys, contents, chars, created, accessed, counts, pinned = zip(
-        *(row for _, _, row in rows), strict=True
-    )
-    cursor = await connection.execute(
-        sql("add_new"),
-        {
-            "tenants": [tenant for tenant, _ in people],
-            "users": [user for _, user in people],
-            "limits": list(limits.values()),
-            "requests": [n for n, _, _ in rows],
-            "whose": whose,
-            "ids": list(ids),
-            "bodies": [codec.save(row.body, places.memory(r.tenant, r.user_id, row.id)) for _, r, row in rows],
-            "text_keys": list(text_keys),
-            "contents": list(contents),
-            "chars": list(chars),
-            "created": list(created),
-            "accessed": list(accessed),
-            "counts": list(counts),
-            "pinned": list(pinned),
-        },
-    )
-    for row in await cursor.fetchall():
+    columns = _columns(row for _, _, row in rows)
+    columns["bodies"] = [codec.save(row.body, places.memory(r.tenant, r.user_id, row.id)) for _, r, row in rows]
+    for row in await fetch_all(
+        connection,
+        "add_new",
+        tenants=[tenant for tenant, _ in people],
+        users=[user for _, user in people],
+        limits=list(limits.values()),
+        requests=[n for n, _, _ in rows],
+        whose=whose,
+        **columns,
+    ):
         out[row["request"]] = AddOutcome(
             added=row["added"], unchanged=row["unchanged"], version=row["version"], viewed=row["viewed"]
         )
@@ -291,7 +284,7 @@ async def put_memories(
             continue
         # Only now it matters which of them are there already.
         asked = {"person": person.id, "ids": [row.id for row in r.rows]}
-        there = len(await (await connection.execute(sql("there_are"), asked)).fetchall())
+        there = len(await fetch_all(connection, "there_are", **asked))
         if len(r.rows) - there > room[person.id]:
             outcome.full = person.memories
         else:
@@ -323,27 +316,15 @@ async def _put_rows(
     out: list[dict[str, Any]] = []
     for start in range(0, len(rows), _BIND):
         part = rows[start : start + _BIND]
-        stored = sealed(part) if len(part) <= _FEW else await asyncio.to_thread(sealed, part)
-        ids, _, text_keys, contents, chars, created, accessed, counts, pinned = zip(
-            *(row for _, _, row in part), strict=True
-        )
-        cursor = await connection.execute(
-            sql("put_memories"),
-            {
-                "persons": [person.id for person, _, _ in part],
-                "versions": [version for _, version, _ in part],
-                "ids": list(ids),
-                "bodies": stored,
-                "text_keys": list(text_keys),
-                "contents": list(contents),
-                "chars": list(chars),
-                "created": list(created),
-                "accessed": list(accessed),
-                "counts": list(counts),
-                "pinned": list(pinned),
-            },
-        )
-        for row in await cursor.fetchall():
+        columns = _columns(row for _, _, row in part)
+        columns["bodies"] = sealed(part) if len(part) <= _FEW else await asyncio.to_thread(sealed, part)
+        for row in await fetch_all(
+            connection,
+            "put_memories",
+            persons=[person.id for person, _, _ in part],
+            versions=[version for _, version, _ in part],
+            **columns,
+        ):
             row["n"] += start
             out.append(row)
     return out
@@ -359,7 +340,7 @@ async def _delete_vectors(connection: Connection, person: Person, keys: Sequence
     if not keys:
         return []
     asked = {"tenant": person.tenant, "user_id": person.user_id, "person": person.id, "keys": list(keys)}
-    rows = await (await connection.execute(sql("delete_unused_vectors"), asked)).fetchall()
+    rows = await fetch_all(connection, "delete_unused_vectors", **asked)
     return [(row["model"], bytes(row["text_key"])) for row in rows]
 
 
@@ -375,18 +356,15 @@ async def keep_answers(
         return
     given = [(r.tenant, r.idempotency_key or "") for r, _ in keyed]
     names = [key_names(codec, *one)[0] for one in given]
-    cursor = await connection.execute(
-        sql("insert_answers"),
-        {
-            "tenants": [r.tenant for r, _ in keyed],
-            "keys": names,
-            "sealed": [sealed_key(codec, *one, name) for one, name in zip(given, names, strict=True)],
-            "hashes": [r.body_hash for r, _ in keyed],
-            "persons": [people[r.tenant, r.user_id].id for r, _ in keyed],
-            "answers": [
-                codec.save(answers(r, o), places.kept_answer(*one)) for one, (r, o) in zip(given, keyed, strict=True)
-            ],
-        },
+    kept = await fetch_all(
+        connection,
+        "insert_answers",
+        tenants=[r.tenant for r, _ in keyed],
+        keys=names,
+        sealed=[sealed_key(codec, *one, name) for one, name in zip(given, names, strict=True)],
+        hashes=[r.body_hash for r, _ in keyed],
+        persons=[people[r.tenant, r.user_id].id for r, _ in keyed],
+        answers=[codec.save(answers(r, o), places.kept_answer(*one)) for one, (r, o) in zip(given, keyed, strict=True)],
     )
-    if len(await cursor.fetchall()) < len(keyed):
+    if len(kept) < len(keyed):
         raise KeyTaken

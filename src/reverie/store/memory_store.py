@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from reverie.aio.deadline import within
 from reverie.store import places
 from reverie.store.gateway_store import GatewayStore
 from reverie.store.memory_changes import (
@@ -24,13 +23,10 @@ from reverie.store.memory_changes import (
 )
 from reverie.store.memory_rows import MemoryRow, Page, Person, ThemeMembers
 from reverie.store.names import key_names
-from reverie.store.sql import sql
+from reverie.store.sql import fetch_all, fetch_one, sql
 from reverie.store.submissions import Connection
 
 __all__ = ["MemoryStore"]
-
-_PATIENCE = 5.0
-"""Seconds a query may take before its request is answered without it."""
 
 
 class MemoryStore:
@@ -39,17 +35,6 @@ class MemoryStore:
     def __init__(self, store: GatewayStore) -> None:
         self._store = store
         self.codec = store.codec
-
-    async def _rows(self, name: str, **parameters: Any) -> list[dict[str, Any]]:
-        async def ask() -> list[dict[str, Any]]:
-            async with self._store.connection() as connection:
-                return await (await connection.execute(sql(name), parameters)).fetchall()
-
-        return await within(_PATIENCE, ask(), otherwise="The database did not answer in time.")
-
-    async def _row(self, name: str, **parameters: Any) -> dict[str, Any] | None:
-        rows = await self._rows(name, **parameters)
-        return rows[0] if rows else None
 
     # -- adding ------------------------------------------------------------------------------------
 
@@ -98,9 +83,8 @@ class MemoryStore:
                 for name in key_names(self.codec, r.tenant, r.idempotency_key or "")
             ]
             numbers, tenants, keys = (list(column) for column in zip(*names, strict=True))
-            asked = {"numbers": numbers, "tenants": tenants, "keys": keys}
-            cursor = await connection.execute(sql("get_answers"), asked)
-            known = {(keyed[row["n"]].tenant, keyed[row["n"]].idempotency_key): row for row in await cursor.fetchall()}
+            rows = await fetch_all(connection, "get_answers", numbers=numbers, tenants=tenants, keys=keys)
+            known = {(keyed[row["n"]].tenant, keyed[row["n"]].idempotency_key): row for row in rows}
         out = []
         for r in requests:
             person = people.get((r.tenant, r.user_id))
@@ -126,7 +110,7 @@ class MemoryStore:
             await connection.execute(sql("add_people"), who)
             async with connection.transaction():
                 asked = {"tenant": request.tenant, "user_id": request.user_id}
-                row = await (await connection.execute(sql("lock_person"), asked)).fetchone()
+                row = await fetch_one(connection, "lock_person", **asked)
                 if row is None:
                     raise KeyTaken  # erased this instant
                 person = Person.of(row)
@@ -137,12 +121,12 @@ class MemoryStore:
 
     async def person(self, tenant: str, user_id: str) -> Person | None:
         """A user who keeps, or kept, memories."""
-        row = await self._row("get_person", tenant=tenant, user_id=user_id)
+        row = await self._store.row("get_person", tenant=tenant, user_id=user_id)
         return Person.of(row) if row else None
 
     async def memory(self, person: int, id: str) -> MemoryRow | None:  # noqa: A002 - the column's name
         """One memory."""
-        row = await self._row("get_memory", person=person, id=id)
+        row = await self._store.row("get_memory", person=person, id=id)
         return MemoryRow.of(row) if row else None
 
     async def page(self, person: int, page: Page, theme: ThemeMembers | None = None) -> list[MemoryRow]:
@@ -156,30 +140,30 @@ class MemoryStore:
             "until": page.until,
         }
         if theme is None:
-            return [MemoryRow.of(row) for row in await self._rows("list_memories", **asked)]
+            return [MemoryRow.of(row) for row in await self._store.rows("list_memories", **asked)]
         asked |= {"view": theme.version, "members": theme.members, "theme": theme.id}
-        return [MemoryRow.of(row) for row in await self._rows("list_theme", **asked)]
+        return [MemoryRow.of(row) for row in await self._store.rows("list_theme", **asked)]
 
     async def view(self, person: int, kind: str) -> dict[str, Any] | None:
         """The current view of a kind, a row of ``views``."""
-        return await self._row("get_view", person=person, kind=kind)
+        return await self._store.row("get_view", person=person, kind=kind)
 
     async def views(self, person: int) -> list[dict[str, Any]]:
         """All current views, rows of ``views``."""
-        return await self._rows("get_views", person=person)
+        return await self._store.rows("get_views", person=person)
 
     async def forgotten(self, person: int) -> list[dict[str, Any]]:
         """Deleted memories that are still remembered as such: ``{id, at}``."""
-        return await self._rows("list_forgotten", person=person)
+        return await self._store.rows("list_forgotten", person=person)
 
     async def people(self, tenant: str, *, after: str, stale: bool, limit: int) -> list[Person]:
         """Users by id, after ``after``; only those whose views are behind if ``stale``."""
-        rows = await self._rows("list_people", tenant=tenant, after=after, stale=stale, limit=limit)
+        rows = await self._store.rows("list_people", tenant=tenant, after=after, stale=stale, limit=limit)
         return [Person.of(row) for row in rows]
 
     async def tenant_memories(self, tenant: str) -> int:
         """Memories of all users of a tenant."""
-        row = await self._row("tenant_memories", tenant=tenant)
+        row = await self._store.row("tenant_memories", tenant=tenant)
         return int(row["memories"]) if row else 0
 
     # -- changing ----------------------------------------------------------------------------------
@@ -191,6 +175,5 @@ class MemoryStore:
             if make:
                 await connection.execute(sql("add_people"), {"tenants": [tenant], "users": [user_id]})
             async with connection.transaction():
-                cursor = await connection.execute(sql("lock_person"), {"tenant": tenant, "user_id": user_id})
-                row = await cursor.fetchone()
+                row = await fetch_one(connection, "lock_person", tenant=tenant, user_id=user_id)
                 yield Changing(connection, self.codec, Person.of(row)) if row else None

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import psycopg
 
-__all__ = ["migrate", "schema_version"]
+__all__ = ["migrate"]
 
 log = logging.getLogger(__name__)
 
@@ -25,15 +25,6 @@ def _migrations() -> list[tuple[int, str]]:
         (int(f.name.split("_")[0]), f.read_text(encoding="utf-8")) for f in folder.iterdir() if f.name.endswith(".sql")
     ]
     return sorted(found)
-
-
-def schema_version(connection: psycopg.Connection) -> int:
-    """Number of the newest migration that has run; 0 for an empty database."""
-    exists = connection.execute("SELECT to_regclass('reverie_migrations')").fetchone()
-    if exists is None or exists[0] is None:
-        return 0
-    row = connection.execute("SELECT coalesce(max(version), 0) FROM reverie_migrations").fetchone()
-    return int(row[0]) if row else 0
 
 
 def _connect(database_url: str, wait: float) -> psycopg.Connection:

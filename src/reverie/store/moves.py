@@ -21,7 +21,7 @@ def texts_without_vector(
 ) -> list[tuple[str, str]]:
     """``(id, text)`` of the task's user's stored memories after the id ``after`` that have no vector of ``model``."""
     asked = {"tenant": task.tenant, "user_id": task.user_id, "model": model, "after": after, "limit": limit}
-    rows = store.run(lambda connection: connection.execute(sql("memories_without_vector"), asked).fetchall())
+    rows = store.rows("memories_without_vector", **asked)
     where = [places.memory(task.tenant, task.user_id, row["id"]) for row in rows]
     return [
         (row["id"], orjson.loads(store.load(row["body"], place))["text"])

@@ -185,7 +185,7 @@ def read_delta(store: WorkerStore, tenant: str, user_id: str, since: int) -> Del
 def read_history(store: WorkerStore, tenant: str, user_id: str, moment: datetime) -> list[Memory]:
     """Memories that were there at ``moment`` and held: what took their place came later, or nothing did."""
     asked = {"tenant": tenant, "user_id": user_id, "moment": moment}
-    rows = store.run(lambda connection: connection.execute(sql("read_history"), asked).fetchall())
+    rows = store.rows("read_history", **asked)
     return [memory_of(row, store.codec, tenant, user_id) for row in rows]
 
 
@@ -201,7 +201,7 @@ def still_valid(store: WorkerStore, versions: dict[int, int]) -> set[int]:
 
 def read_views(store: WorkerStore, tenant: str, user_id: str, person: int) -> dict[str, bytes]:
     """The bodies of a person's current view, by kind."""
-    rows = store.run(lambda connection: connection.execute(sql("read_views"), {"person": person}).fetchall())
+    rows = store.rows("read_views", person=person)
     return {row["kind"]: store.load(row["body"], places.view(tenant, user_id, row["kind"])) for row in rows}
 
 
@@ -236,17 +236,12 @@ def put_places(store: WorkerStore, task: TaskRow, found: Unplaced, themes: Seque
     """Note the theme of each; one that changed meanwhile is left. False when the attempt no longer owns its task."""
 
     def work(connection: _Connection) -> bool:
-        with connection.transaction():
-            if connection.execute(sql("hold_task"), {"id": task.id, "token": task.token}).fetchone() is None:
-                return False
-            which = {"person": found.person, "version": found.version}
-            if connection.execute(sql("hold_person"), which).fetchone() is None:
-                return False
-            placed = {"ids": [m.id for m in found.memories], "versions": found.versions, "themes": list(themes)}
-            connection.execute(sql("put_places"), {**which, **placed})
-            return True
+        which = {"person": found.person, "version": found.version}
+        placed = {"ids": [m.id for m in found.memories], "versions": found.versions, "themes": list(themes)}
+        connection.execute(sql("put_places"), {**which, **placed})
+        return True
 
-    return store.run(work)
+    return store.fenced(task, work, person=found.person) is not None
 
 
 def has_unplaced(connection: _Connection, person: int) -> bool:

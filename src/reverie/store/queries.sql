@@ -518,11 +518,6 @@ RETURNING id, task_id, happening, tenant, url, sealed_url, seq, attempts, token;
 SELECT DISTINCT q.n FROM unnest(%(numbers)s::int[], %(tenants)s::text[], %(hashes)b::bytea[]) AS q(n, tenant, url_hash)
 JOIN webhooks_disabled d ON d.tenant = q.tenant AND d.url_hash = q.url_hash;
 
--- name: next_webhook
--- Seconds until one is due, for the sender's sleep.
-SELECT extract(epoch FROM min(greatest(next_at, coalesce(lease_until, next_at))) - clock_timestamp())::float8 AS seconds
-FROM (SELECT next_at, lease_until FROM webhooks WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 200) AS due;
-
 -- name: end_webhook
 -- Delivered, given up, or to be tried again after so many seconds. Nothing is written for a lost lease.
 UPDATE webhooks SET state = %(state)s, lease_until = NULL, last_status = %(status)s, last_error = %(error)s,

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from reverie.store import places
 from reverie.store.codec import Codec, Place
 from reverie.store.names import key_names, opened_key, opened_url, url_names
-from reverie.store.sql import sql
+from reverie.store.sql import fetch_all, sql
 
 __all__ = ["TABLES", "reencrypt", "seal_what_is_plain"]
 
@@ -128,7 +128,7 @@ async def seal_what_is_plain(connection: psycopg.AsyncConnection[_Row], codec: C
     """Seal a bite of what an older version stored in the open; how many rows."""
     done = (await connection.execute(sql("forget_plain_callbacks"), {"limit": _BITE})).rowcount
     for table in ("idempotency", "webhooks", "webhooks_disabled"):
-        for row in await (await connection.execute(sql(f"plain_{table}"), {"limit": _BITE})).fetchall():
+        for row in await fetch_all(connection, f"plain_{table}", limit=_BITE):
             values = TABLES[table][1](codec, row)
             if values is not None:
                 done += (await connection.execute(sql(f"reseal_{table}"), values)).rowcount

@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib.resources import files
+from typing import Any
+
+import psycopg
 
 from reverie.contracts import INTERNAL_OPERATIONS
 
-__all__ = ["queries", "sql"]
+__all__ = ["fetch_all", "fetch_one", "queries", "sql"]
+
+_Connection = psycopg.AsyncConnection[dict[str, Any]]
 
 _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 
@@ -32,3 +37,13 @@ def queries() -> dict[str, str]:
 def sql(name: str) -> bytes:
     """The query called ``name`` (bytes, which psycopg takes as trusted text)."""
     return queries()[name].rstrip().rstrip(";").encode()
+
+
+async def fetch_all(connection: _Connection, query: str, /, **values: Any) -> list[dict[str, Any]]:
+    """What the query of this name finds."""
+    return await (await connection.execute(sql(query), values or None)).fetchall()
+
+
+async def fetch_one(connection: _Connection, query: str, /, **values: Any) -> dict[str, Any] | None:
+    """The first row of what it finds."""
+    return await (await connection.execute(sql(query), values or None)).fetchone()

@@ -13,11 +13,15 @@ from reverie.store import places
 from reverie.store.codec import Codec
 from reverie.store.names import key_names, url_names
 from reverie.store.rows import PLAIN_CONTRACT, TASK_CONTRACT, TaskRow
-from reverie.store.sql import sql
+from reverie.store.sql import fetch_all, fetch_one, sql
 
 __all__ = ["Connection", "NewTask", "Submitted", "join_webhook", "sealed_key", "store_group"]
 
 Connection = psycopg.AsyncConnection[dict[str, Any]]
+
+_SHARED = ("id", "tenant", "user_id", "operation", "lane", "queue", "items", "chars")
+"""What a task has under the same name before and after it is stored."""
+_COLUMNS = (*_SHARED, "estimate", "deadline", "trace", "contract")
 
 
 @dataclass(slots=True)
@@ -47,34 +51,13 @@ class NewTask:
 
     def columns(self) -> dict[str, Any]:
         """The values that ``insert_tasks`` takes, all but the body."""
-        return {
-            "id": self.id,
-            "tenant": self.tenant,
-            "user_id": self.user_id,
-            "operation": self.operation,
-            "lane": self.lane,
-            "queue": self.queue,
-            "content": self.content_hash.hex(),
-            "items": self.items,
-            "chars": self.chars,
-            "estimate": self.estimate,
-            "deadline": self.deadline,
-            "trace": self.trace,
-            "contract": self.contract,
-        }
+        return {name: getattr(self, name) for name in _COLUMNS} | {"content": self.content_hash.hex()}
 
     def row(self, decided: dict[str, Any]) -> TaskRow:
         """The stored row, with the times that the database decided."""
         return TaskRow(
-            id=self.id,
-            tenant=self.tenant,
-            user_id=self.user_id,
-            operation=self.operation,
-            lane=self.lane,
-            queue=self.queue,
+            **{name: getattr(self, name) for name in _SHARED},
             content_hash=self.content_hash,
-            items=self.items,
-            chars=self.chars,
             estimate_seconds=self.estimate,
             deadline_at=decided["deadline_at"],
             published_at=decided["published_at"],
@@ -97,8 +80,7 @@ class Submitted:
 
 async def join_webhook(connection: Connection, codec: Codec, tenant: str, task_id: str, url: str) -> None:
     """Tie a callback to a task that was there before; inside a transaction."""
-    cursor = await connection.execute(sql("lock_task"), {"id": task_id, "tenant": tenant})
-    task = await cursor.fetchone()
+    task = await fetch_one(connection, "lock_task", id=task_id, tenant=tenant)
     if task is not None:
         hashes = url_names(codec, tenant, url)
         sealed = codec.save(url.encode(), places.callback(tenant, task_id))
@@ -118,53 +100,49 @@ async def store_group(
     if keyed:
         names = [key_names(codec, n.tenant, n.idempotency_key or "") for n in keyed]
         older = [(n.id, name) for n, own in zip(keyed, names, strict=True) for name in own[1:]]
-        cursor = await connection.execute(
-            sql("insert_idempotency"),
-            {
-                "tenants": [n.tenant for n in keyed],
-                "users": [n.user_id for n in keyed],
-                "keys": [own[0] for own in names],
-                "sealed": [
-                    sealed_key(codec, n.tenant, n.idempotency_key or "", own[0])
-                    for n, own in zip(keyed, names, strict=True)
-                ],
-                "hashes": [n.body_hash for n in keyed],
-                "ids": [n.id for n in keyed],
-                "old_ids": [task_id for task_id, _ in older],
-                "old_keys": [name for _, name in older],
-            },
+        rows = await fetch_all(
+            connection,
+            "insert_idempotency",
+            tenants=[n.tenant for n in keyed],
+            users=[n.user_id for n in keyed],
+            keys=[own[0] for own in names],
+            sealed=[
+                sealed_key(codec, n.tenant, n.idempotency_key or "", own[0])
+                for n, own in zip(keyed, names, strict=True)
+            ],
+            hashes=[n.body_hash for n in keyed],
+            ids=[n.id for n in keyed],
+            old_ids=[task_id for task_id, _ in older],
+            old_keys=[name for _, name in older],
         )
         # Within one group one of two equal keys wins; the other one finds its row below.
-        won = {row["task_id"] for row in await cursor.fetchall()}
+        won = {row["task_id"] for row in rows}
         out |= {n.id: Submitted(None) for n in keyed if n.id not in won}
     fresh = [n for n in new if n.id not in out]
     sealed = {n.id: body for n, body in zip(new, bodies, strict=True)}
-    rows: dict[str, TaskRow] = {}
+    stored: dict[str, TaskRow] = {}
     if fresh:
         # Workers that cannot open what is sealed here leave these tasks alone.
         sealed_so = {"contract": TASK_CONTRACT} if codec.seals else {}
-        cursor = await connection.execute(
-            sql("insert_tasks"),
-            {
-                "tasks": orjson.dumps([n.columns() | sealed_so for n in fresh]).decode(),
-                "ids": [n.id for n in fresh],
-                "bodies": [sealed[n.id] for n in fresh],
-            },
+        decided = await fetch_all(
+            connection,
+            "insert_tasks",
+            tasks=orjson.dumps([n.columns() | sealed_so for n in fresh]).decode(),
+            ids=[n.id for n in fresh],
+            bodies=[sealed[n.id] for n in fresh],
         )
-        decided = {row["id"]: row for row in await cursor.fetchall()}
-        rows = {n.id: n.row(decided[n.id]) for n in fresh if n.id in decided}
+        by_id = {n.id: n for n in fresh}
+        stored = {row["id"]: by_id[row["id"]].row(row) for row in decided}
     for n in fresh:
-        if n.id in rows:
-            out[n.id] = Submitted(rows[n.id], created=True)
+        if n.id in stored:
+            out[n.id] = Submitted(stored[n.id], created=True)
             continue
-        cursor = await connection.execute(
-            sql("join_in_flight"), {"tenant": n.tenant, "content": n.content_hash, "deadline": n.deadline}
+        found = await fetch_one(
+            connection, "join_in_flight", tenant=n.tenant, content=n.content_hash, deadline=n.deadline
         )
-        found = await cursor.fetchone()
         done = found is None
         if done:
-            cursor = await connection.execute(sql("get_cached"), {"tenant": n.tenant, "content": n.content_hash})
-            found = await cursor.fetchone()
+            found = await fetch_one(connection, "get_cached", tenant=n.tenant, content=n.content_hash)
         row = TaskRow.of(found) if found else None
         out[n.id] = Submitted(row, done=done and row is not None)
         if row is not None and n.idempotency_key is not None:
@@ -205,12 +183,10 @@ async def _add_webhooks(
 
 async def _replay(connection: Connection, codec: Codec, new: NewTask) -> Submitted:
     parameters = {"tenant": new.tenant, "keys": key_names(codec, new.tenant, new.idempotency_key or "")}
-    cursor = await connection.execute(sql("get_idempotency"), parameters)
-    found = await cursor.fetchone()
+    found = await fetch_one(connection, "get_idempotency", **parameters)
     if found is None:
         return Submitted(None)
     if found["body_hash"] != new.body_hash:
         return Submitted(None, conflict=True)
-    cursor = await connection.execute(sql("get_task"), {"id": found["task_id"], "tenant": new.tenant})
-    row = await cursor.fetchone()
+    row = await fetch_one(connection, "get_task", id=found["task_id"], tenant=new.tenant)
     return Submitted(TaskRow.of(row) if row else None)

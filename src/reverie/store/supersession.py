@@ -32,14 +32,14 @@ class HeldSince:
 
 def read_moments(store: WorkerStore, person: int) -> dict[str, HeldSince]:
     """Of each memory that counts: since when it holds, and whether a person decided on it."""
-    rows = store.run(lambda connection: connection.execute(sql("read_moments"), {"person": person}).fetchall())
+    rows = store.rows("read_moments", person=person)
     return {row["id"]: HeldSince(row["moment"], row["superseded_decided"], row["version"]) for row in rows}
 
 
 def read_view_version(store: WorkerStore, task: TaskRow) -> int:
     """The version that the view of the task's user was made from; 0 before the first."""
     asked = {"tenant": task.tenant, "user_id": task.user_id}
-    row = store.run(lambda connection: connection.execute(sql("read_view_version"), asked).fetchone())
+    row = store.row("read_view_version", **asked)
     return int(row["version"]) if row else 0
 
 
@@ -51,21 +51,15 @@ def supersede(
     None when the attempt no longer owns its task.
     """
 
-    def work(connection: psycopg.Connection[dict[str, Any]]) -> int | None:
-        with connection.transaction():
-            if connection.execute(sql("hold_task"), {"id": task.id, "token": task.token}).fetchone() is None:
-                return None
-            if connection.execute(sql("hold_person"), {"person": person.id}).fetchone() is None:
-                return None
-            earlier, later, reasons = (list(column) for column in zip(*links, strict=True))
-            where = [places.reason(task.tenant, task.user_id, id_) for id_ in earlier]
-            bodies = store.codec.save_many(reasons, where)
-            asked = {"person": person.id, "version": person.version}
-            marks = {**asked, "earlier": earlier, "later": later, "bodies": bodies}
-            done = len(connection.execute(sql("supersede"), marks).fetchall())
-            if done:
-                change = {"person": person.id, "memories": 0, "chars": 0, "changes": done}
-                connection.execute(sql("change_person"), change)
-            return done
+    def work(connection: psycopg.Connection[dict[str, Any]]) -> int:
+        earlier, later, reasons = (list(column) for column in zip(*links, strict=True))
+        where = [places.reason(task.tenant, task.user_id, id_) for id_ in earlier]
+        bodies = store.codec.save_many(reasons, where)
+        marks = {"person": person.id, "version": person.version, "earlier": earlier, "later": later, "bodies": bodies}
+        done = len(connection.execute(sql("supersede"), marks).fetchall())
+        if done:
+            change = {"person": person.id, "memories": 0, "chars": 0, "changes": done}
+            connection.execute(sql("change_person"), change)
+        return done
 
-    return store.run(work)
+    return store.fenced(task, work, person=person.id)

@@ -7,7 +7,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from reverie.store.rows import TaskRow
-from reverie.store.sql import sql
+from reverie.store.sql import fetch_all, sql
 from reverie.store.submissions import Connection
 
 __all__ = ["expire_deadlines", "expire_leases", "grant_grace", "retire", "stale_messages"]
@@ -26,20 +26,18 @@ async def expire_leases(
     ``silence``: seconds without a beat after which a worker whose session is gone counts as dead.
     """
     parameters = {"max_attempts": max_attempts, "error": Jsonb(error), "silence": silence}
-    cursor = await connection.execute(sql("expire_leases"), parameters)
-    return [TaskRow.of(row) for row in await cursor.fetchall()]
+    return [TaskRow.of(row) for row in await fetch_all(connection, "expire_leases", **parameters)]
 
 
 async def expire_deadlines(connection: Connection, error: dict[str, Any]) -> list[TaskRow]:
     """Fail queued tasks whose deadline has passed."""
-    cursor = await connection.execute(sql("expire_deadlines"), {"error": Jsonb(error)})
-    return [TaskRow.of(row) for row in await cursor.fetchall()]
+    return [TaskRow.of(row) for row in await fetch_all(connection, "expire_deadlines", error=Jsonb(error))]
 
 
 async def stale_messages(connection: Connection, queue: str, age: float, limit: int) -> list[tuple[str, str]]:
     """``(id, queue)`` of queued tasks whose message may be lost."""
-    cursor = await connection.execute(sql("stale_messages"), {"queue": queue, "age": age, "limit": limit})
-    return [(row["id"], row["queue"]) for row in await cursor.fetchall()]
+    rows = await fetch_all(connection, "stale_messages", queue=queue, age=age, limit=limit)
+    return [(row["id"], row["queue"]) for row in rows]
 
 
 async def retire(connection: Connection, days: float) -> int:

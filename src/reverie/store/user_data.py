@@ -7,7 +7,7 @@ from typing import Any
 
 from reverie.store.gateway_store import GatewayStore
 from reverie.store.names import opened_key, opened_url
-from reverie.store.sql import sql
+from reverie.store.sql import fetch_all, fetch_one, sql
 
 __all__ = ["Erased", "Held", "erase_user", "export_user"]
 
@@ -43,20 +43,20 @@ async def erase_user(store: GatewayStore, tenant: str, user_id: str) -> Erased:
     """Remove everything held on a user, in one transaction."""
     who = {"tenant": tenant, "user_id": user_id}
     async with store.connection() as connection, connection.transaction():
-        results = await (await connection.execute(sql("erase_results_count"), who)).fetchone()
+        results = await fetch_one(connection, "erase_results_count", **who)
         await connection.execute(sql("erase_idempotency"), who)
-        tasks = await (await connection.execute(sql("erase_tasks"), who)).fetchall()
+        tasks = await fetch_all(connection, "erase_tasks", **who)
         # Before the vectors: deletions of memories lock the two in this order.
         await connection.execute(sql("lock_person"), who)
         # Upkeep that was planned in between; under the lock no more is.
-        tasks += await (await connection.execute(sql("erase_tasks"), who)).fetchall()
+        tasks += await fetch_all(connection, "erase_tasks", **who)
         vectors = (await connection.execute(sql("erase_vectors"), who)).rowcount
-        themes = await (await connection.execute(sql("erase_themes"), who)).fetchall()
+        themes = await fetch_all(connection, "erase_themes", **who)
         memories = (await connection.execute(sql("erase_memories"), who)).rowcount
         views = (await connection.execute(sql("erase_views"), who)).rowcount
         await connection.execute(sql("erase_person"), who)
         await connection.execute(sql("erase_user_model"), who)
-        now = await (await connection.execute(sql("now_ms"))).fetchone()
+        now = await fetch_one(connection, "now_ms")
     return Erased(
         tasks=tasks,
         results=results["n"] if results else 0,

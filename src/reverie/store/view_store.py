@@ -10,7 +10,7 @@ from typing import Any
 from reverie.store import places
 from reverie.store.gateway_store import GatewayStore
 from reverie.store.rows import TASK_CONTRACT, TaskRow
-from reverie.store.sql import sql
+from reverie.store.sql import fetch_all, fetch_one
 from reverie.store.submissions import Connection
 
 __all__ = ["DueUser", "Since", "StoredView", "ViewFacts", "ViewStore"]
@@ -113,12 +113,12 @@ class ViewStore:
         ``auto``: whether upkeep starts by itself where a user has no own say; of the tenants in ``others`` the opposite
         is true.
         """
-        row = await (await connection.execute(sql("upkeeps_in_flight"))).fetchone()
+        row = await fetch_one(connection, "upkeeps_in_flight")
         free = most - (row["n"] if row else 0)
         if free <= 0:
             return []
         asked = {"auto": auto, "others": list(others), "quiet": quiet, "max_wait": max_wait, "limit": free}
-        rows = await (await connection.execute(sql("find_due"), asked)).fetchall()
+        rows = await fetch_all(connection, "find_due", **asked)
         return [DueUser(r["tenant"], r["id"], r["memories"], r["chars"], r["changes"], r["upkeep_cost"]) for r in rows]
 
     async def plan(
@@ -128,8 +128,7 @@ class ViewStore:
         bodies = [self._nothing(tenant, task_id) for (tenant, _), task_id in zip(people, ids, strict=True)]
         asked = {"people": [person for _, person in people], "ids": list(ids), "estimates": list(estimates)}
         asked["bodies"] = bodies
-        cursor = await connection.execute(sql("plan_upkeep"), {**asked, "contract": TASK_CONTRACT})
-        return [TaskRow.of(row) for row in await cursor.fetchall()]
+        return [TaskRow.of(row) for row in await fetch_all(connection, "plan_upkeep", **asked, contract=TASK_CONTRACT)]
 
     def _nothing(self, tenant: str, task_id: str) -> bytes:
         """The request of a task that reads from the tables what it needs when it runs."""
@@ -141,19 +140,15 @@ class ViewStore:
             new = await self.plan(connection, [(tenant, person)], [task_id], [estimate])
             if new:
                 return new[0], True
-            row: dict[str, Any] | None = await (
-                await connection.execute(sql("find_upkeep"), {"person": person})
-            ).fetchone()
+            row: dict[str, Any] | None = await fetch_one(connection, "find_upkeep", person=person)
             return (TaskRow.of(row) if row else None), False
 
     async def find_place(self, tenant: str, user_id: str) -> TaskRow | None:
         """The task in flight that places a user's new memories."""
-        row = await self._store.row("find_place", tenant=tenant, user_id=user_id)
-        return TaskRow.of(row) if row else None
+        return await self._store.task_row("find_place", tenant=tenant, user_id=user_id)
 
     async def plan_place(self, tenant: str, user_id: str, task_id: str) -> TaskRow | None:
         """A new task that places a user's new memories; None when one is queued or running, or there is no view."""
         asked = {"tenant": tenant, "user_id": user_id, "id": task_id, "operation": "place"}
         body = self._nothing(tenant, task_id)
-        row = await self._store.row("plan_place", contract=TASK_CONTRACT, body=body, **asked)
-        return TaskRow.of(row) if row else None
+        return await self._store.task_row("plan_place", contract=TASK_CONTRACT, body=body, **asked)

@@ -13,7 +13,7 @@ import psycopg
 from reverie.store import places
 from reverie.store.gateway_store import GatewayStore
 from reverie.store.names import opened_url, url_names
-from reverie.store.sql import sql
+from reverie.store.sql import fetch_all, fetch_one, sql
 from reverie.store.submissions import Connection, join_webhook
 
 __all__ = ["Delivery", "WebhookStore"]
@@ -64,10 +64,8 @@ class WebhookStore:
 
         Nobody else gets it for ``lease`` seconds.
         """
-        parameters = {"lease": lease, "limit": limit, "each": each, "full": list(full)}
         async with self._store.connection() as connection:
-            cursor = await connection.execute(sql("claim_webhooks"), parameters)
-            rows = await cursor.fetchall()
+            rows = await fetch_all(connection, "claim_webhooks", lease=lease, limit=limit, each=each, full=[*full])
             for row in rows:
                 row["url"] = opened_url(self._codec, row)
                 del row["sealed_url"]
@@ -82,41 +80,27 @@ class WebhookStore:
             for name in url_names(self._codec, row["tenant"], row["url"])
         ]
         numbers, tenants, names = (list(column) for column in zip(*hashes, strict=True))
-        asked = {"numbers": numbers, "tenants": tenants, "hashes": names}
-        found = await (await connection.execute(sql("disabled_among"), asked)).fetchall()
+        found = await fetch_all(connection, "disabled_among", numbers=numbers, tenants=tenants, hashes=names)
         return {row["n"] for row in found}
-
-    async def next_in(self) -> float | None:
-        """Seconds until one is due, None when none waits."""
-        async with self._store.connection() as connection:
-            row = await (await connection.execute(sql("next_webhook"))).fetchone()
-        return row["seconds"] if row else None
 
     async def end(
         self, delivery: Delivery, state: str, *, wait: float = 0.0, status: int | None = None, error: str | None = None
     ) -> bool:
         """Write what became of a try; False when the lease was lost or the task erased."""
-        parameters = {
-            "id": delivery.id,
-            "token": delivery.token,
-            "state": state,
-            "wait": wait,
-            "status": status,
-            "error": error,
-        }
+        told = {"state": state, "wait": wait, "status": status, "error": error}
         async with self._store.connection() as connection, connection.transaction():
             if state == "disabled":
                 name = url_names(self._codec, delivery.tenant, delivery.url)[0]
                 sealed = self._codec.save(delivery.url.encode(), places.disabled_callback(delivery.tenant, name))
                 what = {"tenant": delivery.tenant, "url": sealed, "hash": name}
                 await connection.execute(sql("disable_webhook"), what)
-            return await (await connection.execute(sql("end_webhook"), parameters)).fetchone() is not None
+            return await fetch_one(connection, "end_webhook", id=delivery.id, token=delivery.token, **told) is not None
 
     async def secrets(self, tenant: str) -> list[str]:
         """The tenant's signing secrets, the present one first; made on first use."""
         async with self._store.connection() as connection:
             for _ in range(2):
-                row = await (await connection.execute(sql("get_webhook_secret"), {"tenant": tenant})).fetchone()
+                row = await fetch_one(connection, "get_webhook_secret", tenant=tenant)
                 if row is not None:
                     break
                 await connection.execute(sql("make_webhook_secret"), {"tenant": tenant, "secret": self._fresh(tenant)})
@@ -132,11 +116,7 @@ class WebhookStore:
 
     async def list(self, tenant: str, task_id: str | None, limit: int) -> list[dict[str, Any]]:
         """A tenant's webhooks, newest first."""
-        async with self._store.connection() as connection:
-            cursor = await connection.execute(
-                sql("list_webhooks"), {"tenant": tenant, "task_id": task_id, "limit": limit}
-            )
-            rows = await cursor.fetchall()
+        rows = await self._store.rows("list_webhooks", tenant=tenant, task_id=task_id, limit=limit)
         hidden = ("tenant", "happening", "sealed_url")
         return [
             {name: v for name, v in row.items() if name not in hidden} | {"url": opened_url(self._codec, row)}
@@ -145,8 +125,7 @@ class WebhookStore:
 
     async def disabled(self, tenant: str) -> Sequence[dict[str, Any]]:
         """Addresses that answered 410 Gone."""
-        async with self._store.connection() as connection:
-            rows = await (await connection.execute(sql("list_disabled"), {"tenant": tenant})).fetchall()
+        rows = await self._store.rows("list_disabled", tenant=tenant)
         return [{"url": self._disabled_url(tenant, row), "disabled_at": row["disabled_at"]} for row in rows]
 
     def _disabled_url(self, tenant: str, row: dict[str, Any]) -> str:
@@ -157,17 +136,8 @@ class WebhookStore:
 
     async def enable(self, tenant: str, url: str) -> bool:
         """Send to an address again; False when it was not disabled."""
-        async with self._store.connection() as connection:
-            hashes = url_names(self._codec, tenant, url)
-            cursor = await connection.execute(sql("enable_webhook"), {"tenant": tenant, "hashes": hashes})
-            return await cursor.fetchone() is not None
-
-    async def counts(self) -> dict[str, int]:
-        """Webhooks that wait or were given up, by state."""
-        async with self._store.connection() as connection:
-            return {
-                row["state"]: row["n"] for row in await (await connection.execute(sql("webhook_counts"))).fetchall()
-            }
+        hashes = url_names(self._codec, tenant, url)
+        return await self._store.row("enable_webhook", tenant=tenant, hashes=hashes) is not None
 
     def _fresh(self, tenant: str) -> bytes:
         # The form of Standard Webhooks: 24 to 64 random bytes in base64 behind a prefix.

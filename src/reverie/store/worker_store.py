@@ -80,10 +80,6 @@ class WorkerStore:
 
     def run(self, work: Callable[[_Connection], T], *, patience: float = 30.0) -> T:
         """Run ``work`` with a connection, again on a new one while the server is away for less than ``patience`` s."""
-        return self._try(work, patience)
-
-    def _try(self, work: Callable[[_Connection], T], patience: float) -> T:
-        """Run ``work`` in its own short transaction; try again on a new connection while ``patience`` seconds last."""
         end = time.monotonic() + patience
         wait = 0.1
         while True:
@@ -96,6 +92,29 @@ class WorkerStore:
                 log.warning("database not usable, trying again: %s", type(error).__name__)
                 time.sleep(wait)
                 wait = min(wait * 2, 2.0)
+
+    def rows(self, query: str, patience: float = 30.0, /, **values: Any) -> list[dict[str, Any]]:
+        """What the query of this name finds; tried for ``patience`` seconds."""
+        return self.run(lambda c: c.execute(sql(query), values).fetchall(), patience=patience)
+
+    def row(self, query: str, patience: float = 30.0, /, **values: Any) -> dict[str, Any] | None:
+        """The first row of it."""
+        return self.run(lambda c: c.execute(sql(query), values).fetchone(), patience=patience)
+
+    def fenced(self, task: ClaimedTask, work: Callable[[_Connection], T], *, person: int | None = None) -> T | None:
+        """Run ``work`` in a transaction; None, and nothing done, when the attempt no longer owns its task.
+
+        With ``person`` also when that person was erased. Both rows are held until the transaction ends.
+        """
+
+        def held(connection: _Connection) -> T | None:
+            with connection.transaction():
+                if connection.execute(sql("hold_task"), {"id": task.id, "token": task.token}).fetchone() is None:
+                    return None
+                known = person is None or connection.execute(sql("hold_person"), {"person": person}).fetchone()
+                return work(connection) if known else None
+
+        return self.run(held)
 
     # -- the attempt -----------------------------------------------------------------------------
 
@@ -117,7 +136,7 @@ class WorkerStore:
                     return TaskRow.of(row)
             return None
 
-        return self._try(work, patience=30.0)
+        return self.run(work)
 
     def load(self, stored: bytes, place: Place) -> bytes:
         """A stored value. Raises what ``Codec.load`` does."""
@@ -129,17 +148,17 @@ class WorkerStore:
 
     def payload(self, tenant: str, task_id: str) -> bytes | None:
         """A task's request; None when the task was erased."""
-        row = self._try(lambda c: c.execute(sql("get_payload"), {"id": task_id}).fetchone(), patience=30.0)
+        row = self.row("get_payload", id=task_id)
         return self.load(row["body"], places.payload(tenant, task_id)) if row else None
 
     def trace(self, task_id: str) -> str | None:
         """The traceparent of a task's submission."""
-        row = self._try(lambda c: c.execute(sql("get_trace"), {"id": task_id}).fetchone(), patience=30.0)
+        row = self.row("get_trace", id=task_id)
         return row["trace"] if row else None
 
     def result(self, tenant: str, task_id: str) -> bytes | None:
         """A task's result (for charts)."""
-        row = self._try(lambda c: c.execute(sql("get_result"), {"id": task_id}).fetchone(), patience=30.0)
+        row = self.row("get_result", id=task_id)
         return self.load(row["body"], places.result(tenant, task_id)) if row else None
 
     def heartbeat(self, task: TaskRow, lease: float, seq: int, progress: tuple[str, int, int, float]) -> bool:
@@ -155,17 +174,17 @@ class WorkerStore:
             "total": total,
             "fraction": fraction,
         }
-        return self._try(lambda c: c.execute(sql("heartbeat"), parameters).fetchone(), patience=0.0) is not None
+        return self.row("heartbeat", 0.0, **parameters) is not None
 
     def renew(self, task_id: str, token: int, lease: float) -> bool:
         """Renew the lease alone; False when the attempt no longer owns the task."""
         parameters = {"id": task_id, "token": token, "lease": lease}
-        return self._try(lambda c: c.execute(sql("renew_lease"), parameters).fetchone(), patience=0.0) is not None
+        return self.row("renew_lease", 0.0, **parameters) is not None
 
     def deadline_left(self, task: TaskRow) -> float | None:
         """Seconds until the task's deadline as it is now; None without one, or when the attempt lost the task."""
         parameters = {"id": task.id, "token": task.token}
-        row = self._try(lambda c: c.execute(sql("deadline_left"), parameters).fetchone(), patience=0.0)
+        row = self.row("deadline_left", 0.0, **parameters)
         return row["seconds"] if row else None
 
     def finish(
@@ -209,7 +228,7 @@ class WorkerStore:
                     also(connection)
                 return TaskRow.of(row)
 
-        return self._try(work, patience=60.0)
+        return self.run(work, patience=60.0)
 
     @staticmethod
     def _already_finished(connection: _Connection, task: TaskRow) -> TaskRow | None:
@@ -231,40 +250,38 @@ class WorkerStore:
         """End the task without a result. Raises ``LeaseLost`` when the attempt no longer owns it."""
         spent = {"tokens": 0, "usd": 0.0, "provider": None, **(cost or {}), "compute_ms": compute_ms}
         parameters = {**spent, "id": task.id, "token": task.token, "error": Jsonb(error), "dead": dead}
-        row = self._try(lambda c: c.execute(sql("fail_task"), parameters).fetchone(), patience=60.0)
+        row = self.row("fail_task", 60.0, **parameters)
         if row is None:
             raise LeaseLost
         return TaskRow.of(row)
 
     def release(self, task: TaskRow) -> TaskRow | None:
         """Hand the task back on a graceful stop; None when it was no longer ours."""
-        row = self._try(
-            lambda c: c.execute(sql("release_task"), {"id": task.id, "token": task.token}).fetchone(), patience=5.0
-        )
+        row = self.row("release_task", 5.0, id=task.id, token=task.token)
         return TaskRow.of(row) if row else None
 
     # -- the cloud ---------------------------------------------------------------------------------
 
     def cloud_policy(self, tenant: str) -> TenantPolicy | None:
         """What a tenant allows of the cloud, now."""
-        row = self._try(lambda c: c.execute(sql("get_cloud_policy"), {"tenant": tenant}).fetchone(), patience=30.0)
+        row = self.row("get_cloud_policy", tenant=tenant)
         return TenantPolicy.of(row) if row else None
 
     def hold_cloud_usd(self, tenant: str, usd: float, ceiling: float | None) -> date | None:
         """Count ``usd`` as spent today; the day it counts for, None when the ceiling does not cover it."""
         parameters = {"tenant": tenant, "usd": usd, "ceiling": ceiling}
-        row = self._try(lambda c: c.execute(sql("hold_cloud_usd"), parameters).fetchone(), patience=10.0)
+        row = self.row("hold_cloud_usd", 10.0, **parameters)
         return row["day"] if row else None
 
     def settle_cloud_usd(self, tenant: str, day: date, *, change: float, tokens: int) -> None:
         """Correct what was held by what was charged."""
         parameters = {"tenant": tenant, "day": day, "change": change, "tokens": tokens}
-        self._try(lambda c: c.execute(sql("settle_cloud_usd"), parameters), patience=10.0)
+        self.run(lambda c: c.execute(sql("settle_cloud_usd"), parameters), patience=10.0)
 
     def record_cloud(self, task: ClaimedTask, provider: str) -> None:
         """Note, before they go, to whom the task's texts go."""
         parameters = {"id": task.id, "token": task.token, "provider": provider}
-        self._try(lambda c: c.execute(sql("record_cloud"), parameters), patience=10.0)
+        self.run(lambda c: c.execute(sql("record_cloud"), parameters), patience=10.0)
 
     # -- vectors and themes ------------------------------------------------------------------------
 
@@ -280,7 +297,7 @@ class WorkerStore:
                 connection.execute(sql("touch_vectors"), parameters)
             return {row["text_key"]: (row["vector"], row["tokens"]) for row in rows}
 
-        return self._try(work, patience=30.0)
+        return self.run(work)
 
     def put_vectors(
         self,
@@ -306,42 +323,36 @@ class WorkerStore:
         }
 
         def work(connection: _Connection) -> bool:
-            with connection.transaction():
-                held = connection.execute(sql("hold_task"), {"id": task.id, "token": task.token}).fetchone()
-                if held is None:
-                    return False
-                if person is None:
-                    connection.execute(sql("insert_vectors"), parameters)
-                    return True
-                # Under this lock no memory goes until these vectors can be seen, and go with it.
-                if connection.execute(sql("hold_person"), {"person": person}).fetchone() is None:
-                    return False
+            if person is None:
+                connection.execute(sql("insert_vectors"), parameters)
+            else:
+                # Under their lock no memory goes until these vectors can be seen, and go with it.
                 connection.execute(sql("insert_stored_vectors"), {**parameters, "person": person})
-                return True
+            return True
 
-        return self._try(work, patience=30.0)
+        return self.fenced(task, work, person=person) is not None
 
     def themes(self, task: ClaimedTask, model: str) -> bytes | None:
         """The themes of the user's previous run with this model."""
         parameters = {"tenant": task.tenant, "user_id": task.user_id, "model": model}
-        row = self._try(lambda c: c.execute(sql("get_themes"), parameters).fetchone(), patience=30.0)
+        row = self.row("get_themes", **parameters)
         return self.load(row["body"], places.themes(**parameters)) if row else None
 
     def themes_of_another_model(self, task: ClaimedTask, key: str) -> bytes | None:
         """The user's latest themes with any model: of their view for a view's ``key``, else of calls."""
         parameters = {"tenant": task.tenant, "user_id": task.user_id, "view": key.startswith("view:")}
-        row = self._try(lambda c: c.execute(sql("themes_of_another_model"), parameters).fetchone(), patience=30.0)
+        row = self.row("themes_of_another_model", **parameters)
         return self.load(row["body"], places.themes(task.tenant, task.user_id, row["model"])) if row else None
 
     def stored_memories(self, person: int) -> int:
         """How many memories a person keeps here."""
-        row = self._try(lambda c: c.execute(sql("count_stored"), {"person": person}).fetchone(), patience=30.0)
+        row = self.row("count_stored", person=person)
         return int(row["memories"]) if row else 0
 
     def user_model(self, task: ClaimedTask) -> UserModel | None:
         """The model that the task's user has, by their own or the tenant's choice or by their language."""
         who = {"tenant": task.tenant, "user_id": task.user_id}
-        row = self._try(lambda c: c.execute(sql("get_user_model"), who).fetchone(), patience=30.0)
+        row = self.row("get_user_model", **who)
         return UserModel(row["model"], row["pinned"], row["moved"]) if row else None
 
     def set_user_model(self, task: ClaimedTask, model: str, *, moved: bool) -> None:
@@ -350,19 +361,16 @@ class WorkerStore:
         who = {"tenant": task.tenant, "user_id": task.user_id}
 
         def work(connection: _Connection) -> None:
-            with connection.transaction():
-                if connection.execute(sql("hold_task"), {"id": task.id, "token": task.token}).fetchone() is None:
-                    return
-                connection.execute(sql("set_user_model"), {**who, "model": model, "pinned": False, "moved": moved})
-                if moved:
-                    connection.execute(sql("forget_answers"), who)
+            connection.execute(sql("set_user_model"), {**who, "model": model, "pinned": False, "moved": moved})
+            if moved:
+                connection.execute(sql("forget_answers"), who)
 
-        self._try(work, patience=30.0)
+        self.fenced(task, work)
 
     def latest_themes(self, task: ClaimedTask) -> tuple[str, bytes] | None:
         """``(model key, themes)`` of the user's previous run with any model."""
         parameters = {"tenant": task.tenant, "user_id": task.user_id}
-        row = self._try(lambda c: c.execute(sql("latest_themes"), parameters).fetchone(), patience=30.0)
+        row = self.row("latest_themes", **parameters)
         if row is None:
             return None
         return row["model"], self.load(row["body"], places.themes(task.tenant, task.user_id, row["model"]))

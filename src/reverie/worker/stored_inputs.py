@@ -45,7 +45,7 @@ def given_or_stored(
 
 def _nothing_stored() -> InvalidInput:
     message = "Field required: nothing is stored for this user"
-    return InvalidInput(f"memories: {message}", errors=[{"item": "memories", "message": message}])
+    return InvalidInput.at("memories", message)
 
 
 def stored_index(

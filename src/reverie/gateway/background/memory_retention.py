@@ -12,7 +12,7 @@ from reverie.gateway.submissions.result_cache import ResultCache
 from reverie.store import Codec
 from reverie.store.memory_changes import Changing
 from reverie.store.memory_rows import Person
-from reverie.store.sql import sql
+from reverie.store.sql import fetch_all, fetch_one
 
 __all__ = ["MemoryRetention"]
 
@@ -47,7 +47,7 @@ class MemoryRetention:
         if not self._days or time.monotonic() < self._next:
             return
         asked = {"after": self._after, "days": self._days, "limit": _PEOPLE}
-        people = await (await connection.execute(sql("aged_people"), asked)).fetchall()
+        people = await fetch_all(connection, "aged_people", **asked)
         left = _BITE
         for person in people:
             if person["aged"]:
@@ -61,11 +61,11 @@ class MemoryRetention:
     async def _remove(self, connection: psycopg.AsyncConnection[dict[str, Any]], who: dict[str, Any], most: int) -> int:
         names = {"tenants": [who["tenant"]], "users": [who["user_id"]]}
         async with connection.transaction():
-            row = await (await connection.execute(sql("lock_people"), names)).fetchone()
+            row = await fetch_one(connection, "lock_people", **names)
             if row is None:
                 return 0  # erased, or being changed: there is another day
             asked = {"person": row["id"], "days": self._days, "limit": most}
-            aged = [one["id"] for one in await (await connection.execute(sql("aged_memories"), asked)).fetchall()]
+            aged = [one["id"] for one in await fetch_all(connection, "aged_memories", **asked)]
             change = await Changing(connection, self._codec, Person.of(row)).delete(aged)
         if change.vectors:
             await self._cache.forget_vectors(who["tenant"], who["user_id"], change.vectors)

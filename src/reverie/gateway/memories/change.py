@@ -31,7 +31,7 @@ async def change_memory(
         check_metadata(patch.metadata)
     if patch.text is not None and len(patch.text) > state.settings.limits.text_chars:
         most = f"has {len(patch.text):,} characters; at most {state.settings.limits.text_chars:,} are taken here"
-        raise InvalidInput(f"text: {most}", errors=[{"item": "text", "message": most}])
+        raise InvalidInput.at("text", most)
     vectors: list[tuple[str, bytes]] = []
     async with state.memories.store.changing(tenant, user_id) as changing:
         row = await changing.memory(memory_id) if changing else None
@@ -61,7 +61,7 @@ async def _check_superseded(changing: Changing, memory_id: str, patch: MemoryPat
         return
     message = "is the memory itself" if by == memory_id else f"there is no memory {by[:80]!r}"
     if by == memory_id or not await changing.there_are([by]):
-        raise InvalidInput(f"superseded_by: {message}", errors=[{"item": "superseded_by", "message": message}])
+        raise InvalidInput.at("superseded_by", message)
 
 
 def _values(

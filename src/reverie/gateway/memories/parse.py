@@ -19,7 +19,7 @@ from reverie._ids import new_ids
 from reverie.contracts import AddMemories, NewMemory, PutMemory
 from reverie.errors import InvalidInput, TooLarge
 from reverie.gateway.http.problems import invalid
-from reverie.gateway.submissions.parse import ParseLimits
+from reverie.gateway.submissions.parse import ParseLimits, parse_body
 from reverie.gateway.submissions.size_limits import check_structure
 from reverie.store.memory_rows import NewRow, new_row
 
@@ -27,7 +27,6 @@ __all__ = [
     "LINES",
     "ParsedMemories",
     "check_metadata",
-    "parse_body",
     "parse_memories",
     "parse_memories_file",
     "read_batches",
@@ -102,18 +101,6 @@ def parse_memories(body: bytes, lines: bool, limits: ParseLimits) -> ParsedMemor
     return ParsedMemories(len(rows), orjson.dumps([row.id for row in rows]), hashed.digest(), upkeep, rows)
 
 
-def parse_body(model: type[Any], body: bytes) -> Any:
-    """A small body as one of the contract's models. Raises ``InvalidInput`` naming the members at fault."""
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        if any(e["type"] == "recursion_loop" for e in error.errors(include_input=False, include_context=False)):
-            raise InvalidInput("The body is nested too deeply.") from None
-        raise invalid(error) from None
-    except RecursionError:
-        raise InvalidInput("The body is nested too deeply.") from None
-
-
 def stored_row(id: str, memory: PutMemory, limits: ParseLimits, where: str = "") -> NewRow:  # noqa: A002
     """A valid memory as it is stored, not sealed yet. Raises ``InvalidInput`` for what cannot be kept.
 
@@ -122,7 +109,7 @@ def stored_row(id: str, memory: PutMemory, limits: ParseLimits, where: str = "")
     prefix = where + "." if where else ""
     if len(memory.text) > limits.text_chars:
         message = f"has {len(memory.text):,} characters; at most {limits.text_chars:,} are taken here"
-        raise _fault(prefix + "text", message)
+        raise InvalidInput.at(prefix + "text", message)
     if memory.metadata:
         check_metadata(memory.metadata, prefix + "metadata")
     return new_row(id, memory.__dict__)
@@ -133,9 +120,9 @@ def check_metadata(metadata: dict[str, Any], where: str = "metadata") -> None:
     try:
         size = len(orjson.dumps(metadata))
     except TypeError:
-        raise _fault(where, "holds a number beyond 64 bits, or is nested too deeply") from None
+        raise InvalidInput.at(where, "holds a number beyond 64 bits, or is nested too deeply") from None
     if size > _METADATA_BYTES:
-        raise _fault(where, f"has {size:,} bytes; at most {_METADATA_BYTES:,} are kept")
+        raise InvalidInput.at(where, f"has {size:,} bytes; at most {_METADATA_BYTES:,} are kept")
 
 
 def _of_lines(body: bytes, limits: ParseLimits) -> tuple[list[NewMemory], list[str]]:
@@ -156,7 +143,7 @@ def _of_lines(body: bytes, limits: ParseLimits) -> tuple[list[NewMemory], list[s
         if memory.id is not None:
             first = seen.setdefault(memory.id, number)
             if first != number:
-                raise _fault(place, f"has the same id as line {first}: {memory.id[:80]!r}")
+                raise InvalidInput.at(place, f"has the same id as line {first}: {memory.id[:80]!r}")
         memories.append(memory)
         where.append(place)
     return memories, where
@@ -172,7 +159,7 @@ def _line(line: bytes, place: str) -> NewMemory:
         items = [{**item, "item": f"{place}.{item['item']}"} for item in found.extra["errors"]]
         raise InvalidInput(f"{place}: {found.message}", errors=items) from None
     except (RecursionError, ValueError):
-        raise _fault(place, "is not JSON") from None
+        raise InvalidInput.at(place, "is not JSON") from None
 
 
 def _string(line: bytes) -> str:
@@ -180,7 +167,3 @@ def _string(line: bytes) -> str:
     if not isinstance(text, str):
         raise ValueError("not a string")
     return text
-
-
-def _fault(where: str, message: str) -> InvalidInput:
-    return InvalidInput(f"{where}: {message}", errors=[{"item": where, "message": message}])

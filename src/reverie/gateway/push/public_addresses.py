@@ -69,7 +69,7 @@ class AddressPolicy:
             elif _is_number(host) and not self.permits(host):
                 message = "must be a public address; an operator can allow networks with REVERIE_WEBHOOK_ALLOW"
         if message is not None:
-            raise InvalidInput(f"callback_url: {message}", errors=[{"item": "callback_url", "message": message}])
+            raise InvalidInput.at("callback_url", message)
 
 
 def _is_number(host: str) -> bool:

@@ -113,7 +113,7 @@ def _texts(wanted: EmbeddingRequest) -> list[str]:
 
 
 def _refused(message: str, item: str = "input") -> InvalidInput:
-    return InvalidInput(f"{item}: {message}", errors=[{"item": item, "message": message}])
+    return InvalidInput.at(item, message)
 
 
 def _why(problem: dict[str, Any]) -> Exception:

@@ -30,9 +30,10 @@ from reverie.gateway.http.headers import joined_headers, parse_prefer, rate_head
 from reverie.gateway.http.raw_paths import MemoryId, UserId
 from reverie.gateway.memories.change import change_memory, delete_memories
 from reverie.gateway.memories.endpoint import add_memories as add
-from reverie.gateway.memories.parse import LINES, parse_body, stored_row
+from reverie.gateway.memories.parse import LINES, stored_row
 from reverie.gateway.memories.read import list_page, theme_members, user_summary
 from reverie.gateway.routes.deps import Eraser, GatewayState, Reader, Submitter
+from reverie.gateway.submissions.parse import parse_body
 from reverie.gateway.submissions.read_body import read_json_body, spool_json_body
 from reverie.gateway.views.digest import next_digest
 from reverie.gateway.views.placer import placed_now
@@ -190,10 +191,10 @@ async def delete_some(
     if unknown:
         # A filter that was mistyped must not delete everything.
         message = f"is not known here; there are {', '.join(sorted(_FILTERS))}"
-        raise InvalidInput(f"{unknown[0][:80]}: {message}", errors=[{"item": unknown[0][:80], "message": message}])
+        raise InvalidInput.at(unknown[0][:80], message)
     for name, value in (("theme", theme), ("ids", "".join(ids) if ids is not None else None)):
         if value == "":
-            raise InvalidInput(f"{name}: is empty", errors=[{"item": name, "message": "is empty"}])
+            raise InvalidInput.at(name, "is empty")
     limits = rate_headers(*state.admission.spend_change(key))
     receipt = await delete_memories(state, key.tenant, user_id, ids=ids, theme=theme, before=before)
     return _json(receipt, headers=limits)
@@ -279,5 +280,4 @@ def _parts(cursor: str, count: int) -> list[Any]:
 
 
 def _no_cursor() -> InvalidInput:
-    message = "is not a next_cursor of an earlier page"
-    return InvalidInput(f"cursor: {message}", errors=[{"item": "cursor", "message": message}])
+    return InvalidInput.at("cursor", "is not a next_cursor of an earlier page")

@@ -120,7 +120,7 @@ async def recall_stored(user_id: UserId, request: Request, state: GatewayState, 
         for name in ("memories", "user_id"):
             if name in given:
                 message = "is not taken here; the stored memories of the user in the path are asked"
-                raise InvalidInput(f"{name}: {message}", errors=[{"item": name, "message": message}])
+                raise InvalidInput.at(name, message)
         return orjson.dumps({"user_id": user_id, **given})
 
     headers = {"prefer": f"wait={_PATIENCE:g}"} | joined_headers(request.headers.raw)

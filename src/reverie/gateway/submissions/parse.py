@@ -120,18 +120,23 @@ def parse_submission(operation: str, body: bytes, limits: ParseLimits, *, pack: 
     )
 
 
-def _checked(
-    model: type[Request], operation: str, body: bytes, limits: ParseLimits
-) -> tuple[str, Any, list[str], bytes]:
-    """``(user, request, texts, canonical JSON)`` by the contract's models."""
+def parse_body(model: type[Any], body: bytes) -> Any:
+    """A small body as one of the contract's models. Raises ``InvalidInput`` naming the members at fault."""
     try:
-        request: Any = model.model_validate_json(body)
+        return model.model_validate_json(body)
     except ValidationError as error:
         if any(e["type"] == "recursion_loop" for e in error.errors(include_input=False, include_context=False)):
             raise InvalidInput("The body is nested too deeply.") from None
         raise invalid(error) from None
     except RecursionError:
         raise InvalidInput("The body is nested too deeply.") from None
+
+
+def _checked(
+    model: type[Request], operation: str, body: bytes, limits: ParseLimits
+) -> tuple[str, Any, list[str], bytes]:
+    """``(user, request, texts, canonical JSON)`` by the contract's models."""
+    request = parse_body(model, body)
     plain_texts = OPERATIONS[operation].items == "texts"
     texts = request.texts if plain_texts else [memory.text for memory in request.memories or ()]
     for index, text in enumerate(texts[: limits.memories]):
@@ -140,10 +145,10 @@ def _checked(
         where = f"texts[{index}]" if plain_texts else f"memories[{index}].text"
         if len(text) > limits.text_chars:
             message = f"has {len(text):,} characters; at most {limits.text_chars:,} are taken here"
-            raise InvalidInput(f"{where}: {message}", errors=[{"item": where, "message": message}])
+            raise InvalidInput.at(where, message)
         if plain_texts and ("\x00" in text or not text.strip()):
             message = "is blank or holds a NUL character"
-            raise InvalidInput(f"{where}: {message}", errors=[{"item": where, "message": message}])
+            raise InvalidInput.at(where, message)
     try:
         # Defaults are left out: adding an option to the contract must not change the hash of old requests.
         canonical = request.model_dump_json(exclude_defaults=True, exclude={"callback_url"}).encode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import time
@@ -13,6 +12,7 @@ import orjson
 from redis.exceptions import RedisError
 
 from reverie._text_key import text_key
+from reverie.aio.background import Background
 from reverie.aio.batcher import Batcher
 from reverie.queue.cache import GONE_TTL, PUT_SCRIPT, TTL, answer_key, gone_key, shown_key, vector_key
 from reverie.queue.redis_connection import RedisConnection, open_async
@@ -48,21 +48,17 @@ class ResultCache:
         self._line = RedisConnection(redis_url, seconds=0.25) if redis_url else None
         self._looks = Batcher(self._look)
         self._quiet_until = 0.0
-        self._later: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self.hits = 0
         self.misses = 0
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
         """Have something kept while its reader goes on."""
-        task = asyncio.create_task(work)
-        self._later.add(task)
-        task.add_done_callback(self._later.discard)
+        self._background.soon(work, "keep-answer")
 
     async def close(self) -> None:
         """Close the connections."""
-        for task in self._later:
-            task.cancel()
-        await asyncio.gather(*self._later, return_exceptions=True)
+        await self._background.stop()
         if self._line is not None:
             await self._line.close()
         if self._redis is not None:

@@ -207,7 +207,7 @@ async def _person(state: State, tenant: str, summary: Summary) -> Person:
     row = await state.store.row("get_person", tenant=tenant, user_id=summary.user_id)
     if row is None:
         message = "Field required: nothing is stored for this user"
-        raise InvalidInput(f"memories: {message}", errors=[{"item": "memories", "message": message}])
+        raise InvalidInput.at("memories", message)
     return Person.of(row)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from redis.exceptions import RedisError
 
+from reverie.aio.background import Background
 from reverie.errors import NotFound
 from reverie.gateway.http.responses import matches
 from reverie.gateway.views.plan import next_upkeep_at
@@ -61,13 +62,11 @@ class CurrentViews:
         self._settings = settings
         self._line = RedisConnection(redis_url, seconds=0.25) if redis_url else None
         self._quiet_until = 0.0
-        self._later: set[asyncio.Task[None]] = set()
+        self._background = Background()
 
     async def close(self) -> None:
         """Close the connection."""
-        for task in self._later:
-            task.cancel()
-        await asyncio.gather(*self._later, return_exceptions=True)
+        await self._background.stop()
         if self._line is not None:
             await self._line.close()
 
@@ -157,9 +156,8 @@ class CurrentViews:
     def _keep_later(self, tenant: str, user_id: str, kind: Kind, etag: str, facts: ViewFacts, body: bytes) -> None:
         if self._line is None or time.monotonic() < self._quiet_until or facts.as_of is None:
             return
-        task = asyncio.create_task(self._keep(tenant, user_id, kind, etag, int(facts.as_of.timestamp() * 1000), body))
-        self._later.add(task)
-        task.add_done_callback(self._later.discard)
+        read_ms = int(facts.as_of.timestamp() * 1000)
+        self._background.soon(self._keep(tenant, user_id, kind, etag, read_ms, body), "keep-view")
 
     async def _keep(self, tenant: str, user_id: str, kind: Kind, etag: str, read_ms: int, body: bytes) -> None:
         assert self._line is not None

@@ -13,7 +13,7 @@ from reverie.gateway.push.hub import Hub
 from reverie.store import Codec, places
 from reverie.store.happenings import event_of
 from reverie.store.people import event_webhook
-from reverie.store.sql import sql
+from reverie.store.sql import fetch_all, fetch_one, sql
 
 __all__ = ["DigestRound", "next_digest", "period_of"]
 
@@ -66,7 +66,7 @@ class DigestRound:
         """Each person in a transaction of their own: the digest, its webhook and the next time commit together."""
         for _ in range(_ROUND):
             async with connection.transaction():
-                row = await (await connection.execute(sql("due_digest"))).fetchone()
+                row = await fetch_one(connection, "due_digest")
                 if row is None:
                     return
                 event = await self._digest(connection, row)
@@ -87,8 +87,8 @@ class DigestRound:
         key, first, last = period_of(wanted["every"], zone, due)
         following = next_digest(wanted["every"], wanted["hour"], zone, row["now"])
         which = {"person": row["id"], "since": row["digest_version"], "happened": row["digest_happening"] or 0}
-        counts = await (await connection.execute(sql("digest_counts"), which)).fetchone()
-        happened = await (await connection.execute(sql("digest_happenings"), which)).fetchall()
+        counts = await fetch_one(connection, "digest_counts", **which)
+        happened = await fetch_all(connection, "digest_happenings", **which)
         written = None
         if counts is not None and (counts["changed"] or counts["forgotten"] or happened):
             body = {
@@ -105,7 +105,7 @@ class DigestRound:
             new = {"person": row["id"], "kind": "digest", "key": key, "task_id": f"digest-{row['id']}-{key}"}
             place = places.event(row["tenant"], row["user_id"], "digest", key)
             sealed = self._codec.save(orjson.dumps(body), place)
-            written = await (await connection.execute(sql("insert_happening"), {**new, "body": sealed})).fetchone()
+            written = await fetch_one(connection, "insert_happening", **new, body=sealed)
             url = wanted.get("url") or settings.get("callback_url")
             if written is not None and url:
                 hook = event_webhook(self._codec, row["tenant"], written["id"], url)
