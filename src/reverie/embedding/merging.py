@@ -2,6 +2,7 @@
 
 A GPU is only fast with thousands of tokens at a time, and a chat bot's tasks are small. So texts of all the tasks
 that wait form batches together, while each caller still gets its own progress and may leave at any time.
+`aio.batcher` is for questions of one event loop; these callers are threads, and a batch is bounded by its tokens.
 """
 
 from __future__ import annotations
