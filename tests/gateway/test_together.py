@@ -136,3 +136,19 @@ async def test_a_failure_that_nobody_waits_for_is_logged(caplog: pytest.LogCaptu
     with pytest.raises(ValueError, match="no answer"):
         await together.get(2)
     assert "what nobody waits for failed" in caplog.text
+
+
+async def test_one_of_a_group_may_be_answered_before_the_others() -> None:
+    held = Held()
+
+    async def ask(questions: Sequence[int]) -> list[int]:
+        together.answer_now(1, -1)
+        return await held.ask(questions)
+
+    together = Batcher(ask)
+    slow, quick = together.soon(0), together.soon(1)
+    assert await quick == -1
+    assert not slow.done()
+    held.go.set()
+    assert await slow == 0
+    assert held.groups == [[0, 1]]

@@ -39,6 +39,7 @@ class Batcher(Generic[Q, A]):
         self._capacity = capacity
         self._together = together
         self._waiting: list[tuple[Q, asyncio.Future[A] | None]] = []
+        self._asked: list[tuple[Q, asyncio.Future[A] | None]] = []
         self._asking = False
         self._task: asyncio.Task[None] | None = None
         self._stopped: Exception | None = None
@@ -57,6 +58,10 @@ class Batcher(Generic[Q, A]):
     def put(self, question: Q) -> bool:
         """Have something asked whose answer nobody waits for; False when too many wait already."""
         return self._add(question, None)
+
+    def answer_now(self, number: int, answer: A) -> None:
+        """Answer one question of the group that is being asked, while the others of it still wait."""
+        _settle(self._asked[number][1], answer)
 
     def drop(self, error: Exception) -> int:
         """Give up what waits, and raise ``error`` where somebody waits for it; how many there were."""
@@ -101,6 +106,7 @@ class Batcher(Generic[Q, A]):
         return [one for one, goes in zip(waiting, chosen, strict=True) if goes]
 
     async def _answer(self, group: list[tuple[Q, asyncio.Future[A] | None]]) -> None:
+        self._asked = group
         try:
             answers = await self._ask([question for question, _ in group])
             for (_, future), answer in zip(group, answers, strict=True):

@@ -83,6 +83,9 @@ class GroupAdds:
         quick: Sequence[AddOutcome | None] = [None] * len(group)
         with contextlib.suppress(psycopg.Error):  # nothing was stored; what is wrong is found out below
             quick = await self._memories.add_new([request for request, _ in group])
+        for number, outcome in enumerate(quick):
+            if outcome is not None:
+                self._groups.answer_now(number, outcome)
         left = [waiting for waiting, outcome in zip(group, quick, strict=True) if outcome is None]
         others = iter(await self._store_any(left) if left else [])
         return [outcome or next(others) for outcome in quick]
