@@ -7,12 +7,13 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
 from fastapi.security import HTTPBearer
+from pydantic import AfterValidator
 
 from reverie.gateway.auth import bearer
 from reverie.gateway.state import State, state_of
 from reverie.store import Key
 
-__all__ = ["Admin", "Eraser", "ForDocumentation", "GatewayState", "Reader", "Submitter", "TaskId", "Ticket"]
+__all__ = ["Admin", "Eraser", "ForDocumentation", "GatewayState", "Reader", "Submitter", "TaskId", "Text", "Ticket"]
 
 # For the OpenAPI document only: checking is ours, so that errors are problems.
 _scheme = HTTPBearer(auto_error=False, description="An API key, made with `reverie keys create`.")
@@ -37,5 +38,14 @@ Admin = Annotated[Key, Depends(_scope("admin"))]
 ForDocumentation = Annotated[object, Depends(_scheme)]
 """For a route that checks its key itself: the document says that it needs one."""
 
-TaskId = Annotated[str, Path(description="Id of a task.")]
+
+def _storable(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError("must not contain NUL, which no text of the database can hold")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+"""A text of an address that the database is asked for."""
+TaskId = Annotated[Text, Path(description="Id of a task.")]
 Ticket = Annotated[str | None, Query(description="From `POST /tickets`, instead of the header Authorization.")]

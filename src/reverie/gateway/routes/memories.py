@@ -32,7 +32,7 @@ from reverie.gateway.memories.change import change_memory, delete_memories
 from reverie.gateway.memories.endpoint import add_memories as add
 from reverie.gateway.memories.parse import LINES, stored_row
 from reverie.gateway.memories.read import list_page, theme_members, user_summary
-from reverie.gateway.routes.deps import Eraser, GatewayState, Reader, Submitter
+from reverie.gateway.routes.deps import Eraser, GatewayState, Reader, Submitter, Text
 from reverie.gateway.submissions.parse import parse_body
 from reverie.gateway.submissions.read_body import read_json_body, spool_json_body
 from reverie.gateway.views.digest import next_digest
@@ -120,10 +120,11 @@ async def list_memories(
     state: GatewayState,
     key: Reader,
     limit: Annotated[int, Query(ge=1, le=1000, description="Most memories of the page.")] = 100,
-    cursor: Annotated[str | None, Query(max_length=2048, description="next_cursor of the page before.")] = None,
-    theme: Annotated[str | None, Query(max_length=256, description="Only memories of this theme.")] = None,
+    cursor: Annotated[Text | None, Query(max_length=2048, description="next_cursor of the page before.")] = None,
+    theme: Annotated[Text | None, Query(max_length=256, description="Only memories of this theme.")] = None,
     q: Annotated[
-        str | None, Query(min_length=1, max_length=500, description="Only memories whose text holds this, in any case.")
+        Text | None,
+        Query(min_length=1, max_length=500, description="Only memories whose text holds this, in any case."),
     ] = None,
     since: Annotated[AwareDatetime | None, Query(description="Only memories made (or added) then or later.")] = None,
     until: Annotated[AwareDatetime | None, Query(description="Only memories made (or added) before.")] = None,
@@ -179,10 +180,10 @@ async def delete_some(
     request: Request,
     state: GatewayState,
     key: Eraser,
-    theme: Annotated[str | None, Query(max_length=256, description="Memories of this theme.")] = None,
+    theme: Annotated[Text | None, Query(max_length=256, description="Memories of this theme.")] = None,
     before: Annotated[AwareDatetime | None, Query(description="Memories made (or added) before.")] = None,
     ids: Annotated[
-        list[str] | None,
+        list[Text] | None,
         Query(description="Memories by id. Repeat it; a value that names none is read as ids between commas."),
     ] = None,
 ) -> Response:
@@ -240,7 +241,7 @@ async def list_users(
     state: GatewayState,
     key: Reader,
     limit: Annotated[int, Query(ge=1, le=1000, description="Most users of the page.")] = 100,
-    cursor: Annotated[str | None, Query(max_length=2048, description="next_cursor of the page before.")] = None,
+    cursor: Annotated[Text | None, Query(max_length=2048, description="next_cursor of the page before.")] = None,
     stale: Annotated[bool, Query(description="Only users whose views do not know all changes.")] = False,
 ) -> Response:
     """A page of the tenant's users who keep memories, by id."""

@@ -78,7 +78,7 @@ async def task_socket(socket: WebSocket, task_id: str, ticket: Annotated[str | N
         _check_sockets(state, key)
         subscription = Subscription(key.tenant, task_id, key.id)
         with state.hub.subscribe(subscription):
-            row = await state.store.task(key.tenant, task_id)
+            row = await state.store.task(key.tenant, task_id) if "\x00" not in task_id else None
             if row is None or row.operation in INTERNAL_OPERATIONS:
                 raise NotFound(f"There is no task {task_id[:80]!r}.")
             await _pump(socket, subscription, _frames(state, _of_task(state, subscription, row, -1)))

@@ -14,7 +14,7 @@ from reverie.contracts import INTERNAL_OPERATIONS, OPERATIONS, Operation, Status
 from reverie.errors import Conflict, NotFound
 from reverie.gateway.http.headers import joined_headers
 from reverie.gateway.http.responses import opened_result, task_json, task_response
-from reverie.gateway.routes.deps import ForDocumentation, GatewayState, Reader, Submitter, TaskId
+from reverie.gateway.routes.deps import ForDocumentation, GatewayState, Reader, Submitter, TaskId, Text
 from reverie.gateway.submissions.endpoint import answer_submission
 from reverie.gateway.submissions.read_body import spool_json_body
 from reverie.store import TaskRow
@@ -79,7 +79,7 @@ _CURSOR = "^[0-9]{1,16}-tsk_[0-9a-z]{26}$"
 async def list_tasks(
     state: GatewayState,
     key: Reader,
-    user_id: Annotated[str | None, Query(max_length=256, description="Of this user alone.")] = None,
+    user_id: Annotated[Text | None, Query(max_length=256, description="Of this user alone.")] = None,
     status: Annotated[Status | None, Query(description="In this state alone.")] = None,
     operation: Annotated[Operation | None, Query(description="Of this kind alone.")] = None,
     limit: Annotated[int, Query(ge=1, le=500, description="Most tasks of a page.")] = 50,

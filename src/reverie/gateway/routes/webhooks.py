@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from reverie.contracts import Request
 from reverie.errors import NotFound
-from reverie.gateway.routes.deps import Admin, GatewayState, Reader
+from reverie.gateway.routes.deps import Admin, GatewayState, Reader, Text
 from reverie.store import Delivery
 
 __all__ = ["router"]
@@ -65,7 +65,7 @@ class EnableRequest(Request):
 async def list_webhooks(
     state: GatewayState,
     key: Reader,
-    task_id: Annotated[str | None, Query(max_length=64, description="Of this task alone.")] = None,
+    task_id: Annotated[Text | None, Query(max_length=64, description="Of this task alone.")] = None,
     limit: Annotated[int, Query(ge=1, le=500, description="Most webhooks to list.")] = 50,
 ) -> WebhookList:
     """The tenant's newest webhooks with what became of them, and the addresses that are off."""

@@ -1,0 +1,69 @@
+"""What no id can hold, in every place of the OpenAPI document that takes a text: refused, never an error of ours."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live import LiveService
+
+DOCUMENT: dict[str, Any] = json.loads(Path(__file__).with_name("openapi.json").read_text())
+NUL = ["%00", "a%00b"]
+ODD = [*NUL, "%FF", "%C0%AF", "%ED%A0%80", "%zz", "%0A"]
+
+
+@pytest.fixture(scope="module")
+def idle(database_url: str, redis_url: str) -> Iterator[LiveService]:
+    with LiveService(database_url, redis_url, workers={}) as live:
+        yield live
+
+
+def asked(value: str) -> list[tuple[str, str]]:
+    """``(method, address)`` of every operation with ``value`` in each of its path's members, then in each query."""
+    out = []
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            texts = [
+                parameter["name"]
+                for parameter in operation.get("parameters", [])
+                if parameter["in"] == "query" and "string" in json.dumps(parameter["schema"])
+            ]
+            members = re.findall(r"\{(\w+)\}", path)
+            plain = {name: "map" if name == "kind" else "x" for name in members}
+            for name in members:
+                out.append((method.upper(), path.format(**{**plain, name: value})))
+            out += [(method.upper(), f"{path.format(**plain)}?{name}={value}") for name in texts]
+    assert len(out) > 40
+    return out
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_no_place_for_a_text_takes_odd_bytes_for_more_than_a_mistake(idle: LiveService, value: str) -> None:
+    """By hand, since clients tidy addresses up before they send them."""
+    wrong = []
+    for method, address in asked(value):
+        connection = http.client.HTTPConnection("127.0.0.1", idle.ports[0], timeout=60)
+        headers = {"Authorization": f"Bearer {idle.key}", "Content-Type": "application/json"}
+        connection.request(method, address, None if method == "GET" else b"{}", headers)
+        answer = connection.getresponse()
+        said = answer.read(200)
+        connection.close()
+        if answer.status >= 500 or (value in NUL and answer.status < 400):
+            wrong.append((method, address, answer.status, said))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("value", NUL)
+async def test_a_socket_for_what_cannot_be_ends_with_a_code(idle: LiveService, value: str) -> None:
+    for address in (f"/results/{value}", f"/results?operation={value}"):
+        url = f"ws://127.0.0.1:{idle.ports[0]}{address}"
+        async with idle.session() as session, session.ws_connect(url) as socket:
+            message = await socket.receive(timeout=60)
+            assert socket.close_code == 4404, (address, message)
+    assert "Traceback" not in idle.log("gateway0")
