@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from reverie.charts import render
 from reverie.charts.palette import LIGHT, theme_colour
+from reverie.charts.sheet import Sheet
 from reverie.errors import InvalidInput
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -135,7 +136,7 @@ def test_a_timeline_of_an_analysis_needs_no_dates() -> None:
     assert colours(render("timeline", analyze_result(), {}, width=400)) > 20
 
 
-def test_a_timeline_marks_bursts_and_changes_with_their_p_value() -> None:
+def test_a_timeline_marks_bursts_and_changes_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     result = analyze_result()
     plain = pixels(render("timeline", result, {}, width=600))
     result["patterns"] = [
@@ -151,6 +152,17 @@ def test_a_timeline_marks_bursts_and_changes_with_their_p_value() -> None:
     row = shade[100, :, 0] - plain[100, :, 0]
     assert 0.3 < (np.abs(row) > 0.02).mean() < 0.7
     assert not np.array_equal(marked, shade)
+    written: list[str] = []
+    text = Sheet.text
+
+    def noted(sheet: Sheet, x: float, y: float, words: str, *more: Any, **named: Any) -> Any:
+        written.append(words)
+        return text(sheet, x, y, words, *more, **named)
+
+    monkeypatch.setattr(Sheet, "text", noted)
+    render("timeline", result, {}, width=600)
+    assert {"Burst", "Change"} <= set(written)
+    assert not [words for words in written if words.startswith("p ")]
 
 
 @pytest.mark.parametrize("width", [0, 199, 3001])

@@ -1,4 +1,4 @@
-"""The timeline: memories per day, week or month, stacked by theme; bursts and changes with their p-value."""
+"""The timeline: memories per day, week or month, stacked by theme; bursts and changes by their names."""
 
 from __future__ import annotations
 
@@ -131,16 +131,19 @@ def _draw_legend(sheet: Sheet, layers: Sequence[_Layer]) -> float:
     return top - sheet.body * 0.4
 
 
+_MARKS = {"burst": "Burst", "rate_change": "Change"}
+"""What is written above a band; how sure it is stands with the pattern, in words."""
+
+
 def _found(patterns: Sequence[Mapping[str, Any]], last: date) -> list[tuple[date, date, str]]:
-    """First and last day and the p-value of bursts and changes, earliest first."""
+    """First and last day and the name of bursts and changes, earliest first."""
     out = []
     for pattern in patterns:
         details = pattern.get("details") or {}
         begin = day_of(str(details.get("from") or details.get("since") or ""))
-        if pattern["kind"] in ("burst", "rate_change") and begin is not None:
+        if pattern["kind"] in _MARKS and begin is not None:
             end = day_of(str(details.get("to") or "")) or last
-            p = float(pattern["p_value"])
-            out.append((begin, max(begin, end), "p < 0.001" if p < 0.001 else f"p {p:.2g}"))
+            out.append((begin, max(begin, end), _MARKS[pattern["kind"]]))
     return sorted(out)
 
 
@@ -155,17 +158,17 @@ def _draw_found(
 ) -> None:
     size = sheet.body * 0.82
     free = -1.0
-    for begin, end, p_value in found:
+    for begin, end, name in found:
         first, after = (bisect_right(buckets.starts, day) - 1 for day in (begin, end))
         if after < 0:
             continue
         left, right = float(x[max(0, first)] - step / 2), float(x[after] + step / 2)
         band = Rectangle((left, top), right - left, floor - top, facecolor=sheet.paper.ink, alpha=0.07, linewidth=0)
         sheet.axes.add_patch(band)
-        wide = sheet.measure(p_value, size)[0]
+        wide = sheet.measure(name, size)[0]
         place = min(left + size * 0.3, sheet.width - sheet.margin - wide)
         if place > free:
-            sheet.text(place, top + size * 0.25, p_value, size, colour=sheet.paper.muted)
+            sheet.text(place, top + size * 0.25, name, size, colour=sheet.paper.muted)
             free = place + wide + size * 0.5
 
 
@@ -183,7 +186,7 @@ def _draw_bars(
     peak = max(1, *ticks)
     left = box[0] + sheet.measure(f"{peak:,}", size)[0] + size * 0.7
     floor = box[3] - size * 1.9
-    # The line of p-values has a row of its own above the bars.
+    # The line of their names has a row of its own above the bars.
     scale = (floor - box[1] - size * (2.2 if found else 1.0)) / peak
     for tick in ticks:
         y = floor - tick * scale
