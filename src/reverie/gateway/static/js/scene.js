@@ -1,6 +1,7 @@
 // Points on a canvas: pan, zoom, hover, pick, labels; for the map and the graph. One list of things to draw feeds the
 // canvas and the SVG export. A 2-D canvas needs no shaders, so no eval and no GPU.
 
+import { boundsOf, Cells } from "./cells.js";
 import { buttonsOn, layLabels } from "./labels.js";
 import { listen } from "./moves.js";
 import { colour } from "./palette.js";
@@ -31,8 +32,7 @@ export class Scene {
     this.view = { k: 1, x: 0, y: 0 };
     this.sprites = new Sprites();
     this.frame = 0;
-    this.#bounds();
-    this.#grid();
+    this.#place();
     listen(this);
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(canvas);
@@ -58,46 +58,14 @@ export class Scene {
     const moved = moving && points.some((p) => p.fromX !== p.x || p.fromY !== p.y);
     Object.assign(this, { points, labels, edges, discs, rings, index: new Map(points.map((p) => [p.id, p])) });
     this.movedAt = moved ? performance.now() : 0;
-    this.#bounds();
-    this.#grid();
+    this.#place();
     if (first) this.fit();
     this.draw();
   }
 
-  #bounds() {
-    const xs = this.points.map((p) => p.x);
-    const ys = this.points.map((p) => p.y);
-    const low = (list) => list.reduce((a, b) => Math.min(a, b), Infinity);
-    const high = (list) => list.reduce((a, b) => Math.max(a, b), -Infinity);
-    let [x0, x1, y0, y1] = xs.length ? [low(xs), high(xs), low(ys), high(ys)] : [-1, 1, -1, 1];
-    for (const d of this.discs)
-      [x0, x1, y0, y1] = [
-        Math.min(x0, d.x - d.r),
-        Math.max(x1, d.x + d.r),
-        Math.min(y0, d.y - d.r),
-        Math.max(y1, d.y + d.r),
-      ];
-    if (x1 - x0 < 1e-9) [x0, x1] = [x0 - 1, x1 + 1];
-    if (y1 - y0 < 1e-9) [y0, y1] = [y0 - 1, y1 + 1];
-    this.bounds = { x0, x1, y0, y1 };
-  }
-
-  #grid() {
-    // Cells of about four points: what is under the pointer is found without looking at all of them.
-    const { x0, x1, y0, y1 } = this.bounds;
-    const cells = Math.max(1, Math.floor(Math.sqrt(this.points.length / 4)));
-    this.cells = { n: cells, w: (x1 - x0) / cells, h: (y1 - y0) / cells, of: new Map() };
-    this.points.forEach((p, i) => {
-      const key = this.#cell(p.x, p.y);
-      if (!this.cells.of.has(key)) this.cells.of.set(key, []);
-      this.cells.of.get(key).push(i);
-    });
-  }
-
-  #cell(x, y) {
-    const { n, w, h } = this.cells;
-    const clamp = (v) => Math.max(0, Math.min(n - 1, Math.floor(v)));
-    return clamp((x - this.bounds.x0) / w) * n + clamp((y - this.bounds.y0) / h);
+  #place() {
+    this.bounds = boundsOf(this.points, this.discs);
+    this.cells = new Cells(this.points, this.bounds);
   }
 
   /** Everything in sight. */
@@ -327,16 +295,12 @@ export class Scene {
     let least = reach * reach;
     const from = this.#unscreen(x - reach, y + reach);
     const to = this.#unscreen(x + reach, y - reach);
-    const { n, w, h } = this.cells;
-    const clamp = (v) => Math.max(0, Math.min(n - 1, Math.floor(v)));
-    for (let i = clamp((from[0] - this.bounds.x0) / w); i <= clamp((to[0] - this.bounds.x0) / w); i++)
-      for (let j = clamp((from[1] - this.bounds.y0) / h); j <= clamp((to[1] - this.bounds.y0) / h); j++)
-        for (const k of this.cells.of.get(i * n + j) ?? []) {
-          const p = this.points[k];
-          if (p.hidden) continue;
-          const d = (p.sx - x) ** 2 + (p.sy - y) ** 2;
-          if (d < least) [best, least] = [p.id, d];
-        }
+    for (const k of this.cells.within(from, to)) {
+      const p = this.points[k];
+      if (p.hidden) continue;
+      const d = (p.sx - x) ** 2 + (p.sy - y) ** 2;
+      if (d < least) [best, least] = [p.id, d];
+    }
     return best;
   }
 
