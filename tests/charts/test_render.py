@@ -162,6 +162,7 @@ def test_a_timeline_marks_bursts_and_changes_by_name(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Sheet, "text", noted)
     render("timeline", result, {}, width=600)
     assert {"Burst", "Change"} <= set(written)
+    assert any("memories, a bar for each day, " in words for words in written)  # not so many a day
     assert not [words for words in written if words.startswith("p ")]
 
 

@@ -62,7 +62,8 @@ def draw_timeline(
         return sheet.png()
     total = int(sum(layer.counts.sum() for layer in layers))
     first, last = buckets.starts[0], max(days.values() or counted)
-    start = sheet.heading(heading, f"{total:,} memories per {buckets.unit}, {_when(first)} to {_when(last)}")
+    whose = f"{total:,} {'memory' if total == 1 else 'memories'}, a bar for each {buckets.unit}"
+    start = sheet.heading(heading, f"{whose}, {_when(first)} to {_when(last)}")
     bottom: float = sheet.height - sheet.margin
     if len(layers) > 1 or days:
         bottom = _draw_legend(sheet, layers)
