@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from reverie._graphemes import beginning
 from reverie.clustering.candidates import Scored, scored
+from reverie.clustering.graphemes import syllabic
 from reverie.clustering.tongues import NAMES, language_name, language_of
 from reverie.clustering.topics import Fit, Topics, stem
 from reverie.clustering.words import Phrasebook
@@ -143,7 +144,9 @@ def _by_language(
     for number, members in enumerate(groups):
         kept = (earlier[number] or "").split(_JOIN)[0] in NAMES.values()
         enough = max(3.0, (_SPOKEN_KEPT if kept else _SPOKEN) * len(members))
-        if out[number] or len(members) < 3 or any(used >= enough for used in found[number].used.values()):
+        # A piece of a text without spaces is used by more than a word is.
+        said = any(used >= enough * (1 + syllabic(key)) for key, used in found[number].used.items())
+        if out[number] or len(members) < 3 or said:
             continue
         if not spoken:
             spoken = {i: language_of(texts[i]) for own in groups for i in own.tolist()}

@@ -48,9 +48,9 @@ _APART = {
     "da": "af ikke også efter mig dig sig meget hvad nogle uden blev kunne op",
     "no": "av ikke også etter meg deg seg veldig hva noen uten ble kunne opp",
 }
-_MOST = 3
+_MOST = 4
 """Languages in one name."""
-_EACH, _TOGETHER, _AHEAD = 0.2, 0.75, 0.4
+_EACH, _TOGETHER, _AHEAD = 0.15, 0.6, 0.4
 """Least share of a language that is named (and two members), and of all those named; how much larger that is than in
 the whole set."""
 
@@ -75,7 +75,7 @@ def language_of(text: str) -> str | None:
 
 
 def language_name(members: Sequence[str | None], all_texts: Sequence[str | None]) -> str | None:
-    """What a group is called by its languages: up to three that nearly all its members are written in.
+    """What a group is called by its languages: up to four that most of its members are written in.
 
     None where they are unclear, or not clearly more common here than in the whole set: of one who writes Greek alone
     "Greek" says nothing.
