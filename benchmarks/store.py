@@ -68,7 +68,13 @@ Sql = psycopg.Connection[dict[str, Any]]
 def grow(connection: Sql, first: int, last: int, what: tuple[str, ...]) -> None:
     for statement in what:
         connection.execute(statement.encode(), {"first": first, "last": last})
-    connection.execute("ANALYZE")
+    settle(connection)
+
+
+def settle(connection: Sql) -> None:
+    """What was written is on disk, and known: no reading pays for it."""
+    connection.execute("VACUUM ANALYZE")
+    connection.execute("CHECKPOINT")
 
 
 def timed(ask: Callable[[int], object], people: int, times: int, seed: int) -> list[float]:
@@ -175,7 +181,7 @@ def main() -> int:
                            "access_count, pinned, superseded_by, version")  # fmt: skip
                 connection.execute(f"INSERT INTO memories ({columns}) SELECT {columns} FROM whole".encode())
                 connection.execute("DROP TABLE whole")
-                connection.execute("ANALYZE memories")
+                settle(connection)
                 name = f"{options.sizes[-1]:,}, {options.partitions} partitions"
                 rows.append(measured(url, connection, name, there, options.times, len(options.sizes)))
     finally:
