@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reverie.contracts import AnalyzeRequest, ClusterRequest, Operation
+from reverie.contracts import AnalyzeRequest, ClusterRequest, Operation, RecallRequest
 from reverie.errors import ReverieError
 from reverie.gateway.submissions import parse
 from reverie.gateway.submissions.fast_parser import parse_fast
@@ -26,7 +26,8 @@ moments = st.sampled_from(
         "2026-05-01T09:00:00Z", "2026-05-01T09:00:00+00:00", "2026-05-01T09:00:00.120000Z", "2026-05-01T09:00:00.1Z",
         "2026-05-01T09:00:00.000000+00:00", "2026-05-01T09:00:00", "2026-02-30T09:00:00Z", "1969-12-31T23:59:59Z",
         "2200-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "2026-05-01T24:00:00Z", "2026-05-01T09:00:60Z",
-        "2026-05-01T09:00:00+02:00", "2026-05-01 09:00:00Z", 1777626000, None, True, "",
+        "2026-05-01T09:00:00+02:00", "2026-05-01 09:00:00Z", 1777626000, None, True, "", "2026-05-01T09:00:00.1234567Z",
+        "2026-05-01t09:00:00z", "2026-05-01T09:00:00-00:00", "2026-05-01T09:00Z", "20260501T090000Z", "2026-05-01",
     ]
 )  # fmt: skip
 members = st.fixed_dictionaries(
@@ -95,7 +96,19 @@ def test_both_ways_agree(document: dict[str, Any], escaped: bool) -> None:
         b'{"user_id":"u","memories":["a\\",","b"]}', b'{"user_id":"u","memories":["\\",\\"","b\\\\",",",",\\""]}',
         b'{"user_id":"\\"memories\\":[]","memories":["a"]}',
         b'{"user_id":"\\"memories","memories":["a","\\"memories\\":[]"]}',
-        b'{"user_id":"u","memories":[{"text":"a","id":"1","id":"2"}]}', b'\xef\xbb\xbf{"user_id":"u","memories":["a"]}',
+        b'{"user_id":"u","memories":[{"text":"a","id":"1","id":"2"}]}',
+        b'{"user_id":"u","memories":[{"text":"a","id":""}]}', b'{"user_id":"u","memories":[{"id":"1"}]}',
+        b'{"user_id":"u","memories":[{"text":"a","access_count":1e0}]}', b'{"user_id":-0,"memories":["a"]}',
+        b'{"user_id":"u","memories":[{"text":"a","access_count":-0}]}',
+        b'{"user_id":184467440737095516160,"memories":["a"]}',
+        b'{"user_id":"u","memories":[{"text":"a","created_at":"2026-05-01T09:00:00.9999999Z"}]}',
+        b'{"user_id":"u","memories":["a"],"options": { "seed" : 3 } ,"options":{"seed":4}}',
+        b'{"user_id":"u","memories":["a"],"options":{"seed":184467440737095516160}}',
+        b'{"user_id":"u","memories":["a"],"options":{"granularity":NaN}}',
+        b'{"user_id":"u","memories":["a"],"options":{"model":"\\ud800"}}',
+        b'{"user_id":"u","memories":["a"],"callback_url":"https://example.org/\xc3\xa9"}',
+        b'{"user_id":"u","memories":["a"],"cloud":null,"options":null}',
+        b'\xef\xbb\xbf{"user_id":"u","memories":["a"]}',
     ],
 )  # fmt: skip
 def test_odd_bodies_agree(body: bytes) -> None:
@@ -107,7 +120,13 @@ def test_odd_bodies_agree(body: bytes) -> None:
 
 def test_what_is_plain() -> None:
     memory = {"id": "1", "text": "tea", "created_at": "2026-05-01T09:00:00Z", "access_count": 2, "kind": "fact"}
-    for memories in (["tea", "rain"], [{"text": "tea"}, {"id": "x", "text": "rain"}], [memory]):
+    for memories in (["tea", "rain"], [{"text": "tea"}, {"id": "x", "text": "rain"}], [memory], ["tea", memory]):
         body = orjson.dumps({"user_id": "u", "memories": memories, "options": {}})
         assert parse_fast(ClusterRequest, body, 40) is not None
-    assert parse_fast(AnalyzeRequest, orjson.dumps({"user_id": "u", "memories": ["a"], "options": {"top": 3}}), 40)
+    assert parse_fast(AnalyzeRequest, orjson.dumps({"user_id": 7, "memories": ["a"], "options": {"top": 3}}), 40)
+    found = parse_fast(RecallRequest, orjson.dumps({"user_id": "u", "memories": ["a"], "query": "é"}), 40)
+    assert found is not None
+    assert (found[1].query, found[3]) == (
+        "é",
+        '{"user_id":"u","query":"é","memories":[{"id":"0","text":"a"}]}'.encode(),
+    )
