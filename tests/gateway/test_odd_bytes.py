@@ -67,3 +67,22 @@ async def test_a_socket_for_what_cannot_be_ends_with_a_code(idle: LiveService, v
             message = await socket.receive(timeout=60)
             assert socket.close_code == 4404, (address, message)
     assert "Traceback" not in idle.log("gateway0")
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_a_number_that_json_has_not_is_refused_and_not_kept_as_null(idle: LiveService, number: str) -> None:
+    held = f'{{"id": "n", "text": "I like tea", "metadata": {{"deep": [{{"score": {number}}}]}}}}'
+    connection = http.client.HTTPConnection("127.0.0.1", idle.ports[0], timeout=60)
+    headers = {"Authorization": f"Bearer {idle.key}", "Content-Type": "application/json"}
+    for method, address, body in (
+        ("POST", "/cluster/submit", f'{{"user_id": "u", "memories": [{held}]}}'),
+        ("POST", "/users/odd/memories", f'{{"memories": [{held}]}}'),
+        ("PUT", "/users/odd/memories/n", held.replace('"id": "n", ', "")),
+        ("PATCH", "/users/odd/memories/n", f'{{"metadata": {{"score": {number}}}}}'),
+    ):
+        connection.request(method, address, body.encode(), headers)
+        answer = connection.getresponse()
+        said = answer.read()
+        assert answer.status == 422, (method, address, said[:300])
+        assert b"metadata" in said, said[:300]
+    connection.close()

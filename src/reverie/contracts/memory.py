@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ __all__ = [
     "Memories",
     "Memory",
     "MemoryText",
+    "Metadata",
 ]
 
 MAX_TEXT_CHARS = 100_000
@@ -53,6 +55,20 @@ MemoryText = Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARS), Afte
 """Text of a memory: 1 to 100,000 characters, not blank, valid Unicode."""
 
 
+def _of_json(held: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    # Readers of JSON take NaN, and writers make null of it: what is kept and given back must not change.
+    if held:
+        try:
+            json.dumps(held, allow_nan=False)
+        except ValueError:
+            raise ValueError("holds a number that JSON has not (NaN or Infinity)") from None
+    return held
+
+
+Metadata = Annotated[dict[str, JsonValue], AfterValidator(_of_json)]
+"""Anything of the client's, as JSON has it."""
+
+
 class Memory(Request):
     """One memory. Only ``text`` is required; without ``id`` the index in the list becomes the id."""
 
@@ -74,9 +90,7 @@ class Memory(Request):
     speaker: Annotated[str, Field(max_length=MAX_SPEAKER_CHARS)] | None = Field(
         default=None, description="Who said it; questions that name somebody find what they said."
     )
-    metadata: dict[str, JsonValue] = Field(
-        default_factory=dict, description="Anything of yours; kept and given back, never read."
-    )
+    metadata: Metadata = Field(default_factory=dict, description="Anything of yours; kept and given back, never read.")
 
 
 def _number(items: Any) -> Any:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from reverie.contracts._base import AwareDatetime, Identifier, Request, Response
 from reverie.contracts.analyze import AnalyzeResult
@@ -19,6 +19,7 @@ from reverie.contracts.memory import (
     MAX_SOURCE_CHARS,
     MAX_SPEAKER_CHARS,
     MemoryText,
+    Metadata,
 )
 from reverie.contracts.recall import RecallOptions
 
@@ -68,9 +69,7 @@ class PutMemory(Request):
     )
     source: Source | None = Field(default=None, description="Where it came from (a channel, a command).")
     speaker: Speaker | None = Field(default=None, description="Who said it, where that is not the user.")
-    metadata: dict[str, JsonValue] = Field(
-        default_factory=dict, description="Anything of yours; kept and given back, never read."
-    )
+    metadata: Metadata = Field(default_factory=dict, description="Anything of yours; kept and given back, never read.")
     pinned: bool | None = Field(default=None, description="Whether it is always worth keeping.")
 
 
@@ -117,7 +116,7 @@ class MemoryPatch(Request):
     kind: Kind | None = Field(default=None, description="Another kind, or null for none.")
     source: Source | None = Field(default=None, description="Another source, or null for none.")
     speaker: Speaker | None = Field(default=None, description="Another speaker, or null for none.")
-    metadata: dict[str, JsonValue] | None = Field(default=None, description="Replaces the metadata.")
+    metadata: Metadata | None = Field(default=None, description="Replaces the metadata.")
     pinned: bool | None = Field(default=None, description="Whether it is always worth keeping.")
     superseded_by: Identifier | None = Field(
         default=None, description="Id of the memory that took its place, or null for none."
