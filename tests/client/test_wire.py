@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from reverie._breaker import Breaker
 from reverie.client import AsyncReverie
 from reverie.client._resilience import pauses
 from reverie.client._wire import SseParser, default_key, default_url, request_body
-from reverie.contracts import Memory
+from reverie.contracts import Memory, StoredMemory
 from reverie.errors import InvalidInput
 
 
@@ -126,3 +127,10 @@ async def test_one_thing_in_place_of_a_list_is_refused_before_it_is_sent(value: 
 def test_the_memory_that_is_not_unicode_is_named() -> None:
     with pytest.raises(InvalidInput, match=r"memories\[1\] is not valid Unicode"):
         request_body("u", ["fine", {"text": "x", "metadata": {"k": "\ud800"}}], {})
+
+
+def test_a_stored_memory_is_sent_with_all_that_a_memory_has() -> None:
+    given = Memory(id="m", text="I like tea", kind="fact", source="chat", speaker="Ada", metadata={"a": 1})
+    stored = StoredMemory(**given.model_dump(), added_at=datetime(2026, 5, 1, tzinfo=UTC), version=1)
+    body = request_body("u", [stored], {})
+    assert json.loads(body)["memories"] == [given.model_dump(mode="json", exclude_none=True)]

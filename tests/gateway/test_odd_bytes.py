@@ -86,3 +86,16 @@ def test_a_number_that_json_has_not_is_refused_and_not_kept_as_null(idle: LiveSe
         assert answer.status == 422, (method, address, said[:300])
         assert b"metadata" in said, said[:300]
     connection.close()
+
+
+@pytest.mark.parametrize("last", ["²", "٣".encode().decode("latin-1"), "-1", "1" * 400])
+def test_what_is_no_number_resumes_an_event_stream_from_its_beginning(idle: LiveService, last: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", idle.ports[0], timeout=60)
+    headers = {"Authorization": f"Bearer {idle.key}", "Content-Type": "application/json"}
+    connection.request("POST", "/cluster/submit", b'{"user_id": "u", "memories": ["I like tea"]}', headers)
+    task = json.loads(connection.getresponse().read())
+    connection.request("GET", f"/results/{task['task_id']}", headers={**headers, "Last-Event-ID": last})
+    answer = connection.getresponse()
+    assert answer.status == 200
+    assert [answer.readline() for _ in range(3)][-1].startswith(b"id: ")
+    connection.close()

@@ -94,7 +94,7 @@ def _is_loopback(url: str) -> bool:
         return False
 
 
-_MEMBERS = ("id", "text", "created_at", "last_accessed_at", "access_count", "kind", "source", "metadata")
+_MEMBERS = ("id", "text", "created_at", "last_accessed_at", "access_count", "kind", "source", "speaker", "metadata")
 
 
 def _memory(item: MemoryLike) -> Any:
@@ -105,18 +105,7 @@ def _memory(item: MemoryLike) -> Any:
     if isinstance(item, BaseModel):
         return item.model_dump(mode="json", exclude_defaults=True)
     if not isinstance(item, Mapping):
-        names = (
-            "id",
-            "text",
-            "created_at",
-            "last_accessed_at",
-            "access_count",
-            "kind",
-            "source",
-            "speaker",
-            "metadata",
-        )
-        item = {name: getattr(item, name) for name in names if getattr(item, name, None) is not None}
+        item = {name: getattr(item, name) for name in _MEMBERS if getattr(item, name, None) is not None}
     return {name: _plain(value) for name, value in item.items() if value is not None}
 
 

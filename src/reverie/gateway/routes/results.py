@@ -190,7 +190,7 @@ async def task_events(task_id: TaskId, request: Request, ticket: Ticket = None) 
     if row is None or row.operation in INTERNAL_OPERATIONS:
         raise NotFound(f"There is no task {task_id[:80]!r}.")
     last = request.headers.get("last-event-id", "")
-    after = int(last) if last.isdigit() and len(last) < 19 else -1
+    after = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else -1
 
     async def stream() -> AsyncIterator[bytes]:
         subscription = Subscription(key.tenant, task_id, key.id)

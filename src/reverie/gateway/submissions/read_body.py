@@ -117,7 +117,7 @@ def check_headers(headers: Mapping[str, str], limit: int, also: Set[str] = froze
     if kind and kind != "application/json" and not kind.endswith("+json") and kind not in also:
         raise UnsupportedMediaType(f"Send the body as application/json, not {kind[:80]}.")
     length = headers.get("content-length")
-    if length is not None and length.isdigit() and int(length) > limit:
+    if length is not None and length.isascii() and length.isdigit() and int(length) > limit:
         raise TooLarge(f"The body has {int(length):,} bytes; at most {limit:,} are taken here.")
 
 
