@@ -30,6 +30,8 @@ _KEPT_PHRASE = 0.6
 _SPOKEN, _SPOKEN_KEPT = 0.25, 0.35
 """Share of members from which a phrase speaks for a group better than its members' language does; the second for a
 group that was named by its language."""
+_USUAL, _ASKED = 0.7, 250
+"""Share of texts from which a language is the usual one, and texts of a large set whose language is looked at."""
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -80,7 +82,7 @@ def label_groups(
     chosen = [_diverse(own.ranked) for own in found]
     surfaces = _surfaces(chosen, earlier, found, groups, book)
     topics = _topics(naming, texts, x, groups, centres, book, earlier)
-    topics = _by_language(topics, found, earlier, texts, groups)
+    topics = _by_language(topics, found, earlier, texts, groups, book)
     labels = _name(chosen, found, surfaces, topics, earlier, texts, groups, book)
     on_progress("labelling", len(groups), len(groups))
     return labels
@@ -133,13 +135,16 @@ def _by_language(
     earlier: Sequence[str | None],
     texts: Sequence[str],
     groups: Sequence[NDArray[np.int64]],
+    book: Phrasebook,
 ) -> list[str | None]:
     """The topics, and languages in the place of those that are missing where no phrase speaks for the members either.
 
     A model that does not know some of a person's languages groups their texts by language, and a name made of a word
     that two of them share would be wrong.
     """
-    spoken: dict[int, str | None] = {}
+    usual = Counter(code for code, text in zip(book.languages, texts, strict=True) if code and text.isascii())
+    plain = next((code for code, count in usual.most_common(1) if count >= _USUAL * len(texts)), None)
+    everywhere: list[str | None] = []
     out = list(topics)
     for number, members in enumerate(groups):
         kept = (earlier[number] or "").split(_JOIN)[0] in NAMES.values()
@@ -148,9 +153,13 @@ def _by_language(
         said = any(used >= enough * (1 + syllabic(key)) for key, used in found[number].used.items())
         if out[number] or len(members) < 3 or said:
             continue
-        if not spoken:
-            spoken = {i: language_of(texts[i]) for own in groups for i in own.tolist()}
-        out[number] = language_name([spoken[i] for i in members.tolist()], list(spoken.values()))
+        spoken = [language_of(texts[i]) for i in members.tolist()]
+        if plain and spoken.count(plain) + spoken.count(None) >= _USUAL * len(spoken):
+            continue  # what nearly all texts are in is no name, and need not be counted
+        if not everywhere:
+            every = [i for own in groups for i in own.tolist()]
+            everywhere = [language_of(texts[i]) for i in every[:: max(1, len(every) // _ASKED)]]
+        out[number] = language_name(spoken, everywhere)
     return out
 
 

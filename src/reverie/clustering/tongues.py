@@ -58,14 +58,15 @@ the whole set."""
 def language_of(text: str) -> str | None:
     """ISO 639-1 code of a text's language by its letters and small words, one of ``NAMES``; None where unclear."""
     text = text[:_LONG].casefold()
-    letters = len(_LETTER.findall(text))
-    for code, letter in () if text.isascii() else _SCRIPTS:
+    plain = text.isascii()
+    letters = 0 if plain else len(_LETTER.findall(text))
+    for code, letter in () if plain else _SCRIPTS:
         # Japanese is known by its kana, however few; other texts quote a foreign word.
         if (found := len(letter.findall(text))) and found >= (0.1 if code == "ja" else 0.5) * letters:
             return _cyrillic(text) if code == "ru" else code
     votes = Counter(code for word in _WORD.findall(text) for code in _told().get(word, ()))
     score = {code: float(count) for code, count in votes.items()}
-    for code, own in _LETTERS.items():
+    for code, own in () if plain else _LETTERS.items():
         if code in score:
             score[code] += 0.5 * sum(text.count(letter) for letter in own)
     if not score:
