@@ -70,6 +70,8 @@ def test_the_wording_alone_tells_when_there_are_no_prototypes() -> None:
         ("J'habite à Rennes depuis deux ans", "home"),
         ("I take 50 mg every morning", "health"),
         ("Nehme Blutverdünner", "health"),
+        ("Blood group is 0 negative", "health"),
+        ("Mi grupo sanguíneo es 0 negativo", "health"),
         ("Faço hemodiálise", "health"),
         ("Ma fille risque un choc anaphylactique", "allergy"),
         ("По четвергам веду кружок", "habit"),

@@ -61,7 +61,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
     "health": (
         r"\b(?:diabet\w+|asthma\w*|epilep\w+|insulin|migraines?|adhd|autis\w+|dyslexi\w+|depression|bipolar|anxiety|insomnia"
         r"|arthritis|hypertension|thyroid|coeliac|celiac|lactose|pacemaker|prosthe\w+|wheelchair|inhaler|medication"
-        r"|antidepressants?|colou?r-?blind|blood type|diagnosed|deaf|ptsd|tinnitus|endometriosis|crohn'?s|sober|(?:sertraline|lithium|metformin|warfarin|statins?|methotrexate|levothyroxine|blood thinners?|beta blockers?)"
+        r"|antidepressants?|colou?r-?blind|blood (?:type|group)|diagnosed|deaf|ptsd|tinnitus|endometriosis|crohn'?s|sober|(?:sertraline|lithium|metformin|warfarin|statins?|methotrexate|levothyroxine|blood thinners?|beta blockers?)"
         r"|dialysis|chemo(?:therapy)?|hiv|dementia|alzheimer'?s|parkinson'?s|cerebral palsy|down'?s? syndrome|stoma|hearing aids?)\b"
         r"|\b(?:i|we) take \d+ ?m[gl]\b|\bon \d+ ?mg\b",
         r"\b(?:laktose|herzschrittmacher|rollstuhl|schwerhörig|taub|blutgruppe|bluthochdruck|schilddrüse|tabletten|migräne"
@@ -69,7 +69,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
         r"|trockener? alkoholiker(?:in)?|down-syndrom|medikamente gegen)\b",
         r"\b(?:asma|asmátic[oa]|insulina|epilepsia|migrañas?|tensión alta|hipertensión|tiroides|celíac[oa]|lactosa|sord[oa]"
         r"|marcapasos|daltónic[oa]|pastillas? para|medicación|tiroide|enxaquecas?|remédio para|surd[oa]|hemodi[aá]lis[ei]s?|levotirox\w+|l[ií]tio|anticoagul\w+"
-        r"|antidepres\w+|quimio\w*|demencia|demência|s[ií]ndrome de down|aud[ií]fonos|aparelhos? auditivos?|fibromialgia)\b",
+        r"|antidepres\w+|quimio\w*|demencia|demência|grupo sangu[ií]neo|s[ií]ndrome de down|aud[ií]fonos|aparelhos? auditivos?|fibromialgia)\b",
         r"\b(?:asthmatique|asthme|insuline|épilep\w+|sourde?|fauteuil roulant|hypertension|thyroïde|cœliaque|daltonien\w*"
         r"|médicaments?|groupe sanguin|diabétique|lithium|dialyse|anticoagul\w+|antidépress\w+|chimio\w*|démence|trisomi\w+)\b",
         r"(?:диабет|астм|эпилепс|инсулин|мигрен|давлени[ея] высок|дальтоник|глух|группа крови|таблетки от|целиаки|гемодиализ|антидепрессант|химиотерапи|деменци|дцп\b|слухов\w+ аппарат)\w*",
