@@ -46,7 +46,11 @@ class Kept:
 
     def bare(self, place: str, text: str) -> None:
         """Keep a text with nothing beside it."""
-        self._add((place, text, None, None, "", None, None))
+        self.total += 1
+        rows = self._rows
+        rows.append((place, text, None, None, "", None, None))
+        if len(rows) >= 2 * MAX_MEMORIES:
+            self._prune()
 
     def newest(self, author: str | None = None) -> tuple[list[Memory], int]:
         """The memories that stay, of ``author`` alone where one is given, and how many there were."""
