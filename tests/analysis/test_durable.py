@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reverie._models import ENGLISH, MULTILINGUAL
 from reverie.analysis import LASTING, Prototypes, prototype_texts, read_durable
 from reverie.analysis.cues import read_cues
 from reverie.analysis.junk import noise
+from reverie.clustering.topics import topic_wordings
 from reverie.embedding import HashEmbedder, create_embedder
 from reverie.embedding.anchors import Anchor, anchor_vectors, pack
 
@@ -238,11 +240,12 @@ def test_anchors_are_computed_once_and_kept(tmp_path: Path) -> None:
     assert len(pack(HashEmbedder(64), anchors)) > 0
 
 
-def test_the_shipped_anchors_are_those_of_the_bundled_model(tmp_path: Path) -> None:
-    embedder = create_embedder("ctranslate2", data_dir=tmp_path)
+@pytest.mark.parametrize("model", [ENGLISH, MULTILINGUAL])
+def test_the_shipped_anchors_are_those_of_the_models(model: str, tmp_path: Path) -> None:
+    embedder = create_embedder("ctranslate2", model, data_dir=tmp_path)
     some = _ANCHORS[::40]
     shipped = anchor_vectors(embedder, some)
     assert np.einsum("nd,nd->n", shipped, embedder.embed([a[0] for a in some]).vectors).min() > 0.999
     folder = tmp_path / "anchors"
-    anchor_vectors(embedder, _ANCHORS, folder)
+    anchor_vectors(embedder, [*_ANCHORS, *topic_wordings()], folder)
     assert not folder.exists(), "run scripts/anchor_vectors.py: the lists have changed since"

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from reverie.embedding.base import Embedder, OnProgress, Vectors, silent
+from reverie.embedding.base import Embedder, ModelSpec, OnProgress, Vectors, silent
 
 __all__ = ["Anchor", "anchor_vectors", "pack"]
 
@@ -27,13 +27,13 @@ def anchor_vectors(
 ) -> Vectors:
     """(n, d) unit vectors of ``anchors`` in the embedder's model.
 
-    Those of the bundled model come with the package. Others are computed once and kept in ``folder``, where one is
-    given and can be written. Raises what ``embedder.embed`` raises.
+    Those of the models that installations choose by themselves come with the package. Others are computed once and
+    kept in ``folder``, where one is given and can be written. Raises what ``embedder.embed`` raises.
     """
     keys = [_key(anchor) for anchor in anchors]
     out = np.zeros((len(anchors), embedder.model.dimensions), dtype=np.float32)
     model = embedder.model
-    shipped = _shipped(model.name, model.revision) if not model.centring else {}
+    shipped = _shipped(model.name, _stamp(model))
     missing = []
     for row, key in enumerate(keys):
         found = shipped.get(key)
@@ -53,17 +53,22 @@ def pack(embedder: Embedder, anchors: Sequence[Anchor]) -> bytes:
     rows = np.round(vectors / scale[:, None]).astype(np.int8)
     keys = np.frombuffer(b"".join(_key(anchor) for anchor in dict.fromkeys(anchors)), dtype=np.uint8).reshape(-1, 8)
     file = BytesIO()
-    np.savez(file, keys=keys, rows=rows, scale=scale.astype(np.float32), revision=np.array(embedder.model.revision))
+    np.savez(file, keys=keys, rows=rows, scale=scale.astype(np.float32), revision=np.array(_stamp(embedder.model)))
     return file.getvalue()
 
 
+def _stamp(model: ModelSpec) -> str:
+    """What the values of a model's vectors depend on, but for the precision."""
+    return f"{model.revision}-{model.centring}" if model.centring else model.revision
+
+
 @lru_cache(maxsize=4)
-def _shipped(name: str, revision: str) -> dict[bytes, NDArray[np.float32]]:
+def _shipped(name: str, stamp: str) -> dict[bytes, NDArray[np.float32]]:
     file = files("reverie.embedding") / "anchor_vectors" / f"{name.rsplit('/', 1)[-1]}.npz"
     if not file.is_file():
         return {}
     with np.load(BytesIO(file.read_bytes()), allow_pickle=False) as held:
-        if str(held["revision"]) != revision:
+        if str(held["revision"]) != stamp:
             return {}
         rows = held["rows"].astype(np.float32) * held["scale"][:, None]
         return {key.tobytes(): row for key, row in zip(held["keys"], rows, strict=True)}
