@@ -149,7 +149,7 @@ def measured(url: str, connection: Sql, name: str, people: int, times: int, seed
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="./dev bench store", description=__doc__)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[200_000, 1_000_000, 2_000_000], help="rising")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[250_000, 1_000_000], help="rising")
     parser.add_argument("--partitions", type=int, default=16)
     parser.add_argument("--times", type=int, default=300, help="adds and reads of each kind")
     options = parser.parse_args()
