@@ -25,6 +25,7 @@ from benchmarks._report import machine, percentile, table
 from benchmarks.main import service, texts
 
 CONNECTIONS = 16
+TURN = 10
 
 
 def gateway_pids() -> list[int]:
@@ -108,7 +109,7 @@ def main() -> None:
     parser.add_argument("--adds", type=int, default=400, help="adds of each of the 16 connections")
     parser.add_argument("--bulk", type=int, default=100_000, help="memories in one body")
     parser.add_argument("--stored", type=int, default=5_000, help="memories of the user who is read")
-    parser.add_argument("--rounds", type=int, default=30, help="reads of each kind")
+    parser.add_argument("--rounds", type=int, default=100, help="reads of each kind")
     arguments = parser.parse_args()
     words = texts(min(arguments.bulk, 20_000))
     random.Random(7).shuffle(words)
@@ -185,17 +186,19 @@ async def questions(session: aiohttp.ClientSession, some: list[dict[str, Any]], 
     async with session.post("/recall/submit", json=body, headers={"prefer": "wait=60"}) as answer:
         await ended(session, (await answer.json())["id"])
     sent, stored, blocks = [], [], []
-    for number in range(rounds):
-        asked = {"query": f"what did I say about subject {number}?"}
-        began = time.perf_counter()
-        async with session.post("/recall/submit", json={**body, **asked}, headers={"prefer": "wait=60"}) as answer:
-            assert (await answer.json())["status"] == "succeeded"
-        sent.append(time.perf_counter() - began)
-        once = await timed(session, "POST", "/users/reader/recall", 1, json=asked)
-        stored += once or []
-        asked = {**asked, "max_tokens": 600}
-        once = await timed(session, "POST", "/users/reader/context", 1, json=asked)
-        blocks += once or []
+    for start in range(0, rounds, TURN):  # in turns, of several each: what one leaves behind is not the next one's
+        asked = [f"what did I say about subject {number}?" for number in range(start, min(rounds, start + TURN))]
+        for query in asked:
+            began = time.perf_counter()
+            wanted = {**body, "query": query}
+            async with session.post("/recall/submit", json=wanted, headers={"prefer": "wait=60"}) as answer:
+                assert (await answer.json())["status"] == "succeeded"
+            sent.append(time.perf_counter() - began)
+        for query in asked:
+            stored += await timed(session, "POST", "/users/reader/recall", 1, json={"query": query}) or []
+        for query in asked:
+            wanted = {"query": query, "max_tokens": 600}
+            blocks += await timed(session, "POST", "/users/reader/context", 1, json=wanted) or []
     return [
         row("themes of the view", await timed(session, "GET", "/users/reader/themes", rounds), "", ""),
         row("insights of the view", await timed(session, "GET", "/users/reader/insights", rounds), "", ""),
