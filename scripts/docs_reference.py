@@ -190,7 +190,8 @@ def api_page() -> str:
 def metric_families() -> dict[str, tuple[str, str, list[str]]]:
     """``{name: (kind, meaning, labels)}`` of every metric that the code makes, found where it is made."""
     kinds = {"GaugeMetricFamily": "gauge", "CounterMetricFamily": "counter", "HistogramMetricFamily": "histogram",
-             "Gauge": "gauge", "Counter": "counter", "Histogram": "histogram"}  # fmt: skip
+             "Gauge": "gauge", "Counter": "counter", "Histogram": "histogram",
+             "_gauge": "gauge", "_counter": "counter"}  # fmt: skip
     found: dict[str, tuple[str, str, list[str]]] = {}
     for path in sorted((ROOT / "src" / "reverie").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -204,6 +205,8 @@ def metric_families() -> dict[str, tuple[str, str, list[str]]]:
             for value in [*node.args[2:], *(k.value for k in node.keywords if k.arg in ("labels", "labelnames"))]:
                 if isinstance(value, ast.List | ast.Tuple):
                     labels = [e.value for e in value.elts if isinstance(e, ast.Constant)]
+                elif isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    labels = value.value.split()
             name = texts[0] + ("_total" if kinds[called] == "counter" and not texts[0].endswith("_total") else "")
             found[name] = (kinds[called], texts[1], labels)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -50,6 +51,19 @@ def current(client: httpx.Client, user: str, version: int, kind: str = "themes")
         told = client.get(f"/users/{user}/{kind}").json()
         behind = {name: told.get(name) for name in ("type", "version", "stale", "next_upkeep_at")}
         raise AssertionError(f"no {kind} of version {version}: {behind}") from error
+
+
+def test_an_upkeep_asked_for_while_somebody_holds_the_user_is_made_all_the_same(kept: LiveService) -> None:
+    keep(kept.database_url, "held", some(3))
+    answers: list[httpx.Response] = []
+    with kept.client() as client, psycopg.connect(kept.database_url) as holder:
+        asking = threading.Thread(target=lambda: answers.append(client.post("/users/held/upkeep")))
+        with holder.transaction():
+            holder.execute("SELECT 1 FROM people WHERE user_id = 'held' FOR KEY SHARE")
+            asking.start()
+            asking.join(0.5)
+        asking.join()
+    assert [answer.status_code for answer in answers] == [202], answers[0].text  # it was: nothing is stored
 
 
 def test_a_burst_of_changes_makes_one_upkeep_and_a_current_view(kept: LiveService) -> None:

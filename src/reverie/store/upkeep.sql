@@ -162,6 +162,9 @@ SELECT * FROM new;
 SELECT t.* FROM tasks t JOIN people p ON t.tenant = p.tenant AND t.content_hash = sha256(convert_to('upkeep ' || p.id, 'UTF8'))
 WHERE p.id = %(person)s AND t.status IN ('queued', 'running');
 
+-- name: has_person
+SELECT 1 FROM people WHERE id = %(person)s;
+
 -- name: find_place
 -- The placing in flight for a user.
 SELECT t.* FROM tasks t JOIN people p ON t.tenant = p.tenant AND t.content_hash = sha256(convert_to('place ' || p.id, 'UTF8'))

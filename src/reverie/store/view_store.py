@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from reverie.errors import ServiceUnavailable
 from reverie.store import places
 from reverie.store.gateway_store import GatewayStore
 from reverie.store.rows import TASK_CONTRACT, TaskRow
@@ -14,6 +16,11 @@ from reverie.store.sql import fetch_all, fetch_one
 from reverie.store.submissions import Connection
 
 __all__ = ["DueUser", "Since", "StoredView", "ViewFacts", "ViewStore"]
+
+_HELD = 0.02
+"""Seconds until a person is looked at again whose row somebody else holds."""
+
+_TRIES = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +142,22 @@ class ViewStore:
         return self._store.codec.save(b"{}", places.payload(tenant, task_id))
 
     async def plan_one(self, tenant: str, person: int, task_id: str, estimate: float) -> tuple[TaskRow | None, bool]:
-        """``(the person's upkeep in flight, whether it is new)``; None for a person who was erased meanwhile."""
-        async with self._store.connection() as connection:
-            new = await self.plan(connection, [(tenant, person)], [task_id], [estimate])
-            if new:
-                return new[0], True
-            row: dict[str, Any] | None = await fetch_one(connection, "find_upkeep", person=person)
-            return (TaskRow.of(row) if row else None), False
+        """``(the person's upkeep in flight, whether it is new)``; None for a person who was erased meanwhile.
+
+        Raises ``ServiceUnavailable`` when others change the person all the time.
+        """
+        for _ in range(_TRIES):
+            async with self._store.connection() as connection:
+                new = await self.plan(connection, [(tenant, person)], [task_id], [estimate])
+                if new:
+                    return new[0], True
+                row: dict[str, Any] | None = await fetch_one(connection, "find_upkeep", person=person)
+                if row is not None:
+                    return TaskRow.of(row), False
+                if await fetch_one(connection, "has_person", person=person) is None:
+                    return None, False
+            await asyncio.sleep(_HELD)  # somebody else holds the person's row, for a moment
+        raise ServiceUnavailable("The user is being changed at this moment.", retry_after=1.0)
 
     async def find_place(self, tenant: str, user_id: str) -> TaskRow | None:
         """The task in flight that places a user's new memories."""

@@ -27,14 +27,6 @@ from reverie.store import GatewayStore
 __all__ = ["Metrics"]
 
 _FRESH = 2.0
-_RECENT = {
-    "ended": "Tasks that ended in the last five minutes",
-    "failed": "Those of them that failed",
-    "dead": "Those of them that were dead-lettered",
-    "retries": "Their attempts beyond the first",
-    "tokens": "Tokens computed for them",
-    "cached_tokens": "Tokens that the vector cache saved them",
-}
 
 
 @dataclass(eq=False)
@@ -78,20 +70,22 @@ class Metrics(Collector):
 
     def _of_this_process(self) -> Iterator[Metric]:
         queues = {queue: self._queued.get(queue, (0, 0.0)) for queue in QUEUES}
-        yield _gauge("queue_tasks", "Tasks that wait, by queue", "queue", {q: n for q, (n, _) in queues.items()})
+        yield _gauge(
+            "reverie_queue_tasks", "Tasks that wait, by queue", "queue", {q: n for q, (n, _) in queues.items()}
+        )
         ages = {q: age for q, (_, age) in queues.items()}
-        yield _gauge("queue_oldest_seconds", "Age of the oldest waiting task", "queue", ages)
+        yield _gauge("reverie_queue_oldest_seconds", "Age of the oldest waiting task", "queue", ages)
         looks = {"hit": self.result_cache.hits, "miss": self.result_cache.misses}
-        yield _counter("answer_cache", "Looks into the answer cache", "outcome", looks)
-        yield _counter("repairs", "What the sweeper repaired", "kind", self.sweeper.repaired)
+        yield _counter("reverie_answer_cache", "Looks into the answer cache", "outcome", looks)
+        yield _counter("reverie_repairs", "What the sweeper repaired", "kind", self.sweeper.repaired)
         messages = {"sent": self.dispatcher.sent, "dropped": self.dispatcher.dropped}
-        yield _counter("messages", "Messages to the broker", "outcome", messages)
-        yield _gauge("streams", "Open result streams", "", {(): self.hub.open_streams()})
-        yield _counter("events_delivered", "Events handed to streams", "", {(): self.hub.delivered})
-        yield _gauge("sweeper_leading", "1 in the gateway that sweeps", "", {(): self.sweeper.leading})
+        yield _counter("reverie_messages", "Messages to the broker", "outcome", messages)
+        yield _gauge("reverie_streams", "Open result streams", "", {(): self.hub.open_streams()})
+        yield _counter("reverie_events_delivered", "Events handed to streams", "", {(): self.hub.delivered})
+        yield _gauge("reverie_sweeper_leading", "1 in the gateway that sweeps", "", {(): self.sweeper.leading})
         yield from self.loop_watch.blocked.collect()
         worst = {"own code": self.loop_watch.worst_blocked, "own code or no free core": self.loop_watch.worst_lag}
-        yield _gauge("loop_worst_seconds", "Longest hold-up since the start, by cause", "cause", worst)
+        yield _gauge("reverie_loop_worst_seconds", "Longest hold-up since the start, by cause", "cause", worst)
 
     def _of_predictions(self) -> Iterator[Metric]:
         cost, error, learned = {}, {}, {}
@@ -102,17 +96,20 @@ class Metrics(Collector):
             learned[operation] = len(fit.seen)
             if fit.error is not None:
                 error[operation] = fit.error
-        about = "The fit behind estimates, by operation and part"
-        yield _gauge("predicted_cost_seconds", about, "operation part", cost)
-        yield _gauge("prediction_error_ratio", "Median relative error of the last estimates", "operation", error)
-        yield _gauge("prediction_tasks", "Tasks the fit knows", "operation", learned)
+        yield _gauge(
+            "reverie_predicted_cost_seconds", "The fit behind estimates, by operation and part", "operation part", cost
+        )
+        yield _gauge(
+            "reverie_prediction_error_ratio", "Median relative error of the last estimates", "operation", error
+        )
+        yield _gauge("reverie_prediction_tasks", "Tasks the fit knows", "operation", learned)
 
     def _of_tasks(self) -> Iterator[Metric]:
         waiting, lately, _ = self._figures
         tasks = {(row["lane"], row["class"]): row["waiting"] for row in waiting}
-        yield _gauge("waiting_tasks", "Waiting tasks by lane and kind of tenant", "lane tenants", tasks)
+        yield _gauge("reverie_waiting_tasks", "Waiting tasks by lane and kind of tenant", "lane tenants", tasks)
         oldest = {(row["lane"], row["class"]): row["oldest"] for row in waiting}
-        yield _gauge("waiting_oldest_seconds", "Age of the oldest of them", "lane tenants", oldest)
+        yield _gauge("reverie_waiting_oldest_seconds", "Age of the oldest of them", "lane tenants", oldest)
         seconds = {
             (row["operation"], row["lane"], stage, quantile): value
             for row in lately
@@ -120,25 +117,43 @@ class Metrics(Collector):
             for quantile, value in zip(("0.5", "0.95"), row[stage] or (), strict=False)
             if value is not None
         }
-        about = "Time of the tasks that ended in the last five minutes, by stage"
-        yield _gauge("stage_seconds", about, "operation lane stage quantile", seconds)
-        for name, about in _RECENT.items():
-            counts = {(row["operation"], row["lane"]): row[name] for row in lately}
-            yield _gauge(f"recent_{name}", about, "operation lane", counts)
+        yield _gauge(
+            "reverie_stage_seconds",
+            "Time of the tasks that ended in the last five minutes, by stage",
+            "operation lane stage quantile",
+            seconds,
+        )
+
+        def recent(column: str) -> dict[tuple[str, str], float]:
+            return {(row["operation"], row["lane"]): row[column] for row in lately}
+
+        yield _gauge(
+            "reverie_recent_ended", "Tasks that ended in the last five minutes", "operation lane", recent("ended")
+        )
+        yield _gauge("reverie_recent_failed", "Those of them that failed", "operation lane", recent("failed"))
+        yield _gauge("reverie_recent_dead", "Those of them that were dead-lettered", "operation lane", recent("dead"))
+        yield _gauge("reverie_recent_retries", "Their attempts beyond the first", "operation lane", recent("retries"))
+        yield _gauge("reverie_recent_tokens", "Tokens computed for them", "operation lane", recent("tokens"))
+        yield _gauge(
+            "reverie_recent_cached_tokens",
+            "Tokens that the vector cache saved them",
+            "operation lane",
+            recent("cached_tokens"),
+        )
 
     def _of_webhooks(self) -> Iterator[Metric]:
         tries = {name: self.webhooks.outcomes[name] for name in ("delivered", "retried", "failed", "disabled")}
-        yield _counter("webhook_tries", "Tries to send a webhook, by outcome", "outcome", tries)
+        yield _counter("reverie_webhook_tries", "Tries to send a webhook, by outcome", "outcome", tries)
         kept = {name: self._figures[2].get(name, 0) for name in ("pending", "failed")}
-        yield _gauge("webhooks", "Webhooks that wait or were given up", "state", kept)
+        yield _gauge("reverie_webhooks", "Webhooks that wait or were given up", "state", kept)
 
 
 def _gauge(name: str, about: str, labels: str, values: Mapping[Any, float]) -> Metric:
-    return _filled(GaugeMetricFamily(f"reverie_{name}", about, labels=labels.split()), values)
+    return _filled(GaugeMetricFamily(name, about, labels=labels.split()), values)
 
 
 def _counter(name: str, about: str, labels: str, values: Mapping[Any, float]) -> Metric:
-    return _filled(CounterMetricFamily(f"reverie_{name}", about, labels=labels.split()), values)
+    return _filled(CounterMetricFamily(name, about, labels=labels.split()), values)
 
 
 def _filled(family: GaugeMetricFamily | CounterMetricFamily, values: Mapping[Any, float]) -> Metric:
