@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,27 @@ def test_heavy_work_steps_back_in_its_session_and_with_its_session(
     assert done.stdout.strip() == nicer
     # The kernel's file takes a number; a plain one keeps what stood behind it.
     assert file.read_text().startswith(group)
+
+
+_YIELDS = """
+import os, sys, threading
+from reverie.worker import app
+app._yield_at_once(sys.argv[1].split(","))
+found = []
+thread = threading.Thread(target=lambda: found.append(os.sched_getscheduler(0)))
+thread.start()
+thread.join()
+print(os.sched_getscheduler(0) == os.SCHED_IDLE, found == [os.SCHED_IDLE])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="Linux has it")
+@pytest.mark.parametrize(
+    ("queues", "idle"), [("clustering,analysis", True), ("fast,clustering", False), ("upkeep", False)]
+)
+def test_heavy_work_and_its_threads_leave_the_processor_to_whatever_wakes_up(queues: str, idle: bool) -> None:
+    done = subprocess.run([sys.executable, "-c", _YIELDS, queues], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(idle)] * 2
 
 
 def test_only_queues_of_others_are_helped_out() -> None:

@@ -159,6 +159,7 @@ def make_worker_app(
         if settings.server.database_url is not None:
             # Before anything starts a thread: the keeper is a fork of this process.
             holder["board"] = start_keeper(settings.server.database_url.get_secret_value(), settings.queue)
+        _yield_at_once(queues)
         # Load before the first task asks for it; a failure here is logged and met again by the task itself.
         try:
             from reverie.worker import run as _run  # noqa: F401 - imports the engines
@@ -207,6 +208,18 @@ def _step_back(queues: Sequence[str]) -> None:
         group.seek(0)
         # No more for upkeep: a session that gets next to nothing of a busy machine cannot even keep its leases.
         group.write(str(min(19, before + HEAVY_NICE)))
+
+
+def _yield_at_once(queues: Sequence[str]) -> None:
+    """Let whatever wakes up on a processor of this child have it at once: a recall wakes a dozen processes in turn.
+
+    By niceness alone each of them may wait for a slice. Called once the child has its keeper, which is to write the
+    lease however busy the machine is; threads made from here on inherit it. Not for upkeep, which holds people's rows.
+    """
+    if "fast" in queues or set(queues) == {UPKEEP} or not hasattr(os, "SCHED_IDLE"):
+        return
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _load_for_questions() -> threading.Thread:
