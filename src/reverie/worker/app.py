@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from billiard.process import current_process
@@ -54,12 +54,8 @@ _BEFORE_UPKEEP = 20
 """Tasks of other queues that go before an upkeep whose turn it is."""
 
 _SMALL = 10.0
-"""Seconds of predicted work up to which an upkeep is small. Half of the children of a worker that has several take no
-other, so that users with 100,000 memories do not hold up those with a hundred."""
-
-_LARGE_NICE = 4
-"""What the other children of a worker for upkeep alone add to its niceness: where processors are few, too, the small
-ones get the larger part."""
+"""Seconds of predicted work up to which an upkeep is small. Of the children of a worker that has several, half take
+others at once at most, so that users with 100,000 memories do not hold up those with a hundred."""
 
 _MOST_HELP = 30.0
 """Seconds of predicted work up to which a worker helps another queue out: its own may get something to do."""
@@ -71,21 +67,33 @@ _current: list[Callable[[], Any]] = []
 _helped: set[str] = set()
 """Queues that this worker only helps out; set before the fork."""
 
-_children = [1]
-"""How many children this worker has; set before the fork."""
+_takers: list[mmap.mmap] = []
+"""A byte for each child, shared by all: whether it takes upkeep of any size now. Empty where there is one child."""
 
 
-def _most(queue: str) -> float | None:
-    """Seconds of predicted work that this child takes on at most from a queue; None is any."""
-    if queue in _helped:
-        return _MOST_HELP
-    return _SMALL if queue == UPKEEP and _for_small_ones() else None
+@contextlib.contextmanager
+def _most(queue: str) -> Iterator[float | None]:
+    """Seconds of predicted work that this child takes on at most from a queue, as long as it does; None is any.
 
-
-def _for_small_ones() -> bool:
-    """Whether this child is one of those that take no large upkeep. A lone child takes all."""
+    Which children may take large upkeeps is not fixed: the one that is woken is mostly the same, and a large one would
+    wait for ever for another. Two that ask at the same moment may both step back; they are woken again.
+    """
     index = getattr(current_process(), "index", None)
-    return index is not None and _children[0] > 1 and index < (_children[0] + 1) // 2
+    if queue in _helped:
+        yield _MOST_HELP
+    elif queue != UPKEEP or index is None or not _takers:
+        yield None
+    else:
+        takers = _takers[0]
+        takers[index] = 1
+        try:
+            if sum(takers[:]) > len(takers) // 2:
+                takers[index] = 0
+                yield _SMALL
+            else:
+                yield None
+        finally:
+            takers[index] = 0
 
 
 def look_for_overdue(queues: Sequence[str]) -> str | None:
@@ -96,8 +104,9 @@ def look_for_overdue(queues: Sequence[str]) -> str | None:
     from reverie.worker.run import run_next
 
     for queue in queues:
-        if (found := run_next(_current[0](), queue, overdue=OVERDUE, most=_most(queue))) is not None:
-            return found
+        with _most(queue) as most:
+            if (found := run_next(_current[0](), queue, overdue=OVERDUE, most=most)) is not None:
+                return found
     return None
 
 
@@ -150,12 +159,13 @@ def make_worker_app(
             for _ in range(_BEFORE_UPKEEP):
                 if all(run_next(runtime(), other) is None for other in queues if other != UPKEEP):
                     break
-        run_next(runtime(), queue, most=_most(queue))
+        with _most(queue) as most:
+            run_next(runtime(), queue, most=most)
 
     def in_child(**_: Any) -> None:
         _die_with_parent()
-        if set(queues) == {UPKEEP} and _children[0] > 1 and not _for_small_ones() and hasattr(os, "nice"):
-            os.nice(_LARGE_NICE)
+        if _takers and (index := getattr(current_process(), "index", None)) is not None:
+            _takers[0][index] = 0  # of the one before, which was killed at it
         if settings.server.database_url is not None:
             # Before anything starts a thread: the keeper is a fork of this process.
             holder["board"] = start_keeper(settings.server.database_url.get_secret_value(), settings.queue)
@@ -273,7 +283,7 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
         settle_precision(settings)
     _tracing.check()
     host = start_host(settings)
-    _children[0] = concurrency
+    _takers[:] = [mmap.mmap(-1, concurrency)] if concurrency > 1 else []
     pulse = Pulse()
     ability = Ability()
     app = make_worker_app(settings, queues, pulse, ability)
