@@ -34,6 +34,7 @@ def queries() -> dict[str, str]:
     return out
 
 
+@cache
 def sql(name: str) -> bytes:
     """The query called ``name`` (bytes, which psycopg takes as trusted text)."""
     return queries()[name].rstrip().rstrip(";").encode()
