@@ -64,46 +64,69 @@ def request(path: str, payload: bytes) -> bytes:
     return head.encode() + payload
 
 
-class Client(asyncio.Protocol):
-    """One keep-alive connection that sends its next request when the last is answered."""
+class Connection(asyncio.Protocol):
+    """One keep-alive connection that sends its next request when the last is answered, until there is none."""
 
-    def __init__(self, source: Iterator[bytes], until: float, seconds: list[float], statuses: dict[int, int]) -> None:
-        self._source, self._until, self._seconds, self._statuses = source, until, seconds, statuses
+    def __init__(self, source: Iterator[bytes]) -> None:
+        self._source = source
         self._buffer = b""
         self.done = asyncio.get_running_loop().create_future()
+
+    def following(self) -> bytes | None:
+        """The next request; None ends the connection."""
+        return next(self._source, None)
+
+    def answered(self, head: bytes) -> None:
+        """Called with the head of each answer, once its body is there; ``done`` may be settled here."""
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
         self._send()
 
     def _send(self) -> None:
-        self._began = time.perf_counter()
-        if self._began >= self._until:
+        following = self.following()
+        if following is None:
             self._transport.close()
             self.done.set_result(None)
-            return
-        self._transport.write(next(self._source))
+        else:
+            self._transport.write(following)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         head, found, rest = self._buffer.partition(b"\r\n\r\n")
         if not found:
             return
-        lower = head.lower()
-        start = lower.index(b"content-length:") + 15
-        length = int(lower[start : lower.find(b"\r\n", start) if b"\r\n" in lower[start:] else None])
-        if len(rest) < length:
+        start = head.lower().index(b"content-length:") + 15
+        if len(rest) < int(head[start:].split(b"\r\n", 1)[0]):
             return
-        status = int(head[9:12])
-        if status != 503:
-            self._seconds.append(time.perf_counter() - self._began)
-        self._statuses[status] = self._statuses.get(status, 0) + 1
+        self.answered(head)
         self._buffer = b""
-        self._send()
+        if self.done.done():
+            self._transport.close()
+        else:
+            self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.done.done():
             self.done.set_exception(exc or ConnectionError("closed by the server"))
+
+
+class Client(Connection):
+    """Sends until a moment, and keeps how long each answer took."""
+
+    def __init__(self, source: Iterator[bytes], until: float, seconds: list[float], statuses: dict[int, int]) -> None:
+        super().__init__(source)
+        self._until, self._seconds, self._statuses = until, seconds, statuses
+
+    def following(self) -> bytes | None:
+        self._began = time.perf_counter()
+        return super().following() if self._began < self._until else None
+
+    def answered(self, head: bytes) -> None:
+        status = int(head[9:12])
+        if status != 503:
+            self._seconds.append(time.perf_counter() - self._began)
+        self._statuses[status] = self._statuses.get(status, 0) + 1
 
 
 async def load(port: int, source: Iterator[bytes], connections: int, seconds: float) -> tuple[float, list[float]]:

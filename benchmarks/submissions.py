@@ -19,7 +19,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import uvloop
 from tests.ports import free_port
@@ -27,7 +26,7 @@ from tests.ports import free_port
 from benchmarks import parsers
 from benchmarks._report import machine, table
 from benchmarks._submission_way import ways
-from benchmarks.gateway import KEY, process, request, until_cached
+from benchmarks.gateway import KEY, Connection, process, request, until_cached
 from reverie.embedded import start_servers
 from reverie.store import migrate
 
@@ -40,45 +39,13 @@ refused = [0]
 """Answers that said 503: a machine that stands still for longer than the gateway waits."""
 
 
-class Client(asyncio.Protocol):
-    """One connection that sends its next request when the last is answered, until there is none."""
+class Client(Connection):
+    """Sends until there is nothing left, and takes no other answer than that it was accepted or must wait."""
 
-    def __init__(self, source: Iterator[bytes]) -> None:
-        self._source = source
-        self._buffer = b""
-        self.done = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-        self._send()
-
-    def _send(self) -> None:
-        following = next(self._source, None)
-        if following is None:
-            self._transport.close()
-            self.done.set_result(None)
-        else:
-            self._transport.write(following)
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head, found, rest = self._buffer.partition(b"\r\n\r\n")
-        if not found:
-            return
-        start = head.lower().index(b"content-length:") + 15
-        if len(rest) < int(head[start:].split(b"\r\n", 1)[0]):
-            return
+    def answered(self, head: bytes) -> None:
         refused[0] += head[9:12] == b"503"
         if head[9:12] not in (b"200", b"202", b"503"):
             self.done.set_exception(RuntimeError(head.decode()))
-            self._transport.close()
-            return
-        self._buffer = b""
-        self._send()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self.done.done():
-            self.done.set_exception(exc or ConnectionError("closed by the server"))
 
 
 async def send_all(port: int, requests: Iterator[bytes], connections: int) -> None:
