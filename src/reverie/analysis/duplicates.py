@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reverie.analysis.budget import TimeBudget
 from reverie.analysis.contradictions import SUBJECT, find_contradictions
@@ -15,6 +16,7 @@ from reverie.analysis.junk import is_junk
 from reverie.analysis.known_texts import KnownTexts, read_once
 from reverie.analysis.sameness import Verdict, case_agrees, compare
 from reverie.analysis.texts import normalized
+from reverie.analysis.unlike import TokenBits
 from reverie.analysis.wording import Reading, read
 from reverie.clustering.nearest import Neighbours, neighbours
 from reverie.contracts import DuplicateGroup, Memory
@@ -180,22 +182,16 @@ def _near_groups(
 
     All of a group say the same as all others of it: small steps must not join far ends.
     """
-    pairs: dict[tuple[int, int], float] = {}
-    rows, columns = np.nonzero(near[1] >= _CLOSE)
-    for i, j, cosine in zip(
-        rows.tolist(), near[0][rows, columns].tolist(), near[1][rows, columns].tolist(), strict=True
-    ):
-        if i in leader and j in leader and leader[i] != leader[j]:
-            a, b = sorted((leader[i], leader[j]))
-            pairs[a, b] = max(cosine, pairs.get((a, b), 0.0))
+    pairs, cosines = _pairs(leader, near)
+    left = TokenBits([readings.get(i) for i in range(len(near[0]))], budget).may_agree(pairs[:, 0], pairs[:, 1], budget)
+    pairs, cosines = pairs[left], cosines[left]
     group_of: dict[int, list[int]] = {i: [i] for i in sorted(set(leader.values()))}
     likeness: dict[int, float] = dict.fromkeys(group_of, 1.0)
     used = _Used([readings[i] for i in group_of])
     alike: list[tuple[tuple[int, int], float]] = []
-    ordered = sorted(pairs.items(), key=lambda p: (-round(p[1], 5), p[0]))
-    for done, ((a, b), cosine) in enumerate(ordered):
+    for done, ((a, b), cosine) in enumerate(zip(pairs.tolist(), cosines.tolist(), strict=True)):
         if done % _EVERY == 0:
-            budget.progress("duplicates", done, len(ordered))
+            budget.progress("duplicates", done, len(pairs))
         one, two = group_of[a], group_of[b]
         if one is two:
             continue
@@ -214,6 +210,24 @@ def _near_groups(
         likeness[joined[0]] = least
     firsts = sorted({members[0] for members in group_of.values()})
     return [(group_of[first], round(min(1.0, likeness[first]), 4)) for first in firsts], alike
+
+
+def _pairs(leader: dict[int, int], near: Neighbours) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(m, 2) near leaders of two wordings, and the largest cosine of their memories; the nearest pair first."""
+    n = len(near[0])
+    leads = np.full(n, -1, dtype=np.int64)
+    leads[list(leader)] = list(leader.values())
+    rows, columns = np.nonzero(near[1] >= _CLOSE)
+    one, two = leads[rows], leads[near[0][rows, columns]]
+    apart = (one >= 0) & (two >= 0) & (one != two)
+    one, two, cosine = one[apart], two[apart], near[1][rows, columns][apart].astype(np.float64)
+    low, high = np.minimum(one, two), np.maximum(one, two)
+    order = np.lexsort((-cosine, high, low))
+    low, high, cosine = low[order], high[order], cosine[order]
+    first = np.append(True, (np.diff(low) != 0) | (np.diff(high) != 0))[: len(low)]
+    low, high, cosine = low[first], high[first], cosine[first]
+    order = np.lexsort((high, low, -np.round(cosine, 5)))
+    return np.stack([low, high], axis=1)[order], cosine[order]
 
 
 def _templates(memories: Sequence[Memory], taken: set[int]) -> list[DuplicateGroup]:

@@ -17,7 +17,7 @@ from reverie.analysis.texts import NEGATIONS, STOPWORDS, detect_language
 from reverie.analysis.wording import Reading
 from reverie.analysis.writing import ADDED, decorates
 
-__all__ = ["Verdict", "case_agrees", "compare"]
+__all__ = ["EXPLAINED", "MOST_CHANGES", "Verdict", "case_agrees", "compare"]
 
 
 class Verdict(IntEnum):
@@ -31,7 +31,8 @@ class Verdict(IntEnum):
 
 _LONGEST = 400
 """Tokens up to which two texts are compared one by one."""
-_MOST_CHANGES = 8
+MOST_CHANGES = 8
+"""Tokens that may differ between two texts that say the same."""
 _AND = frozenset("and or und oder y et ou e o и или と や & i czy of en ve".split())  # noqa: SIM905
 _PEOPLE = frozenset(
     """i me my mine you your yours he him his she her hers we us our ours they them their theirs it its who this these
@@ -42,6 +43,8 @@ _TURNS = frozenset(
     more less never always no not was were will would can could may might must if unless until but""".split()  # noqa: SIM905
 )
 """Little words that turn a claim, so that not even a look is advised."""
+EXPLAINED = STOPWORDS | ADDED | _AND
+"""Words that one of two texts may have alone; all others need a word like them in the other."""
 _DETERMINERS = _PEOPLE | frozenset("the a an my there".split())  # noqa: SIM905
 _ASKING = frozenset(
     """who what when where why how which whose is are am was were do does did can could will would should have has had
@@ -64,7 +67,7 @@ def compare(a: Reading, b: Reading, used: Container[str] = frozenset()) -> Verdi
     """How two texts stand to each other. ``used``: words that more than one text of the store has, so no slips."""
     if not (a.whole and b.whole) or max(len(a.keys), len(b.keys)) > _LONGEST or not (a.keys and b.keys):
         return Verdict.OTHER
-    if abs(len(a.keys) - len(b.keys)) > _MOST_CHANGES or len(set(a.keys) ^ set(b.keys)) > 2 * _MOST_CHANGES:
+    if abs(len(a.keys) - len(b.keys)) > MOST_CHANGES or len(set(a.keys) ^ set(b.keys)) > 2 * MOST_CHANGES:
         return Verdict.OTHER
     verdict = min(_asked(a, b), Verdict.SAME if a.held == b.held else Verdict.ALIKE)
     if verdict is not Verdict.OTHER and (a.keys == b.keys or _swapped(a, b)):
@@ -76,7 +79,7 @@ def compare(a: Reading, b: Reading, used: Container[str] = frozenset()) -> Verdi
                 verdict = Verdict.ALIKE
             continue
         changes += max(len(one), len(two))
-        if changes > _MOST_CHANGES:
+        if changes > MOST_CHANGES:
             return Verdict.OTHER
         verdict = min(verdict, _explained(a, one, b, two, used))
         if verdict is Verdict.OTHER:

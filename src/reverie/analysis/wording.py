@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from sys import intern
 
 from reverie.analysis.texts import NEGATIONS
 from reverie.analysis.writing import CONTRACTED, SHORT_FORMS, SMILES, as_number, spelled
@@ -57,24 +58,25 @@ _INITIAL = re.compile(r"(?<![\w-])([^\W\d_])-(?=[^\W\d_]{2})")
 
 
 class Reading:
-    """The tokens of one text."""
+    """The tokens of one text. A large set has one of each: equal tokens are one string, and lists are short."""
 
     __slots__ = ("case", "commas", "emoji", "keys", "kinds", "plain_case", "questions", "raws", "whole")
 
     def __init__(self) -> None:
         #: What is compared: folded words, numbers, signs.
         self.keys: list[str] = []
-        #: "w" word, "n" number, "s" sign or emoji, "l" link, mention or tag.
-        self.kinds: list[str] = []
+        #: Of each token: "w" word, "n" number, "s" sign or emoji, "l" link, mention or tag.
+        self.kinds = ""
         #: Words as written.
         self.raws: list[str] = []
-        #: "l" small, "T" first letter capital, "U" capitals, "M" capitals inside, "-" where the case tells nothing.
-        self.case: list[str] = []
+        #: Of each token: "l" small, "T" first letter capital, "U" capitals, "M" capitals inside, "-" where the case
+        #: tells nothing.
+        self.case = ""
         #: Whether all is small, all capital, or written as a title: then the case of a word tells nothing.
         self.plain_case = False
         self.questions = 0
         #: Places (in tokens) after which a comma or another pause stands.
-        self.commas: set[int] = set()
+        self.commas: frozenset[int] = frozenset()
         self.emoji = 0
         #: False for a text that is longer than what was read.
         self.whole = True
@@ -101,6 +103,7 @@ def read(text: str) -> Reading:
         text = _WRAPPED.sub(r"\2", text)
     text = _INITIAL.sub(r"\1", text)
     starts = True
+    commas: set[int] = set()
     for match in _TOKEN.finditer(text):
         kind, token = str(match.lastgroup), match.group()
         if kind == "word":
@@ -123,41 +126,66 @@ def read(text: str) -> Reading:
             starts = starts or token in _ENDS or token in _DASHES
             out.questions += token in _QUESTION
             if token in ",，、،.。;:":
-                out.commas.add(len(out.keys))
-    titled = sum(case == "T" for case in out.case) > 3 and "l" not in out.case
+                commas.add(len(out.keys))
+    out.commas = frozenset(commas)
+    titled = out.case.count("T") > 3 and "l" not in out.case
     out.plain_case = titled or text in (text.lower(), text.upper())
     return out
 
 
 def _word(out: Reading, token: str, starts: bool) -> None:
     token = token.replace("\u2019", "'")
-    if _UNSPACED.search(token):
+    folded, case, parts, kind, key = (_form if len(token) <= _USUAL else _formed)(token)
+    if not folded:
         for character in token:
             _add(out, "w", character, character)
         return
-    folded = token.lower() if "ß" in token else token.casefold()
-    case = "-"
-    if folded != "i" and not folded.startswith("i'") and token != token.swapcase():
-        case = "l" if token == token.lower() else "U" if token == token.upper() else "M" if _mixed(token) else "T"
-        if starts:
-            case = "-"
-    previous = out.kinds[-1] if out.kinds else ""
-    if previous == "n" and len(token) <= 2 and folded not in _UNITS:
+    if starts:
+        case = "-"
+    if len(token) <= 2 and folded != token and out.kinds[-1:] == "n" and folded not in _UNITS:
         folded = token  # "5 mg" and "5 Mg"
-    parts = CONTRACTED.get(folded) or (SHORT_FORMS.get(token) if case == "l" or starts else None)
-    if parts is None and folded.endswith("n't") and len(folded) > 4:
-        parts = (folded[:-3], "not")
-    if parts is None and folded[-3:] in _ENDINGS and len(folded) > 3:
-        parts = (folded[:-3], _ENDINGS[folded[-3:]])
+        parts, kind, key = _meaning(folded)
     if parts is None and out.keys and out.keys[-1] == "its" and folded in _AFTER_IS:
         out.keys[-1] = "it"
         _add(out, "w", "is", "is")
     if parts is None:
-        number = as_number(folded)
-        _add(out, "n" if number else "w", number or spelled(folded), token, case)
+        _add(out, kind, key, token, case)
         return
     for part in parts:
         _add(out, "w", part, part, case if part == parts[0] else "-")
+
+
+_Form = tuple[str, str, tuple[str, ...] | None, str, str]
+
+
+def _formed(token: str) -> _Form:
+    """Of a word as written inside a sentence: folded (empty in a script without spaces), case, parts, kind, key."""
+    if _UNSPACED.search(token):
+        return "", "", None, "", ""
+    folded = token.lower() if "ß" in token else token.casefold()
+    case = "-"
+    if folded != "i" and not folded.startswith("i'") and token != token.swapcase():
+        case = "l" if token == token.lower() else "U" if token == token.upper() else "M" if _mixed(token) else "T"
+    parts, kind, key = _meaning(folded)
+    if case == "l" and token not in CONTRACTED:
+        parts = SHORT_FORMS.get(token) or parts
+    return folded, case, parts, kind, key
+
+
+_USUAL = 40
+"""Letters up to which a word is remembered: most words come again."""
+_form = lru_cache(maxsize=20_000)(_formed)
+
+
+def _meaning(folded: str) -> tuple[tuple[str, ...] | None, str, str]:
+    """The words that a short form stands for, or None; kind and key of one that stands for itself."""
+    parts = CONTRACTED.get(folded)
+    if parts is None and folded.endswith("n't") and len(folded) > 4:
+        parts = (folded[:-3], "not")
+    if parts is None and folded[-3:] in _ENDINGS and len(folded) > 3:
+        parts = (folded[:-3], _ENDINGS[folded[-3:]])
+    number = as_number(folded)
+    return parts, "n" if number else "w", number or spelled(folded)
 
 
 def _mixed(token: str) -> bool:
@@ -179,10 +207,10 @@ def _number(token: str) -> str:
 
 
 def _add(out: Reading, kind: str, key: str, raw: str, case: str = "-") -> None:
-    out.keys.append(key)
-    out.kinds.append(kind)
-    out.raws.append(raw)
-    out.case.append(case)
+    out.keys.append(intern(key))
+    out.kinds += kind
+    out.raws.append(intern(raw))
+    out.case += case
 
 
 def _counts(sign: str, text: str, at: int) -> bool:
