@@ -6,9 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Protocol
+from typing import Protocol
 
+from reverie.analysis.feelings import feelings
 from reverie.analysis.known_texts import KnownTexts, read_once
 from reverie.analysis.texts import STOPWORDS, detect_languages
 from reverie.embedding.base import OnProgress, silent
@@ -84,21 +84,15 @@ _LONGEST = 2000
 _PLAIN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 
 
-@lru_cache(maxsize=1)
-def _vader() -> tuple[Any, frozenset[str]]:
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
-    analyzer = SentimentIntensityAnalyzer()
-    return analyzer, frozenset(analyzer.lexicon)
-
-
 def _sentiment(text: str) -> float:
-    analyzer, lexicon = _vader()
+    vader = feelings()
     text = text[:_LONGEST]
     # Most memories hold no word of feeling; for those the answer is 0 and the rules need not run.
-    if text.isascii() and lexicon.isdisjoint(_PLAIN.findall(text.lower())) and lexicon.isdisjoint(text.split()):
-        return 0.0
-    return float(analyzer.polarity_scores(text)["compound"])
+    if text.isascii():
+        lexicon = vader.lexicon.keys()
+        if lexicon.isdisjoint(_PLAIN.findall(text.lower())) and lexicon.isdisjoint(text.split()):
+            return 0.0
+    return vader.score(text)
 
 
 _MENTION = re.compile(r"(?<![\w@])@[\w.]{2,32}\b|<@!?\d+>")
