@@ -125,13 +125,13 @@ def _typical(talk: _Conversation) -> NDArray[np.float64]:
     from reverie.analysis.graph import build_graph
     from reverie.analysis.insight import LocalInsight
     from reverie.analysis.shared import find_shared
-    from reverie.analysis.texts import content_words
+    from reverie.analysis.text_words import TextWords
     from reverie.clustering.nearest import neighbours
 
     texts = [m.text for m in talk.memories]
     near = neighbours(talk.vectors, 12)
     names = [i.entities for i in LocalInsight().read(texts)]
-    shared = find_shared(names, [content_words(t) for t in texts], budget=TimeBudget())
+    shared = find_shared(names, TextWords.read(texts, TimeBudget()), budget=TimeBudget())
     return build_graph(talk.vectors, near, shared, budget=TimeBudget()).typical
 
 

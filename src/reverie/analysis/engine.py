@@ -24,7 +24,7 @@ from reverie.analysis.known_texts import KnownTexts
 from reverie.analysis.moments import timeline
 from reverie.analysis.patterns import find_patterns
 from reverie.analysis.shared import SharedNames, find_shared
-from reverie.analysis.texts import content_words
+from reverie.analysis.text_words import TextWords
 from reverie.clustering import Topics, cluster
 from reverie.clustering.geometry import unit
 from reverie.clustering.nearest import Neighbours, neighbours
@@ -190,13 +190,8 @@ class _Work:
         return index, self.scale.read(cosines)
 
     @cached_property
-    def tokens(self) -> list[list[str]]:
-        out = []
-        for number, text in enumerate(self.texts):
-            if number % 1024 == 0:
-                self.budget.check()
-            out.append(content_words(text[:5000]))
-        return out
+    def tokens(self) -> TextWords:
+        return TextWords.read(self.texts, self.budget)
 
     @cached_property
     def insights(self) -> list[Insight]:
@@ -240,11 +235,12 @@ class _Work:
 
     @cached_property
     def graph(self) -> MemoryGraph:
+        theme_of = self.theme_of  # first, since grouping needs the most memory
         return build_graph(
             self.vectors,
             self.near,
             self.shared,
-            self.theme_of,
+            theme_of,
             budget=self.budget,
             seed=self.options.seed,
             scale=self.scale,
@@ -313,8 +309,8 @@ def _emotion(work: _Work) -> None:
     if unscored:
         whose = f"{unscored} of {len(read)} {'memory' if len(read) == 1 else 'memories'}"
         work.notes.append(f"sentiment was not read in {whose}: there is no word list for the language")
-    places = list(work.shared.places.items())[:_MOST_ENTITIES]
-    work.result["entities"] = {name: [work.memories[i].id for i in found] for name, found in places}
+    places = work.shared.places(_MOST_ENTITIES)
+    work.result["entities"] = {name: [work.memories[i].id for i in found] for name, found in places.items()}
 
 
 def _advice(work: _Work) -> None:

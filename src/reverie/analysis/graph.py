@@ -172,14 +172,13 @@ def _edges(graph: MemoryGraph, ids: Sequence[str], shared: SharedNames) -> list[
     # A pair that is both counts as similar: of equal places the first is kept.
     _, first = np.unique(row * n + column, return_index=True)
     strongest = first[np.argsort(-weight[first], kind="stable")][:_MOST_EDGES]
-    names = shared.names
     return [
         GraphEdge.built(
             source=ids[i],
             target=ids[j],
             weight=w,
             kind="shared" if shares else "similar",
-            shared=sorted(names[i] & names[j])[:5] if names[i] and names[j] else [],
+            shared=shared.common(i, j)[:5],
         )
         for i, j, w, shares in zip(
             row[strongest].tolist(),

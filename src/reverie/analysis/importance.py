@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from reverie.analysis.durable import LASTING, Durable, read_durable
 from reverie.analysis.insight import Insight
 from reverie.analysis.junk import noise
+from reverie.analysis.text_words import TextWords
 from reverie.clustering.nearest import Neighbours
 from reverie.contracts import Factor, Importance, Memory
 from reverie.embedding.base import Vectors
@@ -57,7 +58,7 @@ def importance(
     memories: Sequence[Memory],
     vectors: Vectors,
     near: Neighbours,
-    tokens: Sequence[list[str]],
+    tokens: TextWords,
     insights: Sequence[Insight] | None,
     *,
     now: datetime,
@@ -228,11 +229,11 @@ def _novelty(near: Neighbours, n: int) -> Values:
     return _ranked(-near[1][:, :5].mean(axis=1, dtype=np.float64))
 
 
-def _information(tokens: Sequence[list[str]], insights: Sequence[Insight] | None) -> Values:
+def _information(tokens: TextWords, insights: Sequence[Insight] | None) -> Values:
     n = len(tokens)
-    df = Counter(word for text in tokens for word in set(text))
-    idf = {word: float(np.log((n + 1) / (count + 0.5))) for word, count in df.items()}
-    rarity = _ranked(np.array([sum(idf[word] for word in dict.fromkeys(text)) for text in tokens], dtype=np.float64))
+    rows, words = tokens.once()
+    idf = np.log((n + 1) / (np.bincount(words, minlength=len(tokens.words)) + 0.5))
+    rarity = _ranked(np.bincount(rows, idf[words], n).astype(np.float64, copy=False))
     if insights is None:
         return rarity
     seen = Counter(name for i in insights for name in i.entities)
