@@ -11,19 +11,24 @@ from typing import Any
 __all__ = ["PhraseSearch"]
 
 _WORD = re.compile(r"\b\w")
+_LETTERS = 2
+"""Letters of a word's beginning that choose what is searched there."""
+
+_Compiled = tuple[re.Pattern[str], list[tuple[str, re.Pattern[str]]]]
 
 
 class PhraseSearch:
     """Says which of several named expressions are in a text, as ``re.search`` of each would.
 
-    ``re`` tries each alternative of each expression at each character. Most of ours begin with a word and a known
-    letter, so that at each word a few are left. What is not of that form is searched as it is, in texts that hold the
+    ``re`` tries each alternative of each expression at each character. Most of ours begin with a word and two known
+    letters, so that at most words none is left. What is not of that form is searched as it is, in texts that hold the
     letters without which it cannot be there.
     """
 
     def __init__(self, expressions: Mapping[str, str]) -> None:
         self._names = tuple(expressions)
-        at_words: dict[str, dict[str, list[str]]] = {}
+        #: By the letters that begin it, two or (where one may be all, or anything may follow) one.
+        at_words: dict[str, list[tuple[str, str]]] = {}
         #: Name, letters of which one begins it, letters that it holds in this order, expression.
         self._anywhere: list[tuple[str, frozenset[str] | None, str, re.Pattern[str]]] = []
         for name, expression in expressions.items():
@@ -31,26 +36,31 @@ class PhraseSearch:
                 parsed = list(_parser.parse(part))
                 first = _first(parsed)
                 if part.startswith(r"\b") and first is not None and all(char.isalnum() for char in first):
-                    for char in first:
-                        at_words.setdefault(char, {}).setdefault(name, []).append(part)
+                    for begun in frozenset().union(*_begun(parsed)):
+                        at_words.setdefault(begun, []).append((name, part))
                 else:
                     self._anywhere.append((name, first, _held(parsed), re.compile(part)))
         self._at_words = at_words
         #: Made of them when a text has a word that begins so: any of them, and each.
-        self._compiled: dict[str, tuple[re.Pattern[str], list[tuple[str, re.Pattern[str]]]]] = {}
+        self._compiled: dict[str, _Compiled] = {}
 
     def found(self, text: str) -> list[str]:
         """The names of those that are in ``text``, in their order. The text is in small letters."""
         found: set[str] = set()
         for word in _WORD.finditer(text):
-            char = _digit_or(word.group())
-            if char not in self._at_words:
-                continue
-            any_of_them, each = self._compiled.get(char) or self._compile(char)
-            if any_of_them.match(text, word.start()) is None:
+            start = word.start()
+            begun = text[start : start + 2]
+            if not begun.isalpha():
+                begun = "".join(map(_digit_or, begun))
+            if begun not in self._at_words:
+                begun = begun[:1]
+                if begun not in self._at_words:
+                    continue
+            any_of_them, each = self._compiled.get(begun) or self._compile(begun)
+            if any_of_them.match(text, start) is None:
                 continue
             for name, pattern in each:
-                if name not in found and pattern.match(text, word.start()) is not None:
+                if name not in found and pattern.match(text, start) is not None:
                     found.add(name)
         letters = {_digit_or(char) for char in set(text)}
         for name, first, held, pattern in self._anywhere:
@@ -63,10 +73,13 @@ class PhraseSearch:
                 found.add(name)
         return [name for name in self._names if name in found] if found else []
 
-    def _compile(self, char: str) -> tuple[re.Pattern[str], list[tuple[str, re.Pattern[str]]]]:
-        named = {name: "|".join(parts) for name, parts in self._at_words[char].items()}
-        each = [(name, re.compile(parts)) for name, parts in named.items()]
-        made = self._compiled[char] = re.compile("|".join(named.values())), each
+    def _compile(self, begun: str) -> _Compiled:
+        named: dict[str, list[str]] = {}
+        for name, part in self._at_words[begun] + (self._at_words.get(begun[:1], []) if len(begun) > 1 else []):
+            named.setdefault(name, []).append(part)
+        joined = {name: "|".join(parts) for name, parts in named.items()}
+        each = [(name, re.compile(parts)) for name, parts in joined.items()]
+        made = self._compiled[begun] = re.compile("|".join(joined.values())), each
         return made
 
 
@@ -125,6 +138,44 @@ def _first(items: list[tuple[Any, Any]]) -> frozenset[str] | None:
         if least:
             return begun
     return None
+
+
+def _begun(items: list[tuple[Any, Any]]) -> tuple[frozenset[str], frozenset[str]]:
+    """With which letters a match of a parsed sequence can begin, two at most.
+
+    First those behind which more may follow, then those of matches that end there.
+    """
+    more: set[str] = set()
+    ends = {""}
+    for kind, value in items:
+        one_more, one_ends = _begun_by(kind, value)
+        more.update((before + letters)[:_LETTERS] for before in ends for letters in one_more)
+        longer = {before + letters for before in ends for letters in one_ends}
+        more.update(letters[:_LETTERS] for letters in longer if len(letters) >= _LETTERS)
+        ends = {letters for letters in longer if len(letters) < _LETTERS}
+        if not ends:
+            break
+    return frozenset(more), frozenset(ends)
+
+
+def _begun_by(kind: Any, value: Any) -> tuple[frozenset[str], frozenset[str]]:
+    """``_begun`` of one item."""
+    nothing, empty = frozenset[str](), frozenset([""])
+    if kind in (op.AT, op.ASSERT, op.ASSERT_NOT):
+        return nothing, empty
+    if kind is op.SUBPATTERN:
+        return _begun(list(value[3]))
+    if kind is op.BRANCH:
+        every = [_begun(list(branch)) for branch in value[1]]
+        return nothing.union(*(more for more, _ in every)), nothing.union(*(ends for _, ends in every))
+    if kind in (op.MAX_REPEAT, op.MIN_REPEAT):
+        least, most, inner = value
+        more, ends = _begun(list(inner))
+        if most > 1:
+            more, ends = more | ends, nothing
+        return more, ends if least else ends | empty
+    letters = _of_one(kind, value)
+    return (empty, nothing) if letters is None else (nothing, letters)
 
 
 def _of_one(kind: Any, value: Any) -> frozenset[str] | None:

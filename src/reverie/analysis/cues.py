@@ -317,31 +317,38 @@ class Cues:
     readable: bool = True
 
 
-_POSITIVE = PhraseSearch({kind: "|".join(parts) for kind, parts in _FAMILIES.items()})
+_AGAINST = {"passing": _PASSING.pattern, "moment": _MOMENT.pattern, "again": _AGAIN.pattern, "laugh": _LAUGH.pattern}
+_EXPRESSIONS = {
+    **{kind: "|".join(parts) for kind, parts in _FAMILIES.items()},
+    **{f"-{name}": pattern for name, pattern in _AGAINST.items()},
+    "forbid": _FORBID_MORE.pattern,
+}
+"""Families that state something lasting, what speaks against it, and what asks for something never to be done."""
+_SEARCH = PhraseSearch(_EXPRESSIONS)
+_DEMANDS = (
+    *("don't", "dont", "do not", "never", "stop", "rather", "off-limits", "off limits", "no joke", "no question"),
+    *("not a ", "keep ", "is a no", "not up for"),
+)
+"""One of them is in all that ``_FORBID`` finds."""
 
 
 def read_cues(text: str) -> Cues:
     """The cues in the first 1,000 characters of ``text``."""
     read = unicodedata.normalize("NFC", text[:_READ]).lower().replace("’", "'")
-    boundary = _is_boundary(read)
-    found = _POSITIVE.found(read)
+    every = _SEARCH.found(read)
+    boundary = _is_boundary(read) or "forbid" in every
+    found = [name for name in every if name in _FAMILIES]
     positive = min(_MOST, len(found) + 2 * boundary)
-    ending = read.rstrip()
-    negative = sum(
-        (
-            _PASSING.search(read) is not None,
-            _MOMENT.search(read) is not None,
-            _AGAIN.search(read) is not None and not boundary,
-            _LAUGH.search(read) is not None,
-            _GREETING.search(read) is not None,
-            ending.endswith(("?", "？", "؟")),
-        )
-    )
+    negative = sum(name.startswith("-") for name in every) - ("-again" in every and boundary)
+    negative += _GREETING.search(read) is not None
+    negative += read.rstrip().endswith(("?", "？", "؟"))
     kind = "boundary" if boundary else next((k for k in found if k != "date"), "birthday" if found else None)
     return Cues(kind, positive - negative, boundary, _COVERED.search(read) is not None)
 
 
 def _is_boundary(read: str) -> bool:
+    if not any(word in read for word in _DEMANDS):
+        return False
     for match in _FORBID.finditer(read):
         said = match.group()
         if said.startswith(("i ", "please", "off", "no ", "not ", "keep", "is ")):
@@ -350,4 +357,4 @@ def _is_boundary(read: str) -> bool:
             ("don't want", "do not want", "'d rather")
         ):
             return True
-    return _FORBID_MORE.search(read) is not None
+    return False

@@ -41,6 +41,8 @@ class Durable:
     kind: str | None
     #: The person asks for something never to be said or done: both a fact and an instruction.
     boundary: bool
+    #: False for commands, stock phrases, links, code and the like, see ``junk``.
+    says: bool = True
 
     @property
     def reason(self) -> str:
@@ -160,7 +162,7 @@ def read_durable(
 
 def _one(text: str, cue: Cues, score: float, nearest: str | None) -> Durable:
     if noise(text) is not None:
-        return Durable(0.0, None, False)
+        return Durable(0.0, None, False, says=False)
     if cue.boundary:
         return Durable(max(score, LASTING), "boundary", True)
     return Durable(score, (cue.kind or nearest) if score >= LASTING else None, False)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from reverie.analysis.durable import LASTING, Durable, read_durable
 from reverie.analysis.insight import Insight
-from reverie.analysis.junk import noise
 from reverie.analysis.text_words import TextWords
 from reverie.clustering.nearest import Neighbours
 from reverie.contracts import Factor, Importance, Memory
@@ -91,7 +90,7 @@ def importance(
     if n == 0:
         return []
     durable = read_durable([m.text for m in memories]) if durable is None else durable
-    says = np.array([noise(m.text) is None for m in memories], dtype=np.float64)
+    says = np.array([d.says for d in durable], dtype=np.float64)
     values: dict[str, Values] = {
         "durable": np.array([d.score for d in durable]),
         "specificity": specificity(vectors) * says,
@@ -109,27 +108,36 @@ def importance(
         values["pinned"] = pinned
     weight = shares(values, weights)
     names = list(weight)
-    table = np.stack([values[name] for name in names], axis=1)
-    parts = table * np.array(list(weight.values()))
-    scores = parts.sum(axis=1)
+    scores = (np.stack([values[name] for name in names], axis=1) * np.array(list(weight.values()))).sum(axis=1)
     order = np.argsort(-np.round(scores, 9), kind="stable")
     core = set(core_memories(pinned, durable, vectors, order, scale))
+    reasons = zip(*(_reasons(values[name][order], weight[name]) for name in names), strict=True)
+    ordered = zip(order.tolist(), np.minimum(scores[order], 1.0).tolist(), pinned[order].tolist(), reasons, strict=True)
     return [
         Importance.built(
             memory_id=memories[i].id,
-            score=min(1.0, float(scores[i])),
+            score=score,
             rank=rank,
-            factors={
-                name: Factor.built(value=v, weight=w, contribution=c)
-                for name, v, w, c in zip(names, table[i].tolist(), weight.values(), parts[i].tolist(), strict=True)
-            },
+            factors=dict(zip(names, own, strict=True)),
             core=i in core,
             kind=durable[i].kind,
             boundary=durable[i].boundary,
-            reason="pinned" if pinned[i] else durable[i].reason,
+            reason="pinned" if is_kept else durable[i].reason,
         )
-        for rank, i in enumerate(order.tolist(), 1)
+        for rank, (i, score, is_kept, own) in enumerate(ordered, 1)
     ]
+
+
+def _reasons(values: Values, weight: float) -> list[Factor]:
+    """One factor of each memory. Where most have the same few values (nothing is pinned), they share them."""
+    few, which = np.unique(values, return_inverse=True)
+    shared = len(few) <= len(values) // 4
+    own = few if shared else values
+    made = [
+        Factor.built(value=v, weight=weight, contribution=c)
+        for v, c in zip(own.tolist(), (own * weight).tolist(), strict=True)
+    ]
+    return [made[n] for n in which.tolist()] if shared else made
 
 
 def shares(factors: Collection[str], weights: Mapping[str, float] | None = None) -> dict[str, float]:
