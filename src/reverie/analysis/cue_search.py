@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
@@ -11,8 +11,10 @@ from typing import Any
 __all__ = ["PhraseSearch"]
 
 _WORD = re.compile(r"\b\w")
-_LETTERS = 2
-"""Letters of a word's beginning that choose what is searched there."""
+_LETTERS = 4
+"""Letters from a word's beginning on that choose what is searched there."""
+_MOST = 50_000
+"""Beginnings that are remembered."""
 
 _Compiled = tuple[re.Pattern[str], list[tuple[str, re.Pattern[str]]]]
 
@@ -20,17 +22,17 @@ _Compiled = tuple[re.Pattern[str], list[tuple[str, re.Pattern[str]]]]
 class PhraseSearch:
     """Says which of several named expressions are in a text, as ``re.search`` of each would.
 
-    ``re`` tries each alternative of each expression at each character. Most of ours begin with a word and two known
-    letters, so that at most words none is left. What is not of that form is searched as it is, in texts that hold the
+    ``re`` tries each alternative of each expression at each character. Most of ours begin with a word and letters that
+    are known, so that at most words none is left. What is not of that form is searched as it is, in texts that hold the
     letters without which it cannot be there.
     """
 
     def __init__(self, expressions: Mapping[str, str]) -> None:
         self._names = tuple(expressions)
-        #: By the letters that begin it, two or (where one may be all, or anything may follow) one.
+        #: By the letters that begin it: four, or fewer where these may be all, or anything may follow.
         at_words: dict[str, list[tuple[str, str]]] = {}
-        #: Name, letters of which one begins it, letters that it holds in this order, expression.
-        self._anywhere: list[tuple[str, frozenset[str] | None, str, re.Pattern[str]]] = []
+        #: Name, letters of which one begins it, letters that it holds in this order, what finds it.
+        self._anywhere: list[tuple[str, frozenset[str] | None, str, Callable[[str], object]]] = []
         for name, expression in expressions.items():
             for part in _alternatives(expression):
                 parsed = list(_parser.parse(part))
@@ -39,47 +41,52 @@ class PhraseSearch:
                     for begun in frozenset().union(*_begun(parsed)):
                         at_words.setdefault(begun, []).append((name, part))
                 else:
-                    self._anywhere.append((name, first, _held(parsed), re.compile(part)))
+                    pattern = re.compile(part)
+                    # What stands at the beginning alone is not looked for at each letter.
+                    find = pattern.match if part.startswith("^") else pattern.search
+                    self._anywhere.append((name, first, _held(parsed), find))
         self._at_words = at_words
-        #: Made of them when a text has a word that begins so: any of them, and each.
-        self._compiled: dict[str, _Compiled] = {}
+        #: Made of them when a text has a word that begins so: any of them, and each; None where there are none.
+        self._compiled: dict[str, _Compiled | None] = {}
+        self._made: dict[tuple[tuple[str, str], ...], _Compiled] = {}
 
     def found(self, text: str) -> list[str]:
         """The names of those that are in ``text``, in their order. The text is in small letters."""
         found: set[str] = set()
         for word in _WORD.finditer(text):
             start = word.start()
-            begun = text[start : start + 2]
-            if not begun.isalpha():
-                begun = "".join(map(_digit_or, begun))
-            if begun not in self._at_words:
-                begun = begun[:1]
-                if begun not in self._at_words:
-                    continue
-            any_of_them, each = self._compiled.get(begun) or self._compile(begun)
-            if any_of_them.match(text, start) is None:
+            begun = text[start : start + _LETTERS]
+            made = self._compiled[begun] if begun in self._compiled else self._compile(begun)
+            if made is None or made[0].match(text, start) is None:
                 continue
-            for name, pattern in each:
+            for name, pattern in made[1]:
                 if name not in found and pattern.match(text, start) is not None:
                     found.add(name)
         letters = {_digit_or(char) for char in set(text)}
-        for name, first, held, pattern in self._anywhere:
+        for name, first, held, find in self._anywhere:
             if (
                 name not in found
                 and held in text
                 and (first is None or not first.isdisjoint(letters))
-                and pattern.search(text) is not None
+                and find(text) is not None
             ):
                 found.add(name)
         return [name for name in self._names if name in found] if found else []
 
-    def _compile(self, begun: str) -> _Compiled:
-        named: dict[str, list[str]] = {}
-        for name, part in self._at_words[begun] + (self._at_words.get(begun[:1], []) if len(begun) > 1 else []):
-            named.setdefault(name, []).append(part)
-        joined = {name: "|".join(parts) for name, parts in named.items()}
-        each = [(name, re.compile(parts)) for name, parts in joined.items()]
-        made = self._compiled[begun] = re.compile("|".join(joined.values())), each
+    def _compile(self, begun: str) -> _Compiled | None:
+        letters = "".join(map(_digit_or, begun))
+        found = tuple(part for size in range(1, len(letters) + 1) for part in self._at_words.get(letters[:size], ()))
+        made = self._made.get(found) if found else None
+        if found and made is None:
+            named: dict[str, list[str]] = {}
+            for name, part in found:
+                named.setdefault(name, []).append(part)
+            joined = {name: "|".join(parts) for name, parts in named.items()}
+            each = [(name, re.compile(parts)) for name, parts in joined.items()]
+            made = self._made[found] = re.compile("|".join(joined.values())), each
+        if len(self._compiled) >= _MOST:
+            self._compiled.clear()
+        self._compiled[begun] = made
         return made
 
 
@@ -141,7 +148,7 @@ def _first(items: list[tuple[Any, Any]]) -> frozenset[str] | None:
 
 
 def _begun(items: list[tuple[Any, Any]]) -> tuple[frozenset[str], frozenset[str]]:
-    """With which letters a match of a parsed sequence can begin, two at most.
+    """With which letters a match of a parsed sequence can begin, ``_LETTERS`` at most.
 
     First those behind which more may follow, then those of matches that end there.
     """
