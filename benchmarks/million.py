@@ -32,6 +32,7 @@ from reverie.embedding.base import Vectors
 
 SEED = 27
 DAYS = 730
+BLOCK = 8192
 
 
 def recombined(
@@ -51,9 +52,12 @@ def recombined(
     second = order[starts[own] + rng.integers(0, sizes[own])]
     lengths = np.array([len(text.split()) for text in one.texts], dtype=np.float32)
     a, b = inside[first], inside[second]
-    x = one.vectors[a] * lengths[a, None]
-    x += one.vectors[b] * lengths[b, None]
-    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+    x = np.empty((count, one.vectors.shape[1]), dtype=np.float32)
+    for start in range(0, count, BLOCK):  # the peak that is told is the engine's, not that of making its input
+        i, j, out = a[start : start + BLOCK], b[start : start + BLOCK], x[start : start + BLOCK]
+        np.multiply(one.vectors[i], lengths[i, None], out=out)
+        out += one.vectors[j] * lengths[j, None]
+        out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
     minutes = np.sort(rng.integers(0, DAYS * 24 * 60, count))
     memories = [
         Memory(
@@ -61,7 +65,7 @@ def recombined(
             text=f"{one.texts[i]} {one.texts[j]}",
             created_at=START + timedelta(minutes=int(minutes[n])),
         )
-        for n, (i, j) in enumerate(zip(a, b, strict=True))
+        for n, (i, j) in enumerate(zip(a.tolist(), b.tolist(), strict=True))
     ]
     return memories, x, own
 

@@ -19,6 +19,8 @@ __all__ = ["communities", "sweep"]
 
 Labels = NDArray[np.int64]
 
+_ROWS = 100_000
+"""Rows of a graph whose weights are scaled together."""
 _GAIN = 1e-4
 """Modularity that a pass over all nodes must gain for another one to follow."""
 
@@ -93,9 +95,18 @@ def _leiden(net: _Network, resolution: float) -> Labels:
 
 
 def _network(graph: sparse.csr_matrix) -> _Network:
-    total = float(graph.sum())
-    matrix = sparse.csr_matrix(graph, dtype=np.float64) / (total or 1.0)
-    return _as_network(matrix, np.asarray(matrix.sum(axis=1)).ravel().astype(np.float32))
+    graph = sparse.csr_matrix(graph)
+    total = float(graph.sum()) or 1.0
+    # In blocks: of a million rows each whole array of float64 would be 200 MB.
+    data = np.empty(len(graph.data), dtype=np.float32)
+    strength = np.empty(graph.shape[0], dtype=np.float32)
+    for start in range(0, len(strength), _ROWS):
+        ends = graph.indptr[start : start + _ROWS + 1]
+        part = graph.data[ends[0] : ends[-1]] / total
+        data[ends[0] : ends[-1]] = part
+        rows = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+        strength[start : start + _ROWS] = np.bincount(rows, part, len(ends) - 1)
+    return _as_network(sparse.csr_matrix((data, graph.indices, graph.indptr), shape=graph.shape), strength)
 
 
 def _as_network(matrix: sparse.csr_matrix, strength: NDArray[np.float32]) -> _Network:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from reverie.clustering.geometry import dots, lengths
+from reverie.clustering.geometry import dots, lengths, moved_up
 from reverie.clustering.grouping import Neighbourhood, neighbourhood
 from reverie.clustering.nearest import neighbours
 from reverie.embedding.base import OnProgress, Vectors
@@ -49,33 +49,37 @@ def merge_alike(
     on_progress: OnProgress,
     search: Callable[[Vectors, int, OnProgress], Neighbourhood] = neighbourhood,
     scale: Scale = REFERENCE,
-) -> tuple[Neighbourhood, Copies]:
-    """Join near-duplicates (cosine at least 0.97) to the first of them, and the neighbourhood of what is left.
+) -> tuple[Vectors, Neighbourhood, Copies]:
+    """Join near-duplicates (cosine at least 0.97) to the first of them: vectors and neighbourhood of what is left.
 
-    Each joins a spokesman it is itself alike to, so that a chain of small changes does not become one text.
+    ``x``: (n, d) unit vectors, one for each of ``copies``. It and ``near`` are given up: what is left stands in their
+    place. Each joins a spokesman it is itself alike to, so that a chain of small changes does not become one text.
     """
-    first = np.array([c[0] for c in copies], dtype=np.int64)
-    if len(first) < 2:
-        return near, copies
-    speaker = _speakers(x[first], near, scale.own(_ALIKE))
+    if len(copies) < 2:
+        return x, near, copies
+    speaker = _speakers(x, near, scale.own(_ALIKE))
     kept = np.flatnonzero(speaker == np.arange(len(speaker)))
     if len(kept) == len(copies):
-        return near, copies
+        return x, near, copies
     at = np.full(len(copies), -1, dtype=np.int64)
     at[kept] = np.arange(len(kept))
     merged: Copies = [[] for _ in kept]
     for one in np.concatenate([kept, np.flatnonzero(at < 0)]):
         merged[at[speaker[one]]].extend(copies[one])
     if len(kept) <= _SEARCHED_AGAIN:
-        return merge_alike(x, search(x[first[kept]], seed, on_progress), merged, seed, on_progress, search, scale)
+        x = x[kept]
+        return merge_alike(x, search(x, seed, on_progress), merged, seed, on_progress, search, scale)
     index = at[near.index[kept]]
     gone = index < 0
     index = np.where(gone, np.arange(len(kept))[:, None], index)
     value = np.where(gone, np.float32(0.0), near.value[kept])
-    left = Neighbourhood(near.centred[kept], index, value)
+    # A search of another's may answer with the array it was given, or with one that is not its own.
+    shared = np.may_share_memory(x, near.centred) or not near.centred.flags.writeable
+    left = Neighbourhood(near.centred[kept] if shared else moved_up(near.centred, kept), index, value)
+    x = moved_up(x, kept)
     crowded = np.flatnonzero(gone.mean(axis=1) > _CROWDED)
     if not len(crowded):
-        return left, merged
+        return x, left, merged
     # Copies have crowded true neighbours, and further copies, out of these lists.
     index[crowded], value[crowded] = neighbours(left.centred, index.shape[1], on_progress, seed=seed, rows=crowded)
     return merge_alike(x, left, merged, seed, on_progress, search, scale)

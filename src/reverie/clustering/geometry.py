@@ -9,30 +9,42 @@ from scipy import sparse
 from reverie.clustering.nearest import neighbours
 from reverie.embedding.base import Vectors
 
-__all__ = ["centred", "centres_of", "dots", "lengths", "smoothed", "sums_of", "unit"]
+__all__ = ["centred", "centres_of", "dots", "lengths", "moved_up", "smoothed", "sums_of", "unit"]
 
 _BLOCK = 8192
 """Rows at a time: of a million, each whole array in between would be 1.5 GB."""
 
 
-def unit(x: NDArray[np.floating]) -> Vectors:
-    """Rows of unit length; a zero row stays zero."""
-    return _unit(x)
+def unit(x: NDArray[np.floating], rows: NDArray[np.int64] | None = None) -> Vectors:
+    """Rows of unit length, all or only ``rows``; a zero row stays zero."""
+    out = np.empty(x.shape if rows is None else (len(rows), x.shape[1]), dtype=np.float32)
+    for start in range(0, len(out), _BLOCK):
+        own = slice(start, start + _BLOCK)
+        _scaled(x[own if rows is None else rows[own]], out[own])
+    return out
 
 
 def centred(x: Vectors) -> Vectors:
     """Without the mean direction, which all texts of a user share and no theme is about."""
     if len(x) == 0:
         return x
-    return _unit(x, x.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32))
-
-
-def _unit(x: NDArray[np.floating], mean: Vectors | None = None) -> Vectors:
+    mean = x.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
     out = np.empty(x.shape, dtype=np.float32)
     for start in range(0, len(x), _BLOCK):
-        part = x[start : start + _BLOCK] if mean is None else x[start : start + _BLOCK] - mean
-        out[start : start + _BLOCK] = part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)
+        _scaled(x[start : start + _BLOCK] - mean, out[start : start + _BLOCK])
     return out
+
+
+def _scaled(part: NDArray[np.floating], out: Vectors) -> None:
+    np.divide(part, np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12), out=out)
+
+
+def moved_up(x: Vectors, rows: NDArray[np.int64]) -> Vectors:
+    """``x[rows]``, ``rows`` rising, in the place of ``x``, which is given up: of a million a copy would be 1.5 GB."""
+    for start in range(0, len(rows), _BLOCK):
+        own = rows[start : start + _BLOCK]
+        x[start : start + len(own)] = x[own]
+    return x[: len(rows)]
 
 
 def lengths(x: Vectors, centre: Vectors) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ errs towards many tight groups, plus modularity (Newman and Girvan 2004), which 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -49,6 +49,8 @@ _EXPECTED = 0.9
 """Weight of the expected links within modularity (Reichardt and Bornholdt 2006)."""
 _FINER = 12
 """Doublings of the resolution that are tried to get as many communities as a granularity asks for."""
+_ROWS = 100_000
+"""Rows of a graph whose edges are looked at together."""
 _SPAN = 4.0
 """Themes at granularity 1 (or 0) for each (or over each) theme at 0.5."""
 
@@ -68,9 +70,10 @@ class Neighbourhood:
     def graph(self) -> sparse.csr_matrix:
         """The symmetric weighted graph: an edge counts twice where both ends list each other."""
         n, k = self.index.shape
-        rows = np.repeat(np.arange(n), k)
         weights = np.maximum(self.value.ravel(), 0.0).astype(np.float64)
-        one_way = sparse.csr_matrix((weights, (rows, self.index.ravel())), shape=(n, n))
+        ends = np.arange(n + 1, dtype=np.int32) * np.int32(k)
+        one_way = sparse.csr_matrix((weights, self.index.ravel().astype(np.int32), ends), shape=(n, n))
+        one_way.sum_duplicates()
         graph = sparse.csr_matrix(one_way + one_way.T)
         graph.eliminate_zeros()
         return graph
@@ -257,15 +260,27 @@ class _Score:
     """The score of groupings of a large set: what is the same for all of them is computed once."""
 
     def __init__(self, x: Vectors, graph: sparse.csr_matrix) -> None:
-        edges = graph.tocoo()
-        self._x = x
-        self._rows, self._columns = edges.row, edges.col
-        self._part = edges.data / max(float(edges.data.sum()), 1e-12)
-        self._degree = np.bincount(edges.row, self._part, len(x))
+        self._x, self._graph = x, graph
+        self._whole = max(float(graph.data.sum()), 1e-12)
+        self._degree = np.empty(len(x))
+        for rows, row, _, part in self._edges():
+            self._degree[rows] = np.bincount(row, part, rows.stop - rows.start)
+
+    def _edges(self) -> Iterator[tuple[slice, Indices, Indices, NDArray[np.float64]]]:
+        """Rows of the graph, and of each of their edges its row among them, its column and its part of all weight.
+
+        A few rows at a time: a million have 25 million edges.
+        """
+        starts = self._graph.indptr
+        for first in range(0, self._graph.shape[0], _ROWS):
+            rows = slice(first, min(first + _ROWS, self._graph.shape[0]))
+            own = slice(starts[rows.start], starts[rows.stop])
+            row = np.repeat(np.arange(rows.stop - rows.start), np.diff(starts[rows.start : rows.stop + 1]))
+            yield rows, row, self._graph.indices[own], self._graph.data[own] / self._whole
 
     def __call__(self, labels: Labels) -> float:
         silhouette = _centre_silhouette(self._x, labels) if labels.max() > 0 else 0.0
-        inside = float(self._part @ (labels[self._rows] == labels[self._columns]))
+        inside = sum(float(part @ (labels[rows][row] == labels[column])) for rows, row, column, part in self._edges())
         expected = float((np.bincount(labels, self._degree) ** 2).sum())
         return _weighed(silhouette, inside, expected)
 

@@ -142,8 +142,8 @@ def _by_language(
     A model that does not know some of a person's languages groups their texts by language, and a name made of a word
     that two of them share would be wrong.
     """
-    usual = Counter(code for code, text in zip(book.languages, texts, strict=True) if code and text.isascii())
-    plain = next((code for code, count in usual.most_common(1) if count >= _USUAL * len(texts)), None)
+    usual, count = book.usual
+    plain = usual if count >= _USUAL * len(texts) else None
     everywhere: list[str | None] = []
     out = list(topics)
     for number, members in enumerate(groups):

@@ -47,8 +47,7 @@ def neighbours(
         return np.empty((len(wanted), 0), dtype=np.int64), np.empty((len(wanted), 0), dtype=np.float32)
     # All rows by cells cost as much as so many rows exactly.
     if n > exact and len(wanted) > _PROBES * n**0.5:
-        index, value = _by_cells(x, k, seed, on_progress)
-        return index[wanted], value[wanted]
+        return _by_cells(x, k, wanted, seed, on_progress)
     index = np.empty((len(wanted), k), dtype=np.int64)
     value = np.empty((len(wanted), k), dtype=np.float32)
     for start in range(0, len(wanted), _BLOCK):
@@ -89,8 +88,8 @@ def _in_order(columns: NDArray[np.int64], s: NDArray[np.float32], k: int) -> Nei
     return np.take_along_axis(columns, order, axis=1), np.take_along_axis(s, order, axis=1)
 
 
-def _by_cells(x: Vectors, k: int, seed: int, on_progress: OnProgress) -> Neighbours:
-    """Approximate neighbours by an inverted file (Jegou et al. 2011) in plain matrix products.
+def _by_cells(x: Vectors, k: int, wanted: Indices, seed: int, on_progress: OnProgress) -> Neighbours:
+    """Approximate neighbours of the rows ``wanted`` by an inverted file (Jegou et al. 2011) in plain matrix products.
 
     Rows are sorted into about ``sqrt(n)`` cells, and each is compared with the rows of its nearest cells alone. Unlike
     a graph index built by threads it has one answer for a seed.
@@ -98,30 +97,36 @@ def _by_cells(x: Vectors, k: int, seed: int, on_progress: OnProgress) -> Neighbo
     n = len(x)
     centres = _centres(x, round(n**0.5), seed, on_progress)
     probes = min(_PROBES, len(centres))
-    near = np.empty((n, probes), dtype=np.int64)
+    near = np.empty((n, probes), dtype=np.int32)
     for start in range(0, n, 4 * _BLOCK):
         near[start : start + 4 * _BLOCK] = _largest(x[start : start + 4 * _BLOCK] @ centres.T, probes)[0]
-    # Who is in each cell, and who looks into it.
+    # Who is in each cell, and which of the wanted look into it, by their place among them.
+    cells = np.arange(len(centres) + 1)
     home = np.argsort(near[:, 0], kind="stable")
-    bounds = np.searchsorted(near[home, 0], np.arange(len(centres) + 1))
+    bounds = np.searchsorted(near[home, 0], cells)
+    near = near[wanted]
     looks = np.argsort(near, axis=None, kind="stable")
-    visits = np.searchsorted(near.ravel()[looks], np.arange(len(centres) + 1))
-    index = np.repeat(np.arange(n)[:, None], k, axis=1)
-    value = np.full((n, k), _NONE, dtype=np.float32)
+    visits = np.searchsorted(near.ravel()[looks], cells)
+    index = np.repeat(wanted[:, None], k, axis=1)
+    value = np.full(index.shape, _NONE, dtype=np.float32)
     for cell in range(len(centres)):
         inside = home[bounds[cell] : bounds[cell + 1]]
         visitors = np.sort(looks[visits[cell] : visits[cell + 1]] // probes)
         theirs = np.ascontiguousarray(x[inside])
         for start in range(0, len(visitors) if len(inside) else 0, 4 * _BLOCK):
             own = visitors[start : start + 4 * _BLOCK]
-            s = x[own] @ theirs.T
-            s[own[:, None] == inside[None, :]] = _NONE
+            s = x[wanted[own]] @ theirs.T
+            # None is its own neighbour. ``inside`` rises, as a stable sort left it.
+            at = np.minimum(np.searchsorted(inside, wanted[own]), len(inside) - 1)
+            themselves = np.flatnonzero(inside[at] == wanted[own])
+            s[themselves, at[themselves]] = _NONE
             columns, found = _largest(s, min(k, len(inside)))
             both = np.concatenate([index[own], inside[columns]], axis=1)
             index[own], value[own] = _in_order(both, np.concatenate([value[own], found], axis=1), k)
         on_progress("clustering", int(bounds[cell + 1]), n)
-    missing = value <= _NONE
-    return np.where(missing, np.arange(n)[:, None], index), np.where(missing, np.float32(0.0), value)
+    rows, columns = np.nonzero(value <= _NONE)
+    index[rows, columns], value[rows, columns] = wanted[rows], 0.0
+    return index, value
 
 
 def _centres(x: Vectors, count: int, seed: int, on_progress: OnProgress) -> Vectors:

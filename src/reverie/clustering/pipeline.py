@@ -75,21 +75,26 @@ def cluster(
         raise ValueError(f"{len(memories)} memories, but {len(vectors)} vectors")
     texts = [m.text for m in memories]
     vectors, lost = legible(texts, vectors, alphabet)
-    x = unit(np.asarray(vectors, dtype=np.float32)) if len(memories) else np.empty((0, 1), dtype=np.float32)
+    vectors = np.asarray(vectors, dtype=np.float32) if len(memories) else np.empty((0, 1), dtype=np.float32)
     on_progress("clustering", 0, len(memories))
 
+    # Grouping holds the vectors of distinct texts, naming those of all: never both, of a million each are 1.5 GB.
     copies = collapse(texts)
-    first = _first(copies)
-    near = steps.neighbourhood(x[first], options.seed, on_progress)
-    near, copies = merge_alike(x, near, copies, options.seed, on_progress, steps.neighbourhood, scale)
+    x = unit(vectors, _first(copies))
+    near = steps.neighbourhood(x, options.seed, on_progress)
+    x, near, copies = merge_alike(x, near, copies, options.seed, on_progress, steps.neighbourhood, scale)
     made_by = _made_by(options, steps)
     kept = previous if all(state.made_by == made_by for state in previous) else ()
     every = [m.id for m in memories]
-    labels, carried = _labels_of(x[_first(copies)], near, copies, options, every, kept, steps, on_progress, scale)
+    labels, carried = _labels_of(x, near, copies, options, every, kept, steps, on_progress, scale)
     members = _members(labels, copies)
     if options.max_themes is not None:
-        members = _largest(members, options.max_themes, x)
+        members = _largest(members, options.max_themes, vectors)
+    parts = _second_level(x, near, copies, members, steps, on_progress, scale)
+    drawn = near if options.map else None
+    del x, near
 
+    x = unit(vectors)
     centres = np.stack([unit(x[m].mean(axis=0, keepdims=True))[0] for m in members]) if members else x[:0]
     ids, changes = match_themes([[memories[i].id for i in m] for m in members], centres, previous, scale)
     book = Phrasebook(texts, language=options.stopwords_language)
@@ -102,9 +107,7 @@ def cluster(
         titles = labeler([[texts[i] for i in m] for m in typical], names)
     shown = _distinct(titles, names)
     moved = carried and kept[0].moved
-    second = _second_level(
-        x, near, copies, members, texts, book, steps, on_progress, scale, Naming(topics, scale=scale)
-    )
+    second = _named_parts(texts, x, parts, book, steps, on_progress, Naming(topics, scale=scale))
     themes, states = [], []
     for m, centre, name, own, (label, source), theme_id in zip(
         members, centres, names, second, shown, ids, strict=True
@@ -120,7 +123,7 @@ def cluster(
         themes=[themes[t] for t in order],
         unclustered=[m.id for m in memories if assignments[m.id] is None],
         assignments=assignments,
-        map=_map(memories, steps.layout(near, options.seed, on_progress), copies) if options.map else None,
+        map=_map(memories, steps.layout(drawn, options.seed, on_progress), copies) if drawn else None,
         born=changes.born,
         gone=changes.gone,
         merged=changes.merged,
@@ -212,10 +215,10 @@ def _distinct(titles: Sequence[str | None], names: Sequence[Label]) -> list[tupl
     return shown
 
 
-def _largest(members: list[NDArray[np.int64]], most: int, x: Vectors) -> list[NDArray[np.int64]]:
+def _largest(members: list[NDArray[np.int64]], most: int, vectors: Vectors) -> list[NDArray[np.int64]]:
     """At most ``most`` themes: the smallest joins the theme whose centre is nearest, again and again."""
     members = [m.copy() for m in members]
-    means = [x[m].mean(axis=0) for m in members]  # of all, once: a join changes one
+    means = [unit(vectors, m).mean(axis=0) for m in members]  # of all, once: a join changes one
     while len(members) > most:
         small = min(range(len(members)), key=lambda i: (len(members[i]), i))
         piece, centre = members.pop(small), means.pop(small)
@@ -223,7 +226,7 @@ def _largest(members: list[NDArray[np.int64]], most: int, x: Vectors) -> list[ND
             break
         near = int(np.round(unit(np.stack(means)) @ centre, 6).argmax())
         members[near] = np.sort(np.concatenate([members[near], piece]))
-        means[near] = x[members[near]].mean(axis=0)
+        means[near] = unit(vectors, members[near]).mean(axis=0)
     return members
 
 
@@ -270,34 +273,49 @@ def _second_level(
     near: Neighbourhood,
     copies: Copies,
     members: Sequence[NDArray[np.int64]],
-    texts: Sequence[str],
-    book: Phrasebook,
     steps: Steps,
     on_progress: OnProgress,
     scale: Scale,
-    naming: Naming,
-) -> list[list[tuple[Label, NDArray[np.int64]]]]:
-    """Sub-themes (label and memory indices, largest first) of each theme of a large set."""
+) -> list[list[NDArray[np.int64]]]:
+    """Sub-themes (memory indices, largest first) of each theme of a large set. ``x``: of the distinct texts."""
     if len(copies) <= SMALL:
         return [[] for _ in members]
-    first = _first(copies)
-    row_of = {int(memory): row for row, memory in enumerate(first)}
-    distinct = x[first]
-    found: list[list[tuple[Label, NDArray[np.int64]]]] = []
-    for number, whole in enumerate(members):
-        on_progress("labelling", number, len(members))
-        rows = np.array([row_of[i] for i in whole.tolist() if i in row_of], dtype=np.int64)
+    count = sum(len(c) for c in copies)
+    row_of = np.full(count, -1, dtype=np.int64)
+    row_of[_first(copies)] = np.arange(len(copies))
+    found: list[list[NDArray[np.int64]]] = []
+    for whole in members:
+        on_progress("clustering", count, count)
         if len(whole) < _SUBTHEMES_FROM:
             found.append([])
             continue
-        labels = joined(distinct[rows], steps.divide(distinct, near.graph, rows), scale)
+        rows = row_of[whole]
+        rows = rows[rows >= 0]
+        labels = joined(x[rows], steps.divide(x, near.graph, rows), scale)
         parts = [
             np.array(sorted(i for row in rows[labels == g] for i in copies[row]), dtype=np.int64)
             for g in range(int(labels.max()) + 1)
             if (labels == g).sum() >= _SUBTHEME_LEAST
         ]
         parts.sort(key=lambda p: (-len(p), int(p[0])))
-        if len(parts) < 2:
+        found.append(parts if len(parts) > 1 else [])
+    return found
+
+
+def _named_parts(
+    texts: Sequence[str],
+    x: Vectors,
+    divided: Sequence[Sequence[NDArray[np.int64]]],
+    book: Phrasebook,
+    steps: Steps,
+    on_progress: OnProgress,
+    naming: Naming,
+) -> list[list[tuple[Label, NDArray[np.int64]]]]:
+    """A label for each sub-theme. ``x``: of all memories."""
+    found: list[list[tuple[Label, NDArray[np.int64]]]] = []
+    for number, parts in enumerate(divided):
+        on_progress("labelling", number, len(divided))
+        if not parts:
             found.append([])
             continue
         centres = np.stack([unit(x[p].mean(axis=0, keepdims=True))[0] for p in parts])

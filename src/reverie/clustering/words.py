@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from reverie.clustering.graphemes import MARKS, NO_SPACES, clusters, syllabic
 from reverie.clustering.nouns import noun_phrases
@@ -109,15 +109,22 @@ class Phrasebook:
         known = {code: _Words(_stops(code) if stopwords is None else stopwords) for code in set(self.languages)}
         self._words = [known[code] for code in self.languages]
         self._read: dict[int, dict[str, str]] = {}
+        # Each phrase once, however many texts use it: the phrases of a million texts are their largest part.
+        self._once: dict[str, str] = {}
         self._plain: dict[int, dict[str, str]] = {}
+
+    @cached_property
+    def usual(self) -> tuple[str | None, int]:
+        """The most common language of the texts in plain letters, and how many of them are in it."""
+        plain = (code for code, text in zip(self.languages, self._texts, strict=True) if code and text.isascii())
+        return next(iter(Counter(plain).most_common(1)), (None, 0))
 
     def plain(self, index: int) -> dict[str, str]:
         """Surface by key of all phrases, nouns or not: for groups whose texts hold no noun phrase."""
         found = self._plain.get(index)
         if found is None:
             self._plain[index] = found = {}
-            for key, surface in _phrases(self._texts[index][:_LONG_TEXT], self._words[index], None):
-                found.setdefault(key, surface)
+            self._put(found, index, None)
         return found
 
     def __getitem__(self, index: int) -> dict[str, str]:
@@ -125,11 +132,15 @@ class Phrasebook:
         found = self._read.get(index)
         if found is None:
             found = {}
-            language = self.languages[index]
-            for key, surface in _phrases(self._texts[index][:_LONG_TEXT], self._words[index], language):
-                found.setdefault(key, surface)
+            self._put(found, index, self.languages[index])
             self._read[index] = found
         return found
+
+    def _put(self, found: dict[str, str], index: int, language: str | None) -> None:
+        once = self._once.setdefault
+        for key, surface in _phrases(self._texts[index][:_LONG_TEXT], self._words[index], language):
+            if key not in found:
+                found[once(key, key)] = once(surface, surface)
 
 
 def _pieces(part: str) -> Iterator[str]:
