@@ -38,6 +38,8 @@ _MOST_LOOKS = 200
 _MOST_MEMBERS = 64
 """Wordings in one group: each is compared with all others."""
 
+Index = NDArray[np.int64]
+
 _VARIABLE = re.compile(r"https?://\S+|<[@#:][^<>\s]{0,80}>|@\w+|\d+(?:[.,:/\-]\d+)*")
 
 
@@ -57,31 +59,30 @@ def find_duplicates(
     may be harmless; a person should look. A memory is in one group at most, contradictions apart. ``known``: what was
     read before.
     """
-    junk = [i for i, m in enumerate(memories) if is_junk(m.text)]
+    readings = _read(memories, known, budget)
+    junk = [i for i, reading in enumerate(readings) if reading is None]
     taken = set(junk)
-    readings: dict[int, Reading] = {}
-    for i, memory in enumerate(memories):
-        if i % _EVERY == 0:
-            budget.check()
-        if i not in taken:
-            readings[i] = read_once(known, "wording", memory.text, read)
     wordings = _wordings(memories, readings)
-    leader = {i: members[0] for members in wordings for i in members}
-    followers = {members[0]: members for members in wordings}
-    if any(len(members) > near[0].shape[1] > 0 for members in wordings):
-        near = _among(sorted(followers), near, vectors, budget, scale)
-    merged, alike = _near_groups(readings, leader, near, budget)
+    leads = np.full(len(memories), -1, dtype=np.int64)
+    for members in wordings:
+        leads[members] = members[0]
+    followers = {members[0]: members for members in wordings if len(members) > 1}
+    if any(len(members) > near[0].shape[1] > 0 for members in followers.values()):
+        near = _among(np.unique(leads[leads >= 0]), near, vectors, budget, scale)
+    del wordings
+    merged, alike = _near_groups(readings, leads, near, budget)
+    said_again = {first for members, _ in merged for first in members}
+    merged += [([first], 1.0) for first in followers if first not in said_again]
+    merged.sort(key=lambda group: group[0][0])
     groups: list[DuplicateGroup] = []
     for members, similarity in merged:
-        everyone = sorted(i for first in members for i in followers[first])
-        if len(everyone) < 2:
-            continue
+        everyone = sorted(i for first in members for i in followers.get(first, (first,)))
         taken.update(everyone)
         if len({memories[i].text for i in everyone}) == 1:
             kind = "exact"
         elif (
             len(members) == 1
-            and all(readings[i].whole for i in everyone)
+            and all(reading.whole for i in everyone if (reading := readings[i]))
             and len({normalized(memories[i].text) for i in everyone}) == 1
         ):
             kind = "normalized"
@@ -116,22 +117,37 @@ def says_the_same(first: str, second: str, cosine: float) -> bool:
     return cosine >= _CLOSE and compare(read(first), read(second)) is Verdict.SAME
 
 
-def _wordings(memories: Sequence[Memory], readings: dict[int, Reading]) -> list[list[int]]:
+def _read(memories: Sequence[Memory], known: KnownTexts | None, budget: TimeBudget) -> list[Reading | None]:
+    """The tokens of each memory, None for those that say nothing."""
+    out: list[Reading | None] = []
+    for i, memory in enumerate(memories):
+        if i % _EVERY == 0:
+            budget.check()
+        out.append(None if is_junk(memory.text) else read_once(known, "wording", memory.text, read))
+    return out
+
+
+def _wordings(memories: Sequence[Memory], readings: Sequence[Reading | None]) -> list[list[int]]:
     """The memories of each wording: the same tokens, and capitals that tell nothing apart."""
     by_key: dict[str, list[int]] = defaultdict(list)
-    for i, reading in readings.items():
-        # Without tokens, and beyond what is read, a text is its characters.
-        own = reading.key if reading.whole else ""
-        by_key[own or f"\0{' '.join(memories[i].text.split())}"].append(i)
+    for i, reading in enumerate(readings):
+        if reading is not None:
+            # Without tokens, and beyond what is read, a text is its characters.
+            own = reading.key if reading.whole else ""
+            by_key[own or f"\0{' '.join(memories[i].text.split())}"].append(i)
     out: list[list[int]] = []
     for members in by_key.values():
+        if len(members) == 1:
+            out.append(members)
+            continue
+        own_readings = {i: reading for i in members if (reading := readings[i]) is not None}
         parts: list[list[int]] = []
-        plain = [i for i in members if readings[i].plain_case]
+        plain = [i for i in members if own_readings[i].plain_case]
         for i in members:
-            if readings[i].plain_case:
+            if own_readings[i].plain_case:
                 continue
             for part in parts:
-                if all(case_agrees(readings[i], readings[other]) for other in part[:_MOST_MEMBERS]):
+                if all(case_agrees(own_readings[i], own_readings[other]) for other in part[:_MOST_MEMBERS]):
                     part.append(i)
                     break
             else:
@@ -142,7 +158,7 @@ def _wordings(memories: Sequence[Memory], readings: dict[int, Reading]) -> list[
         elif plain:
             parts.append(plain)
         out += parts
-    return sorted(out)
+    return out
 
 
 class _Used:
@@ -158,9 +174,8 @@ class _Used:
         return self._count[str(word)] > 1
 
 
-def _among(some: list[int], near: Neighbours, vectors: Vectors, budget: TimeBudget, scale: Scale) -> Neighbours:
-    """Neighbours among ``some`` memories alone: where a text has many copies, these are all that a copy sees."""
-    chosen = np.array(some, dtype=np.int64)
+def _among(chosen: Index, near: Neighbours, vectors: Vectors, budget: TimeBudget, scale: Scale) -> Neighbours:
+    """Neighbours among the ``chosen`` memories alone: where a text has many copies, these are all that a copy sees."""
     among = np.zeros(len(vectors), dtype=bool)
     among[chosen] = True
     counts = among[near[0]] & among[:, None]
@@ -176,18 +191,21 @@ def _among(some: list[int], near: Neighbours, vectors: Vectors, budget: TimeBudg
 
 
 def _near_groups(
-    readings: dict[int, Reading], leader: dict[int, int], near: Neighbours, budget: TimeBudget
+    readings: Sequence[Reading | None], leads: Index, near: Neighbours, budget: TimeBudget
 ) -> tuple[list[tuple[list[int], float]], list[tuple[tuple[int, int], float]]]:
-    """Groups of leaders (one for each wording) that say the same, with the least similarity inside; pairs that may.
+    """Groups of two and more leaders (one for each wording) that say the same, with the least similarity inside; pairs
+    that may. ``leads``: (n,) the leader of each memory, -1 for none.
 
     All of a group say the same as all others of it: small steps must not join far ends.
     """
-    pairs, cosines = _pairs(leader, near)
-    left = TokenBits([readings.get(i) for i in range(len(near[0]))], budget).may_agree(pairs[:, 0], pairs[:, 1], budget)
+    pairs, cosines = _pairs(leads, near)
+    left = TokenBits(readings, budget).may_agree(pairs[:, 0], pairs[:, 1], budget)
     pairs, cosines = pairs[left], cosines[left]
-    group_of: dict[int, list[int]] = {i: [i] for i in sorted(set(leader.values()))}
+    asked = np.unique(pairs).tolist()
+    own = {i: reading for i in asked if (reading := readings[i]) is not None}
+    group_of: dict[int, list[int]] = {i: [i] for i in asked}
     likeness: dict[int, float] = dict.fromkeys(group_of, 1.0)
-    used = _Used([readings[i] for i in group_of])
+    used = _Used(reading for i in np.unique(leads[leads >= 0]).tolist() if (reading := readings[i]) is not None)
     alike: list[tuple[tuple[int, int], float]] = []
     for done, ((a, b), cosine) in enumerate(zip(pairs.tolist(), cosines.tolist(), strict=True)):
         if done % _EVERY == 0:
@@ -195,28 +213,25 @@ def _near_groups(
         one, two = group_of[a], group_of[b]
         if one is two:
             continue
-        verdict = compare(readings[a], readings[b], used)
+        verdict = compare(own[a], own[b], used)
         if verdict is Verdict.ALIKE and len(alike) < _MOST_LOOKS:
             alike.append(((a, b), round(min(1.0, cosine), 4)))
         if verdict is not Verdict.SAME or len(one) + len(two) > _MOST_MEMBERS:
             continue
         rest = ((x, y) for x in one for y in two if (x, y) not in ((a, b), (b, a)))
-        if any(compare(readings[x], readings[y], used) is not Verdict.SAME for x, y in rest):
+        if any(compare(own[x], own[y], used) is not Verdict.SAME for x, y in rest):
             continue
         least = min(likeness[one[0]], likeness[two[0]], cosine)
         joined = sorted(one + two)
         for member in joined:
             group_of[member] = joined
         likeness[joined[0]] = least
-    firsts = sorted({members[0] for members in group_of.values()})
+    firsts = sorted({members[0] for members in group_of.values() if len(members) > 1})
     return [(group_of[first], round(min(1.0, likeness[first]), 4)) for first in firsts], alike
 
 
-def _pairs(leader: dict[int, int], near: Neighbours) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _pairs(leads: Index, near: Neighbours) -> tuple[Index, NDArray[np.float64]]:
     """(m, 2) near leaders of two wordings, and the largest cosine of their memories; the nearest pair first."""
-    n = len(near[0])
-    leads = np.full(n, -1, dtype=np.int64)
-    leads[list(leader)] = list(leader.values())
     rows, columns = np.nonzero(near[1] >= _CLOSE)
     one, two = leads[rows], leads[near[0][rows, columns]]
     apart = (one >= 0) & (two >= 0) & (one != two)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, get_args
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from reverie._garbage import uncollected
 from reverie.analysis.advice import advise
@@ -26,7 +28,7 @@ from reverie.analysis.patterns import find_patterns
 from reverie.analysis.shared import SharedNames, find_shared
 from reverie.analysis.text_words import TextWords
 from reverie.clustering import Topics, cluster
-from reverie.clustering.geometry import unit
+from reverie.clustering.geometry import is_unit, unit
 from reverie.clustering.nearest import Neighbours, neighbours
 from reverie.contracts import (
     AnalyzeOptions,
@@ -52,6 +54,9 @@ Grouping = Callable[[OnProgress], Sequence[Theme]]
 _NEIGHBOURS = 12
 _EXACT = 12_000
 """Memories up to which their neighbours are searched exactly."""
+_COPIED = 100_000
+"""Vectors up to which they are scaled though they have unit length but for their last digits: a copy of a million is
+1.5 GB."""
 _MOST_ENTITIES = 200
 _SECTIONS: tuple[Section, ...] = ("graph", "importance", "duplicates", "patterns", "emotion", "advice")
 
@@ -179,6 +184,8 @@ class _Work:
 
     @cached_property
     def vectors(self) -> Vectors:
+        if len(self._raw) > _COPIED and is_unit(self._raw):
+            return self._raw
         return unit(self._raw)
 
     @cached_property
@@ -233,7 +240,6 @@ class _Work:
         place = {memory: number for number, theme in enumerate(self.themes) for memory in theme.memory_ids}
         return np.array([place.get(m.id, -1) for m in self.memories], dtype=np.int64)
 
-    @cached_property
     def graph(self) -> MemoryGraph:
         theme_of = self.theme_of  # first, since grouping needs the most memory
         return build_graph(
@@ -278,7 +284,9 @@ class _Work:
 
 
 def _graph(work: _Work) -> None:
-    work.result["graph"] = describe_graph(work.graph, work.memories, work.shared, work.themes, edges=work.options.edges)
+    graph = work.graph()
+    work.result["graph"] = describe_graph(graph, work.memories, work.shared, work.themes, edges=work.options.edges)
+    work.shared = replace(work.shared, weights=sparse.csr_matrix((0, 0)))  # no section needs them again
 
 
 def _importance(work: _Work) -> None:

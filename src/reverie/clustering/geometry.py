@@ -9,8 +9,10 @@ from scipy import sparse
 from reverie.clustering.nearest import neighbours
 from reverie.embedding.base import Vectors
 
-__all__ = ["centred", "centres_of", "dots", "lengths", "moved_up", "smoothed", "sums_of", "unit"]
+__all__ = ["centred", "centres_of", "dots", "is_unit", "lengths", "moved_up", "smoothed", "sums_of", "unit"]
 
+_LAST_DIGITS = 2e-6
+"""What float32 leaves of a length of one."""
 _BLOCK = 8192
 """Rows at a time: of a million, each whole array in between would be 1.5 GB."""
 
@@ -22,6 +24,14 @@ def unit(x: NDArray[np.floating], rows: NDArray[np.int64] | None = None) -> Vect
         own = slice(start, start + _BLOCK)
         _scaled(x[own if rows is None else rows[own]], out[own])
     return out
+
+
+def is_unit(x: NDArray[np.floating]) -> bool:
+    """Whether all rows are float32 of unit length, but for the last digits."""
+    blocks = (x[start : start + _BLOCK] for start in range(0, len(x), _BLOCK))
+    return x.dtype == np.float32 and all(
+        bool((np.abs(np.linalg.norm(part, axis=1) - 1.0) <= _LAST_DIGITS).all()) for part in blocks
+    )
 
 
 def centred(x: Vectors) -> Vectors:
