@@ -39,7 +39,7 @@ def children_cpu() -> float:
             except OSError:
                 continue
             parents.setdefault(int(fields[1]), []).append(int(entry.name))
-            spent[int(entry.name)] = (int(fields[11]) + int(fields[12])) / TICK
+            spent[int(entry.name)] = sum(int(field) for field in fields[11:15]) / TICK  # reaped children too
     todo, total = list(parents.get(os.getpid(), [])), 0.0
     while todo:
         pid = todo.pop()

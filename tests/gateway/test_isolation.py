@@ -43,7 +43,7 @@ WITHOUT_TENANT = {
     "reseal_payloads", "reseal_results", "reseal_memories", "reseal_people", "reseal_views", "reseal_happenings",
     "reseal_webhooks", "forget_plain_callbacks",
     # retention, over all tenants alike
-    "retire_forgotten",
+    "retire_forgotten", "keep_vectors",
     # what was chosen for the whole installation
     "get_chosen", "choose", "choose_anew",
     # no data

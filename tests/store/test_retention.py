@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import psycopg
 import pytest
 from psycopg.rows import dict_row
@@ -47,3 +49,56 @@ async def test_old_tasks_go_in_bites_with_all_that_is_theirs_and_others_stay(fil
             assert row == {"n": left}, table
         row = await (await connection.execute("SELECT status FROM tasks WHERE id = 'patient'")).fetchone()
         assert row == {"status": "queued"}  # an unfinished task is never too old
+
+
+def _kept(url: str) -> dict[str, str]:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT encode(text_key, 'escape'), CASE WHEN used_at = '9999-01-01Z' THEN 'no age' ELSE 'aged' END "
+            "FROM vectors WHERE user_id = 'keeps'"
+        )
+        return dict(rows.fetchall())
+
+
+async def test_old_vectors_go_but_those_of_memories_which_are_not_looked_at_again(filled: str) -> None:
+    connection = await psycopg.AsyncConnection.connect(filled, autocommit=True, row_factory=dict_row)
+    async with connection:
+        await connection.execute(
+            "INSERT INTO people (tenant, user_id, version, memories, chars) VALUES ('acme', 'keeps', 1, 1, 1)"
+        )
+        await connection.execute(
+            "INSERT INTO memories (person, id, body, text_key, content, chars, version) "
+            "SELECT id, 'm', '', 'kept', '', 1, 1 FROM people WHERE user_id = 'keeps'"
+        )
+        await connection.execute(
+            "INSERT INTO vectors (tenant, user_id, model, text_key, vector, used_at) "
+            "SELECT 'acme', 'keeps', 'model', key::bytea, 'v', now() - days * interval '1 day' "
+            "FROM (VALUES ('kept', 40), ('unused', 31), ('young', 29)) AS v(key, days)"
+        )
+        assert await sweeps.keep_vectors(connection, 30.0) == 1
+        await sweeps.retire(connection, 30.0)
+        assert _kept(filled) == {"kept": "no age", "young": "aged"}
+        assert await sweeps.keep_vectors(connection, 0.0) == 0
+
+
+async def test_tombstones_are_looked_at_once_and_stay_where_a_view_may_name_them(filled: str) -> None:
+    connection = await psycopg.AsyncConnection.connect(filled, autocommit=True, row_factory=dict_row)
+    async with connection:
+        await connection.execute("INSERT INTO people (tenant, user_id) VALUES ('acme', 'viewed'), ('acme', 'unseen')")
+        await connection.execute(
+            "INSERT INTO views (person, kind, version, as_of, body, etag, task_id) "
+            "SELECT id, kind, 0, now(), '', '', '' FROM people, unnest(ARRAY['themes', 'insights']) AS kind "
+            "WHERE user_id = 'viewed'"
+        )
+        await connection.execute(
+            "INSERT INTO forgotten (person, memory_id, text_key, version, at) "
+            "SELECT id, hours::text, '', 0, now() - hours * interval '1 hour' "
+            "FROM people, unnest(ARRAY[23, 25, 50]) AS hours WHERE user_id IN ('viewed', 'unseen')"
+        )
+        at, removed = await sweeps.retire_forgotten(connection, datetime.min.replace(tzinfo=UTC))
+        assert removed == 2
+        assert at is not None
+        assert await sweeps.retire_forgotten(connection, at) == (None, 0)
+        left = "SELECT user_id || ' ' || memory_id AS one FROM forgotten JOIN people ON id = person ORDER BY 1"
+        rows = await (await connection.execute(left)).fetchall()
+    assert [row["one"] for row in rows] == ["unseen 23", "viewed 23", "viewed 25", "viewed 50"]

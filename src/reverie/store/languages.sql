@@ -34,10 +34,11 @@ WHERE (%(tenant)s::text IS NULL OR tenant = %(tenant)s) AND (%(user_id)s::text I
 ORDER BY tenant, user_id;
 
 -- name: memories_without_vector
--- Stored memories, by id, whose text has no vector of the model yet.
+-- Stored memories, by id, whose text has no vector of the model yet. Vectors are found by what is asked and not by
+-- people's columns, which are of another collation than their index.
 SELECT m.id, m.body, m.text_key FROM memories m JOIN people p ON p.id = m.person
 WHERE p.tenant = %(tenant)s AND p.user_id = %(user_id)s AND m.id > %(after)s
-  AND NOT EXISTS (SELECT FROM vectors v WHERE v.tenant = p.tenant AND v.user_id = p.user_id AND v.model = %(model)s
+  AND NOT EXISTS (SELECT FROM vectors v WHERE v.tenant = %(tenant)s AND v.user_id = %(user_id)s AND v.model = %(model)s
                   AND v.text_key = m.text_key)
 ORDER BY m.id LIMIT %(limit)s;
 

@@ -232,7 +232,7 @@ SELECT memory_id AS id, at FROM forgotten WHERE person = %(person)s ORDER BY at,
 
 -- name: list_people
 SELECT * FROM people
-WHERE tenant = %(tenant)s AND user_id > %(after)s AND (NOT %(stale)s::boolean OR changes > 0)
+WHERE tenant = %(tenant)s AND user_id > %(after)s AND (NOT %(stale)s::boolean OR first_change_at IS NOT NULL)
 ORDER BY user_id LIMIT %(limit)s;
 
 -- name: tenant_memories
@@ -249,8 +249,15 @@ DELETE FROM views USING people p WHERE p.id = person AND p.tenant = %(tenant)s A
 DELETE FROM people WHERE tenant = %(tenant)s AND user_id = %(user_id)s;
 
 -- name: retire_forgotten
--- Tombstones serve views and the work under way; where no view is, that work has long ended.
-DELETE FROM forgotten WHERE (person, memory_id) IN (
-    SELECT person, memory_id FROM forgotten f
-    WHERE at < statement_timestamp() - interval '1 day' AND NOT EXISTS (SELECT FROM views v WHERE v.person = f.person)
-    LIMIT 2000);
+-- Tombstones serve views and the work under way; where no view is, that work has long ended. Where one is, its upkeep
+-- removes them. Each is looked at once, a bite after the other: "at" is where this one ended.
+WITH old AS MATERIALIZED (
+    SELECT person, memory_id, at FROM forgotten
+    WHERE at > %(after)s AND at < statement_timestamp() - interval '1 day' ORDER BY at LIMIT %(limit)s
+), gone AS (
+    DELETE FROM forgotten f USING old o
+    WHERE f.person = o.person AND f.memory_id = o.memory_id AND f.at = o.at
+      AND NOT EXISTS (SELECT FROM views v WHERE v.person = o.person)
+    RETURNING 1
+)
+SELECT max(at) AS at, count(*)::int AS looked, (SELECT count(*) FROM gone)::int AS removed FROM old;

@@ -343,8 +343,12 @@ WHERE coalesce((SELECT created_at FROM tasks WHERE id = themes.task_id), '-infin
       <= coalesce((SELECT created_at FROM tasks WHERE id = excluded.task_id), 'infinity');
 
 -- name: erase_idempotency
-DELETE FROM idempotency WHERE tenant = %(tenant)s
-  AND (user_id = %(user_id)s OR task_id IN (SELECT id FROM tasks WHERE tenant = %(tenant)s AND user_id = %(user_id)s));
+-- Keys of the user, and keys of others that their tasks answered; each by an index, not all of the tenant's.
+DELETE FROM idempotency WHERE tenant = %(tenant)s AND key IN (
+    SELECT key FROM idempotency WHERE tenant = %(tenant)s AND user_id = %(user_id)s
+    UNION
+    SELECT i.key FROM tasks t JOIN idempotency i ON i.task_id = t.id AND i.tenant = t.tenant
+    WHERE t.tenant = %(tenant)s AND t.user_id = %(user_id)s);
 
 -- name: erase_tasks
 DELETE FROM tasks WHERE tenant = %(tenant)s AND user_id = %(user_id)s RETURNING id, status, queue, operation;
@@ -374,20 +378,30 @@ WHERE tenant = %(tenant)s AND user_id = %(user_id)s GROUP BY model ORDER BY mode
 SELECT model, body, updated_at FROM themes WHERE tenant = %(tenant)s AND user_id = %(user_id)s ORDER BY model;
 
 -- name: export_webhooks
+-- Those of the user's tasks, and those of what happened to the user's memories.
 SELECT w.tenant, w.task_id, w.happening, w.url, w.sealed_url, w.state, w.attempts, w.last_status, w.last_error,
        w.created_at
-FROM webhooks w LEFT JOIN tasks t ON t.id = w.task_id
-     LEFT JOIN happenings h ON h.id = w.happening LEFT JOIN people p ON p.id = h.person
-WHERE w.tenant = %(tenant)s AND coalesce(t.tenant, p.tenant) = %(tenant)s
-  AND coalesce(t.user_id, p.user_id) = %(user_id)s ORDER BY w.id;
+FROM webhooks w WHERE w.tenant = %(tenant)s AND w.id IN (
+    SELECT o.id FROM tasks t JOIN webhooks o ON o.task_id = t.id WHERE t.tenant = %(tenant)s AND t.user_id = %(user_id)s
+    UNION ALL
+    SELECT o.id FROM people p JOIN happenings h ON h.person = p.id JOIN webhooks o ON o.happening = h.id
+    WHERE p.tenant = %(tenant)s AND p.user_id = %(user_id)s)
+ORDER BY w.id;
 
 -- name: export_idempotency
-SELECT i.key, i.sealed_key, i.task_id, i.created_at FROM idempotency i LEFT JOIN people p ON p.id = i.person
-WHERE i.tenant = %(tenant)s AND (i.user_id = %(user_id)s OR p.user_id = %(user_id)s) ORDER BY i.created_at, i.key;
+SELECT i.key, i.sealed_key, i.task_id, i.created_at FROM idempotency i
+WHERE i.tenant = %(tenant)s AND i.key IN (
+    SELECT key FROM idempotency WHERE tenant = %(tenant)s AND user_id = %(user_id)s
+    UNION
+    SELECT o.key FROM people p JOIN idempotency o ON o.person = p.id AND o.tenant = p.tenant
+    WHERE p.tenant = %(tenant)s AND p.user_id = %(user_id)s)
+ORDER BY i.created_at, i.key;
 
 -- name: touch_vectors
--- Once a day is enough to know which vectors are in use.
-UPDATE vectors SET used_at = clock_timestamp()
+-- Once a day is enough to know which vectors are in use; those of stored memories have no age (keep_vectors).
+UPDATE vectors v SET used_at = CASE WHEN EXISTS (
+    SELECT FROM people p JOIN memories m ON m.person = p.id AND m.text_key = v.text_key
+    WHERE p.tenant = v.tenant AND p.user_id = v.user_id) THEN '9999-01-01Z' ELSE clock_timestamp() END
 WHERE tenant = %(tenant)s AND user_id = %(user_id)s AND model = %(model)s AND text_key = ANY(%(keys)s)
   AND used_at < statement_timestamp() - interval '1 day';
 
@@ -406,14 +420,30 @@ DELETE FROM idempotency WHERE (tenant, key) IN (
 DELETE FROM turns WHERE (queue, tenant) IN (
     SELECT queue, tenant FROM turns WHERE claimed_at < statement_timestamp() - interval '1 day' LIMIT 1000);
 
--- name: retire_vectors
--- Those of stored memories stay with them.
-DELETE FROM vectors WHERE (tenant, user_id, model, text_key) IN (
-    SELECT tenant, user_id, model, text_key FROM vectors v
+-- name: keep_vectors
+-- Those of stored memories stay with them, and go with them: they have no age from then on, so that retention looks at
+-- each of them once, however many there are. (The year 9999 is no age; of infinity drivers make errors.)
+WITH old AS MATERIALIZED (
+    SELECT tenant, user_id, model, text_key FROM vectors
     WHERE used_at < statement_timestamp() - %(days)s * interval '1 day'
-      AND NOT EXISTS (SELECT FROM people p JOIN memories m ON m.person = p.id AND m.text_key = v.text_key
-                      WHERE p.tenant = v.tenant AND p.user_id = v.user_id)
-    LIMIT 2000);
+    ORDER BY used_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+UPDATE vectors v SET used_at = '9999-01-01Z' FROM old o
+WHERE v.tenant = o.tenant AND v.user_id = o.user_id AND v.model = o.model AND v.text_key = o.text_key
+  AND EXISTS (SELECT FROM people p JOIN memories m ON m.person = p.id AND m.text_key = o.text_key
+              WHERE p.tenant = o.tenant AND p.user_id = o.user_id);
+
+-- name: retire_vectors
+-- After keep_vectors: what is left of the oldest is nobody's. The oldest alone are looked at, not all that are old.
+WITH old AS MATERIALIZED (
+    SELECT tenant, user_id, model, text_key FROM vectors
+    WHERE used_at < statement_timestamp() - %(days)s * interval '1 day'
+    ORDER BY used_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+DELETE FROM vectors v USING old o
+WHERE v.tenant = o.tenant AND v.user_id = o.user_id AND v.model = o.model AND v.text_key = o.text_key
+  AND NOT EXISTS (SELECT FROM people p JOIN memories m ON m.person = p.id AND m.text_key = o.text_key
+                  WHERE p.tenant = o.tenant AND p.user_id = o.user_id);
 
 -- name: retire_themes
 -- A user who has not come back for so long starts with new themes; those of a stored view stay with it.

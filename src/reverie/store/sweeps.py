@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -10,7 +11,19 @@ from reverie.store.rows import TaskRow
 from reverie.store.sql import fetch_all, sql
 from reverie.store.submissions import Connection
 
-__all__ = ["expire_deadlines", "expire_leases", "grant_grace", "retire", "stale_messages"]
+__all__ = [
+    "expire_deadlines",
+    "expire_leases",
+    "grant_grace",
+    "keep_vectors",
+    "retire",
+    "retire_forgotten",
+    "stale_messages",
+]
+
+_VECTORS = 1000
+"""Vectors that one bite looks at: each is a page of its own, perhaps on disk."""
+_FORGOTTEN = 2000
 
 
 async def grant_grace(connection: Connection, lease: float) -> int:
@@ -52,7 +65,23 @@ async def retire(connection: Connection, days: float) -> int:
         "retire_keys",
         "retire_turns",
         "retire_happenings",
-        "retire_forgotten",
     ):
-        removed += (await connection.execute(sql(name), {"days": days})).rowcount
+        removed += (await connection.execute(sql(name), {"days": days, "limit": _VECTORS})).rowcount
     return removed
+
+
+async def keep_vectors(connection: Connection, days: float) -> int:
+    """Give a bite of the vectors that are older than ``days``, but of stored memories, no age; returns how many.
+
+    Before ``retire``, which would else meet them again and again.
+    """
+    return (await connection.execute(sql("keep_vectors"), {"days": days, "limit": _VECTORS})).rowcount
+
+
+async def retire_forgotten(connection: Connection, after: datetime) -> tuple[datetime | None, int]:
+    """Remove a bite of tombstones that came after a time and serve nobody; returns ``(where it ended, rows removed)``.
+
+    None where it got to the end: what is younger than a day waits.
+    """
+    (row,) = await fetch_all(connection, "retire_forgotten", after=after, limit=_FORGOTTEN)
+    return (row["at"] if row["looked"] else None), row["removed"]

@@ -88,9 +88,10 @@ ON CONFLICT (person, kind, key) DO NOTHING
 RETURNING id, at;
 
 -- name: insert_stored_vectors
--- Of texts that are still kept: a memory that is deleted while it is being embedded leaves nothing behind.
-INSERT INTO vectors (tenant, user_id, model, text_key, vector, tokens)
-SELECT %(tenant)s, %(user_id)s, %(model)s, v.text_key, v.vector, v.tokens
+-- Of texts that are still kept: a memory that is deleted while it is being embedded leaves nothing behind. They have no
+-- age (keep_vectors): nobody needs to note that they are used.
+INSERT INTO vectors (tenant, user_id, model, text_key, vector, tokens, used_at)
+SELECT %(tenant)s, %(user_id)s, %(model)s, v.text_key, v.vector, v.tokens, '9999-01-01Z'
 FROM unnest(%(keys)s::bytea[], %(vectors)s::bytea[], %(tokens)s::int[]) AS v(text_key, vector, tokens)
 WHERE EXISTS (SELECT FROM memories m WHERE m.person = %(person)s AND m.text_key = v.text_key)
 ON CONFLICT DO NOTHING;
@@ -113,15 +114,15 @@ RETURNING changes;
 -- Users whose views are due, tenants in turn: the n-th of each before anybody's next. A loose index scan over tenants
 -- with changes, so that one with a million of them costs no more than the others.
 WITH RECURSIVE t AS (
-    (SELECT tenant FROM people WHERE changes > 0 AND upkeep_task_id IS NULL ORDER BY tenant LIMIT 1)
+    (SELECT tenant FROM people WHERE first_change_at IS NOT NULL AND upkeep_task_id IS NULL ORDER BY tenant LIMIT 1)
     UNION ALL
-    SELECT (SELECT tenant FROM people WHERE changes > 0 AND upkeep_task_id IS NULL AND tenant > t.tenant
+    SELECT (SELECT tenant FROM people WHERE first_change_at IS NOT NULL AND upkeep_task_id IS NULL AND tenant > t.tenant
             ORDER BY tenant LIMIT 1)
     FROM t WHERE t.tenant IS NOT NULL
 )
 SELECT t.tenant, d.* FROM t CROSS JOIN LATERAL (
     SELECT id, memories, chars, changes, upkeep_cost, row_number() OVER (ORDER BY first_change_at) AS turn
-    FROM people WHERE tenant = t.tenant AND changes > 0 AND upkeep_task_id IS NULL
+    FROM people WHERE tenant = t.tenant AND first_change_at IS NOT NULL AND upkeep_task_id IS NULL
       AND (upkeep = 'auto' OR (upkeep IS NULL AND %(auto)s <> (t.tenant = ANY(%(others)s::text[]))))
       AND (last_change_at < clock_timestamp() - %(quiet)s * interval '1 second'
            OR first_change_at < clock_timestamp() - %(max_wait)s * interval '1 second')

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -70,6 +71,7 @@ class Sweeper:
         self._settings = settings
         self._background = Background()
         self._retired_at = 0.0
+        self._forgotten_to = datetime.min.replace(tzinfo=UTC)
         self._swept_at: float | None = None
         #: What was repaired since the start, by kind.
         self.repaired = {"requeued": 0, "dead_lettered": 0, "resent": 0, "late": 0, "retired": 0}
@@ -142,10 +144,18 @@ class Sweeper:
                 await self._resend(connection, queue, waiting[queue][0])
         if time.monotonic() - self._retired_at > _RETIRE_EVERY:
             await seal_what_is_plain(connection, self._store.codec)
-            removed = await sweeps.retire(connection, self._settings.retention_days)
-            self.repaired["retired"] += removed
-            if removed < 500:  # more waits: take the next bite in the next round
+            if not await self._retire(connection):  # more waits: take the next bite in the next round
                 self._retired_at = time.monotonic()
+
+    async def _retire(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> bool:
+        """Take a bite of what is too old; whether more waits."""
+        days = self._settings.retention_days
+        kept = await sweeps.keep_vectors(connection, days)
+        removed = await sweeps.retire(connection, days)
+        at, forgotten = await sweeps.retire_forgotten(connection, self._forgotten_to)
+        self._forgotten_to = at or self._forgotten_to
+        self.repaired["retired"] += removed + forgotten
+        return kept + removed >= 500 or at is not None
 
     def _tell(self, row: TaskRow, kind: str) -> None:
         self.repaired[kind] += 1

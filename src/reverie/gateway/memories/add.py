@@ -34,6 +34,10 @@ _FEW = 1000
 _FRESH = 10.0
 """Seconds for which a tenant's count of memories is good; what is added in between is added by hand."""
 
+_LONGEST, _FASTEST = 600.0, 10_000
+"""The count reads a row of each user: while there is room, it is good for as long as all gateways together, at so many
+memories a second, would need to fill it, or so many seconds."""
+
 _LONG = 2
 """Large adds at the same time; each holds a connection for seconds."""
 
@@ -167,12 +171,17 @@ class Memories:
 
     async def _check_tenant(self, tenant: str, more: int) -> None:
         known = self._counted.get(tenant)
-        if known is None or time.monotonic() - known[0] > _FRESH:
+        if known is None or time.monotonic() - known[0] > good_for(self._limits.tenant_memories - known[1]):
             known = self._counted[tenant] = (time.monotonic(), await self.store.tenant_memories(tenant))
         if known[1] + more > self._limits.tenant_memories:
             raise TooLarge(
                 f"{known[1]:,} memories of all users are kept; at most {self._limits.tenant_memories:,} may be."
             )
+
+
+def good_for(room: int) -> float:
+    """Seconds for which a count is good that leaves room for so many memories."""
+    return max(_FRESH, min(_LONGEST, room / _FASTEST))
 
 
 def _batches(parsed: ParsedMemories, rows_file: SpooledBody | None) -> Iterator[list[NewRow]]:
