@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from reverie.clustering.geometry import unit
 from reverie.clustering.nearest import neighbours
 from tests.clustering.sets import blobs
 
@@ -62,3 +63,10 @@ def test_where_cells_hold_too_few_the_row_itself_stands_for_nobody() -> None:
     assert nobody.any()
     assert (value[nobody] == 0.0).all()
     assert (np.sort(index[0][~nobody[0]])[:11] == np.arange(1, 12)).all()
+
+
+def test_cells_that_are_all_looked_into_find_what_an_exact_search_finds() -> None:
+    rng = np.random.default_rng(3)
+    x = unit(rng.normal(size=(110, 6)).astype(np.float32))  # ten cells, and each row looks into ten
+    for found, known in zip(neighbours(x, 7, exact=0), neighbours(x, 7), strict=True):
+        assert np.array_equal(found, known)
