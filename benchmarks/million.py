@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 from sklearn.metrics import adjusted_mutual_info_score
 
 from benchmarks._analysis_people import START
@@ -59,11 +60,18 @@ def recombined(
         out += one.vectors[j] * lengths[j, None]
         out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
     minutes = np.sort(rng.integers(0, DAYS * 24 * 60, count))
+    nothing: dict[str, JsonValue] = {}
     memories = [
-        Memory(
+        Memory.built(
             id=str(n),
             text=f"{one.texts[i]} {one.texts[j]}",
             created_at=START + timedelta(minutes=int(minutes[n])),
+            last_accessed_at=None,
+            access_count=0,
+            kind=None,
+            source=None,
+            speaker=None,
+            metadata=nothing,
         )
         for n, (i, j) in enumerate(zip(a.tolist(), b.tolist(), strict=True))
     ]

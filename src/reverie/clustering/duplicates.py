@@ -49,18 +49,18 @@ def merge_alike(
     on_progress: OnProgress,
     search: Callable[[Vectors, int, OnProgress], Neighbourhood] = neighbourhood,
     scale: Scale = REFERENCE,
-) -> tuple[Vectors, Neighbourhood, Copies]:
-    """Join near-duplicates (cosine at least 0.97) to the first of them: vectors and neighbourhood of what is left.
+) -> tuple[Neighbourhood, Copies]:
+    """Join near-duplicates (cosine at least 0.97) to the first of them, and the neighbourhood of what is left.
 
     ``x``: (n, d) unit vectors, one for each of ``copies``. It and ``near`` are given up: what is left stands in their
     place. Each joins a spokesman it is itself alike to, so that a chain of small changes does not become one text.
     """
     if len(copies) < 2:
-        return x, near, copies
+        return near, copies
     speaker = _speakers(x, near, scale.own(_ALIKE))
     kept = np.flatnonzero(speaker == np.arange(len(speaker)))
     if len(kept) == len(copies):
-        return x, near, copies
+        return near, copies
     at = np.full(len(copies), -1, dtype=np.int64)
     at[kept] = np.arange(len(kept))
     merged: Copies = [[] for _ in kept]
@@ -75,11 +75,12 @@ def merge_alike(
     value = np.where(gone, np.float32(0.0), near.value[kept])
     # A search of another's may answer with the array it was given, or with one that is not its own.
     shared = np.may_share_memory(x, near.centred) or not near.centred.flags.writeable
-    left = Neighbourhood(near.centred[kept] if shared else moved_up(near.centred, kept), index, value)
+    centred = near.centred[kept] if shared else moved_up(near.centred, kept)
+    left = Neighbourhood(centred, index, value)
     x = moved_up(x, kept)
     crowded = np.flatnonzero(gone.mean(axis=1) > _CROWDED)
     if not len(crowded):
-        return x, left, merged
+        return left, merged
     # Copies have crowded true neighbours, and further copies, out of these lists.
     index[crowded], value[crowded] = neighbours(left.centred, index.shape[1], on_progress, seed=seed, rows=crowded)
     return merge_alike(x, left, merged, seed, on_progress, search, scale)

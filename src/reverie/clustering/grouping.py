@@ -82,6 +82,7 @@ class Neighbourhood:
 def neighbourhood(x: Vectors, seed: int = 0, on_progress: OnProgress = silent) -> Neighbourhood:
     """The neighbourhood of every row of ``x`` (n, d), unit length."""
     c = centred(x)
+    del x  # where nobody else holds it, the search has its memory
     index, value = neighbours(c, NEIGHBOURS, on_progress, seed=seed)
     return Neighbourhood(c, index, value)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -78,11 +78,16 @@ def cluster(
     vectors = np.asarray(vectors, dtype=np.float32) if len(memories) else np.empty((0, 1), dtype=np.float32)
     on_progress("clustering", 0, len(memories))
 
-    # Grouping holds the vectors of distinct texts, naming those of all: never both, of a million each are 1.5 GB.
+    # Vectors of unit length are made for each step that reads them, and given up with it: of a million each array is
+    # 1.5 GB. Grouping has those of distinct texts, naming those of all.
     copies = collapse(texts)
+    near = steps.neighbourhood(unit(vectors, _first(copies)), options.seed, on_progress)
+    near, copies = merge_alike(
+        unit(vectors, _first(copies)), near, copies, options.seed, on_progress, steps.neighbourhood, scale
+    )
+    if near.centred.base is not None:  # what is left of a larger array
+        near = replace(near, centred=near.centred.copy())
     x = unit(vectors, _first(copies))
-    near = steps.neighbourhood(x, options.seed, on_progress)
-    x, near, copies = merge_alike(x, near, copies, options.seed, on_progress, steps.neighbourhood, scale)
     made_by = _made_by(options, steps)
     kept = previous if all(state.made_by == made_by for state in previous) else ()
     every = [m.id for m in memories]
