@@ -67,6 +67,20 @@ _NEVER, _EVER = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 _DUE = {"auto": True, "others": [], "quiet": 30.0, "max_wait": 600.0, "limit": 100}
 _LIST = {"user_id": None, "status": None, "operation": None, "before": None, "before_id": None, "limit": 50}
 
+_WALKS = {
+    "payloads": "t1-{}",
+    "results": "t1-{}",
+    "themes": '["default", "u{}", ""]',
+    "memories": '[{}, ""]',
+    "people": "[{}]",
+    "views": '[{}, ""]',
+    "happenings": "[{}]",
+    "idempotency": '["default", "u{}"]',
+    "webhooks": "[{}]",
+    "webhooks_disabled": '["default", ""]',
+}
+"""Where a walk over all that is sealed has got to, as each table tells it."""
+
 STATEMENTS = (
     Statement("expire_leases", _SECOND, _same(max_attempts=3, error="{}", silence=15.0)),
     Statement("expire_deadlines", _SECOND, _same(error="{}")),
@@ -119,6 +133,10 @@ STATEMENTS = (
     Statement("settle_person", _UPKEEP, _person(version=1, as_of=datetime.now(UTC), cost=1.0, pause=20.0)),
     Statement("memories_without_vector", "a new model", _who(model=MODEL, after="", limit=200)),
     Statement("delete_unused_vectors", "a deletion", lambda p: {**_who()(p), "person": p, "keys": [b"none"]}),
+    *(
+        Statement(f"reencrypt_{what}", "a new key", lambda p, after=after: {"after": after.format(p), "limit": 500})
+        for what, after in _WALKS.items()
+    ),
     Statement("erase_results_count", _ERASE, _who()),
     Statement("erase_idempotency", _ERASE, _who()),
     Statement("erase_tasks", _ERASE, _who()),

@@ -20,6 +20,7 @@ MOST = 20
 READS_MORE = {
     "tenant_memories": "a row of each user, and so it is asked seldom (good_for)",
     "count_by_status": "a day's tasks of the tenant, when somebody looks",
+    "reencrypt_people": "those without settings are passed by, each once in the whole walk",
 }
 
 

@@ -85,7 +85,7 @@ def _disabled(codec: Codec, row: _Row) -> _Row | None:
 TABLES: dict[str, tuple[str, _Again]] = {
     "payloads": ("", _bodies(lambda r: (places.payload(r["tenant"], r["at"]),))),
     "results": ("", _bodies(lambda r: (places.result(r["tenant"], r["at"]),))),
-    "themes": ("", _bodies(lambda r: (places.themes(r["tenant"], r["user_id"], r["model"]),))),
+    "themes": ('["", "", ""]', _bodies(lambda r: (places.themes(r["tenant"], r["user_id"], r["model"]),))),
     "webhook_secrets": ("", _bodies(lambda r: (places.webhook_secret(r["tenant"]),) * 2)),
     "memories": (
         '[0, ""]',
@@ -97,9 +97,9 @@ TABLES: dict[str, tuple[str, _Again]] = {
         _bodies(lambda r: tuple(of(r["tenant"], r["user_id"], r["kind"]) for of in (places.view, places.side))),
     ),
     "happenings": ("[0]", _bodies(lambda r: (places.event(r["tenant"], r["user_id"], r["kind"], r["key"]),))),
-    "idempotency": ("", _idempotency),
+    "idempotency": ('["", ""]', _idempotency),
     "webhooks": ("[0]", _webhook),
-    "webhooks_disabled": ("", _disabled),
+    "webhooks_disabled": ('["", ""]', _disabled),
 }
 """What holds sealed values: the place before the first one, and how a row is sealed anew."""
 

@@ -16,11 +16,10 @@ WHERE r.task_id > %(after)s ORDER BY r.task_id LIMIT %(limit)s;
 UPDATE results SET body = %(body)b WHERE task_id = %(at)s AND body = %(old)b;
 
 -- name: reencrypt_themes
--- A user's themes by one text that orders them.
-SELECT at, tenant, user_id, model, body, NULL::bytea AS other
-FROM (SELECT jsonb_build_array(tenant, user_id, model)::text COLLATE "C" AS at, tenant, user_id, model, body
-      FROM themes) AS t
-WHERE at > %(after)s COLLATE "C" ORDER BY at LIMIT %(limit)s;
+SELECT jsonb_build_array(tenant, user_id, model)::text AS at, tenant, user_id, model, body, NULL::bytea AS other
+FROM themes
+WHERE (tenant, user_id, model) > (%(after)s::jsonb ->> 0, %(after)s::jsonb ->> 1, %(after)s::jsonb ->> 2)
+ORDER BY themes.tenant, themes.user_id, themes.model LIMIT %(limit)s;
 
 -- name: reseal_themes
 UPDATE themes SET body = %(body)b
@@ -37,6 +36,7 @@ UPDATE webhook_secrets SET secret = %(body)b, previous = %(other)b WHERE tenant 
 SELECT jsonb_build_array(m.person, m.id)::text AS at, p.tenant, p.user_id, m.id, m.body, m.supersession AS other
 FROM memories m JOIN people p ON p.id = m.person
 WHERE (m.person, m.id) > ((%(after)s::jsonb ->> 0)::bigint, %(after)s::jsonb ->> 1)
+  AND p.id >= (%(after)s::jsonb ->> 0)::bigint
 ORDER BY m.person, m.id LIMIT %(limit)s;
 
 -- name: reseal_memories
@@ -55,6 +55,7 @@ UPDATE people SET settings = %(body)b WHERE id = (%(at)s::jsonb ->> 0)::bigint A
 SELECT jsonb_build_array(v.person, v.kind)::text AS at, p.tenant, p.user_id, v.kind, v.body, v.side AS other
 FROM views v JOIN people p ON p.id = v.person
 WHERE (v.person, v.kind) > ((%(after)s::jsonb ->> 0)::bigint, %(after)s::jsonb ->> 1)
+  AND p.id >= (%(after)s::jsonb ->> 0)::bigint
 ORDER BY v.person, v.kind LIMIT %(limit)s;
 
 -- name: reseal_views
@@ -70,10 +71,9 @@ WHERE h.id > (%(after)s::jsonb ->> 0)::bigint ORDER BY h.id LIMIT %(limit)s;
 UPDATE happenings SET body = %(body)b WHERE id = (%(at)s::jsonb ->> 0)::bigint AND body = %(old)b;
 
 -- name: reencrypt_idempotency
-SELECT at, tenant, key, sealed_key, answer
-FROM (SELECT jsonb_build_array(tenant, key)::text COLLATE "C" AS at, tenant, key, sealed_key, answer
-      FROM idempotency) AS i
-WHERE at > %(after)s COLLATE "C" ORDER BY at LIMIT %(limit)s;
+SELECT jsonb_build_array(tenant, key)::text AS at, tenant, key, sealed_key, answer FROM idempotency
+WHERE (tenant, key) > (%(after)s::jsonb ->> 0, %(after)s::jsonb ->> 1)
+ORDER BY idempotency.tenant, idempotency.key LIMIT %(limit)s;
 
 -- name: plain_idempotency
 SELECT tenant, key, sealed_key, answer FROM idempotency WHERE sealed_key IS NULL LIMIT %(limit)s;
@@ -95,10 +95,10 @@ UPDATE webhooks SET url = '', sealed_url = %(url)b, url_hash = %(hash)b
 WHERE id = %(id)s AND sealed_url IS NOT DISTINCT FROM %(old)b;
 
 -- name: reencrypt_webhooks_disabled
-SELECT at, tenant, url, sealed_url, url_hash
-FROM (SELECT jsonb_build_array(tenant, encode(url_hash, 'hex'))::text COLLATE "C" AS at, tenant, url, sealed_url, url_hash
-      FROM webhooks_disabled) AS d
-WHERE at > %(after)s COLLATE "C" ORDER BY at LIMIT %(limit)s;
+SELECT jsonb_build_array(tenant, encode(url_hash, 'hex'))::text AS at, tenant, url, sealed_url, url_hash
+FROM webhooks_disabled
+WHERE (tenant, url_hash) > (%(after)s::jsonb ->> 0, decode(%(after)s::jsonb ->> 1, 'hex'))
+ORDER BY webhooks_disabled.tenant, webhooks_disabled.url_hash LIMIT %(limit)s;
 
 -- name: plain_webhooks_disabled
 SELECT tenant, url, sealed_url, url_hash FROM webhooks_disabled WHERE sealed_url IS NULL LIMIT %(limit)s;
