@@ -1,7 +1,8 @@
 """Replicas that take the next batch when they are free, beside replicas with fixed shares, while one core is loaded.
 
 The same embedder and texts in turns: batches as the embedder takes them, and the same batches dealt out beforehand to
-one thread each. First with nothing else running, then beside a busy loop that is pinned to one core.
+one thread each. First with nothing else running; then beside a busy loop that is pinned to one core, which the kernel
+evens out by moving threads; then with half of a core taken away, which it does not.
 """
 
 from __future__ import annotations
@@ -46,15 +47,29 @@ def fixed(embedder: LocalEmbedder, rows: list[Row], count: int) -> Vectors:
     return sums
 
 
+BUSY = "while True: pass"
+TAKEN = """
+import time
+os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+while True:
+    until = time.perf_counter() + 0.02
+    while time.perf_counter() < until: pass
+    time.sleep(0.02)
+"""
+"""Half of a core is gone in slices of 20 ms before any other thread is asked, as where a host gives it to a neighbour:
+the scheduler has no better core for a thread that stands still there. Needs root or CAP_SYS_NICE."""
+
+
 @contextlib.contextmanager
-def loaded(core: int) -> Iterator[None]:
-    """A busy loop on one core in the block."""
-    code = f"import os; os.sched_setaffinity(0, {{{core}}}); print(flush=True)\nwhile True: pass"
+def beside(code: str, core: int) -> Iterator[None]:
+    """A program that is pinned to one core, in the block."""
+    code = f"import os; os.sched_setaffinity(0, {{{core}}}); print(flush=True)\n{code}"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as loop:
         assert loop.stdout is not None
         loop.stdout.readline()
         try:
             yield
+            assert loop.poll() is None, "the load ended before the measurement did"
         finally:
             loop.kill()
 
@@ -92,8 +107,13 @@ def main() -> int:
     core = min(os.sched_getaffinity(0))
     print(f"{machine()}; {len(wanted):,} texts, {embedder._replicas} replicas, {options.rounds} rounds in turns\n")
     rows = []
-    for name, beside in (("nothing else", contextlib.nullcontext()), (f"a busy loop on core {core}", loaded(core))):
-        with beside:
+    loads: list[tuple[str, contextlib.AbstractContextManager[None]]] = [
+        ("nothing else", contextlib.nullcontext()),
+        (f"a busy loop on core {core}", beside(BUSY, core)),
+        (f"half of core {core} taken away", beside(TAKEN, core)),
+    ]
+    for name, load in loads:
+        with load:
             spent = seconds(embedder, wanted, options.rounds)
         ratio = statistics.median(b / a for a, b in zip(*spent.values(), strict=True))
         rows.append([name, *(f"{statistics.median(t):.2f} s" for t in spent.values()), f"{ratio:.2f} x"])

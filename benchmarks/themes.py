@@ -130,8 +130,7 @@ def outside(sets: Sequence[LabelledSet], seed: int) -> str:
     """Texts of no class among those of classes: how well the strangers are told."""
     rows = []
     for one in [s for s in sets if s.outside.any()]:
-        sizes = {100: 10, 300: 10, 1000: 3, 3000: 3}
-        drawn = {(size, turn): _mixed(one, size, turn, seed) for size, turns in sizes.items() for turn in range(turns)}
+        drawn = strangers(one, seed)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "outside.npz"
             xs = {f"{size}-{turn}": one.vectors[index] for (size, turn), index in drawn.items()}
@@ -140,9 +139,7 @@ def outside(sets: Sequence[LabelledSet], seed: int) -> str:
             out = dict(np.load(path.with_suffix(".out.npz")))
         scores: dict[int, list[list[float]]] = defaultdict(list)
         for (size, turn), index in drawn.items():
-            truth, x = one.outside[index], one.vectors[index]
-            found = labels_of(cluster(memories_of([one.texts[i] for i in index]), x, PLAIN).result, len(index))
-            told = [roc_auc_score(truth, strangeness(neighbourhood(x))), f1_score(truth, found < 0)]
+            truth, told = one.outside[index], list(strangers_told(one, index))
             for name in ("umap", "raw"):
                 # Of its two scores the one that does better here.
                 told.append(max(roc_auc_score(truth, out[f"{size}-{turn}-{name}-{k}"]) for k in ("glosh", "doubt")))
@@ -151,6 +148,19 @@ def outside(sets: Sequence[LabelledSet], seed: int) -> str:
         rows += [[f"{one.name}, {size}", *(f"{v:.3f}" for v in np.mean(s, axis=0))] for size, s in scores.items()]
     head = ["a tenth belongs nowhere", "AUROC", "F1", "UMAP + HDBSCAN", "F1", "HDBSCAN alone", "F1"]
     return table(head, rows)
+
+
+def strangers(one: LabelledSet, seed: int, times: int = 1) -> dict[tuple[int, int], NDArray[np.int64]]:
+    """Rows by size and turn, a tenth of them of no class; ``times`` as many turns as the table of peers has."""
+    turns = {size: count * times for size, count in {100: 10, 300: 10, 1000: 3, 3000: 3}.items()}
+    return {(size, turn): _mixed(one, size, turn, seed) for size, count in turns.items() for turn in range(count)}
+
+
+def strangers_told(one: LabelledSet, index: NDArray[np.int64]) -> tuple[float, float]:
+    """AUROC of our strangeness and F1 of what we leave out of all groups."""
+    truth, x = one.outside[index], one.vectors[index]
+    found = labels_of(cluster(memories_of([one.texts[i] for i in index]), x, PLAIN).result, len(index))
+    return float(roc_auc_score(truth, strangeness(neighbourhood(x)))), float(f1_score(truth, found < 0))
 
 
 def _mixed(one: LabelledSet, size: int, turn: int, seed: int) -> NDArray[np.int64]:
@@ -175,14 +185,25 @@ def stems(text: str) -> set[str]:
     return {word[:5] for word in re.findall(r"[^\W\d_]{3,}", text.lower().replace("_", " "))}
 
 
+def to_be_named(one: LabelledSet, seed: int) -> NDArray[np.int64]:
+    """Rows of classes, whose groups are named."""
+    rng = np.random.default_rng([seed, 5])
+    inside = np.flatnonzero(~one.outside)
+    return np.sort(rng.choice(inside, min(1500, len(inside)), replace=False))
+
+
+def class_words(one: LabelledSet, index: NDArray[np.int64], result: ClusterResult) -> list[set[str]]:
+    """Of each theme the stems of the name of the class that most of it is of."""
+    names, found = one.truths["label"][index], labels_of(result, len(index))
+    groups = [names[found == number].tolist() for number in range(len(result.themes))]
+    return [stems(Counter(group).most_common(1)[0][0]) for group in groups]
+
+
 def labelled(sets: Sequence[LabelledSet], seed: int) -> str:
     """How often a label has a word of its class's name; the groups are the people's own, the labels everybody's."""
     hits: dict[str, list[float]] = defaultdict(list)
     for one in sets:
-        rng = np.random.default_rng([seed, 5])
-        names = one.truths["label"]
-        inside = np.flatnonzero(~one.outside)
-        index = np.sort(rng.choice(inside, min(1500, len(inside)), replace=False))
+        index = to_be_named(one, seed)
         texts, x = [one.texts[i] for i in index], one.vectors[index]
         result = cluster(memories_of(texts), x, PLAIN).result
         found = labels_of(result, len(index))
@@ -190,9 +211,7 @@ def labelled(sets: Sequence[LabelledSet], seed: int) -> str:
             path = Path(folder) / "names.npz"
             np.savez(path, texts=np.array(texts), x0=x, groups=found)
             told = run_json(environment("themes"), "_themes_peers.py", "names", str(path))
-        for number, theme in enumerate(result.themes):
-            inside_names = [str(names[index[i]]) for i in np.flatnonzero(found == number)]
-            wanted = stems(Counter(inside_names).most_common(1)[0][0])
+        for number, (theme, wanted) in enumerate(zip(result.themes, class_words(one, index, result), strict=True)):
             hits["ours"].append(bool(stems(theme.label) & wanted))
             for way in ("c-tf-idf", "keybert"):
                 # As many words as ours has: a longer label would hit more often for its length alone.
@@ -206,23 +225,26 @@ def labelled(sets: Sequence[LabelledSet], seed: int) -> str:
     return table([f"labels of {len(hits['ours'])} themes with a word of the class's name", "share"], rows)
 
 
+def added(case: Case, share: float) -> tuple[float, float]:
+    """Adjusted Rand of the groups before and after ``share`` is added, and the share whose theme id changed."""
+    count = len(case.rows)
+    order = np.random.default_rng(count).permutation(count)
+    told = memories_of(case.texts)
+    memories, x = [told[i] for i in order], case.x[order]
+    before = round(count / (1 + share))
+    first = cluster(memories[:before], x[:before], PLAIN)
+    then = cluster(memories, x, PLAIN, previous=first.states)
+    was = [first.result.assignments[m.id] or "" for m in memories[:before]]
+    now = [then.result.assignments[m.id] or "" for m in memories[:before]]
+    moved = np.mean([a != b and a != "" for a, b in zip(was, now, strict=True)])
+    return float(adjusted_rand_score(was, now)), float(moved)
+
+
 def lasting(cases: Sequence[Case]) -> str:
     """What adding memories moves."""
     rows = []
     for share in (0.05, 0.2):
-        rand, moved = [], []
-        for case in cases:
-            count = len(case.rows)
-            order = np.random.default_rng(count).permutation(count)
-            told = memories_of(case.texts)
-            memories, x = [told[i] for i in order], case.x[order]
-            before = round(count / (1 + share))
-            first = cluster(memories[:before], x[:before], PLAIN)
-            then = cluster(memories, x, PLAIN, previous=first.states)
-            was = [first.result.assignments[m.id] or "" for m in memories[:before]]
-            now = [then.result.assignments[m.id] or "" for m in memories[:before]]
-            rand.append(adjusted_rand_score(was, now))
-            moved.append(np.mean([a != b and a != "" for a, b in zip(was, now, strict=True)]))
+        rand, moved = zip(*(added(case, share) for case in cases), strict=True)
         rows.append([f"{share:.0%} added", f"{np.mean(rand):.3f}", f"{np.mean(moved):.1%}", f"{max(moved):.1%}"])
     return table([f"{len(cases)} sets", "adjusted Rand", "memories whose theme id changed", "worst set"], rows)
 
@@ -265,7 +287,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--largest", type=int, default=100_000, help="most memories in the table of times")
     parser.add_argument("--only", nargs="+", default=["small", "large", "outside", "labels", "lasting", "speed"])
+    parser.add_argument("--precision", nargs="+", metavar="NAME", help="instead: every row in these beside float32")
     options = parser.parse_args()
+    if options.precision:
+        from benchmarks._themes_precision import precisions  # it is made of this module's pieces
+
+        print(
+            f"{machine()}\n\n{precisions(data_folder(options.data), options.precision, options.rounds, options.seed)}"
+        )
+        return 0
     sets = load_sets(data_folder(options.data))
     small, large = small_cases(sets, options.rounds, options.seed), large_cases(sets, options.seed)
     print(machine())

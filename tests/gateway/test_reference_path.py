@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -105,3 +105,14 @@ def test_an_answer_of_other_steps_is_not_given_again() -> None:
         return _content_key(state, summary, CloudChoice(None), None, "float32")
 
     assert key("own") == key("own") != key("sklearn")
+
+
+def test_an_answer_of_another_release_is_not_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    summary, state = Summary("cluster", "u", b"content", None, None, None), SimpleNamespace(settings=Settings())
+
+    def key() -> bytes:
+        return _content_key(cast("Any", state), summary, CloudChoice(None), None, "float32")
+
+    now = key()
+    monkeypatch.setattr("reverie.gateway.submissions.submit.release", lambda: "9.9.9")
+    assert key() == key() != now

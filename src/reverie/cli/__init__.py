@@ -6,10 +6,10 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from io import TextIOWrapper
 from pkgutil import iter_modules
 
+from reverie._release import release
 from reverie.errors import ReverieError, WrongSetting
 
 __all__ = ["main"]
@@ -53,20 +53,13 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="reverie", description="The part of your bot that thinks in the background.", allow_abbrev=False
     )
-    parser.add_argument("--version", action="version", version=f"reverie {_version()}")
+    parser.add_argument("--version", action="version", version=f"reverie {release()}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in [only] if only else _modules():
         module = importlib.import_module(f"reverie.cli.{name}")
         if hasattr(module, "add_parser"):
             module.add_parser(subparsers)
     return parser
-
-
-def _version() -> str:
-    try:
-        return version("reverie")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

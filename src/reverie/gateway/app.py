@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from stat import S_ISREG
 from typing import Any, Protocol
@@ -21,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from reverie import _tracing
 from reverie._models import listed
+from reverie._release import release
 from reverie.aio.background import Background, started
 from reverie.aio.batcher import Batcher
 from reverie.errors import ReverieError, StartupError
@@ -200,7 +200,7 @@ def create_app(
 
     app = FastAPI(
         title="Reverie",
-        version=_version(),
+        version=release(),
         description="Themes, patterns and importance of user memories, computed off your bot's event loop.",
         lifespan=lifespan,
         docs_url=None,
@@ -266,10 +266,3 @@ async def _warm(app: FastAPI) -> None:
             "client": None, "server": None,
         }  # fmt: skip
         await app(scope, receive, send)
-
-
-def _version() -> str:
-    try:
-        return version("reverie")
-    except PackageNotFoundError:
-        return "0"

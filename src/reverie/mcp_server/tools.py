@@ -12,6 +12,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel, BeforeValidator, Field
 
+from reverie._release import release
 from reverie.client import AsyncReverie
 from reverie.client.user import AsyncUser
 from reverie.errors import NotFound, ReverieError, Unauthorized
@@ -99,7 +100,7 @@ class Forgotten(BaseModel):
 
 def build_server(connect: Connect, *, user_id: str | None = None) -> MCPServer:
     """A server whose tools work on the service that ``connect`` reaches; with ``user_id``, on that person alone."""
-    server = MCPServer(name="reverie", title="Reverie", instructions=_INSTRUCTIONS, version=_version())
+    server = MCPServer(name="reverie", title="Reverie", instructions=_INSTRUCTIONS, version=release())
 
     @contextlib.asynccontextmanager
     async def person(context: Context[Any], given: str | None) -> AsyncIterator[AsyncUser]:
@@ -277,9 +278,3 @@ def _in_words(error: ReverieError) -> str:
         return f"{error.message} There may be no view yet: remember something first, or call themes with refresh=true."
     wait = getattr(error, "retry_after", None)
     return f"{error.message} Try again in {wait:g} s." if wait else error.message
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("reverie")

@@ -12,6 +12,7 @@ import orjson
 from reverie import _tracing
 from reverie._ids import new_task_id
 from reverie._models import accepted, listed
+from reverie._release import release
 from reverie.aio.deadline import within
 from reverie.contracts import OPERATIONS, TERMINAL, Lane
 from reverie.errors import (
@@ -249,7 +250,8 @@ def _content_key(state: State, summary: Summary, choice: CloudChoice, person: Pe
             f"options.model: {summary.model[:80]!r} is not served here; this service runs {names}",
             errors=[{"item": "options.model", "message": f"only {names} is served here"}],
         )
-    parts = [embedding.embedder, embedding.model, precision, summary.content_hash.hex()]
+    # The release too: a newer one may name and group otherwise.
+    parts = [release(), embedding.embedder, embedding.model, precision, summary.content_hash.hex()]
     if state.settings.clustering.steps != "own":
         parts.append(f"steps {state.settings.clustering.steps}")
     if person is not None:
