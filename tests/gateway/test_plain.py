@@ -123,6 +123,11 @@ def test_what_is_plain() -> None:
     for memories in (["tea", "rain"], [{"text": "tea"}, {"id": "x", "text": "rain"}], [memory], ["tea", memory]):
         body = orjson.dumps({"user_id": "u", "memories": memories, "options": {}})
         assert parse_fast(ClusterRequest, body, 40) is not None
+    # Digits that a moment would lose count in moments alone.
+    place = orjson.dumps({"user_id": "u", "memories": ["48.8583701, 2.2944813", {"text": "tea"}]})
+    assert parse_fast(ClusterRequest, place, 40) is not None
+    dated = orjson.dumps({"user_id": "u", "memories": [{"text": "tea", "created_at": "2026-05-01T09:00:00.1234567Z"}]})
+    assert parse_fast(ClusterRequest, dated, 40) is None
     assert parse_fast(AnalyzeRequest, orjson.dumps({"user_id": 7, "memories": ["a"], "options": {"top": 3}}), 40)
     found = parse_fast(RecallRequest, orjson.dumps({"user_id": "u", "memories": ["a"], "query": "é"}), 40)
     assert found is not None

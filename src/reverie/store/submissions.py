@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -22,6 +23,7 @@ Connection = psycopg.AsyncConnection[dict[str, Any]]
 _SHARED = ("id", "tenant", "user_id", "operation", "lane", "queue", "items", "chars")
 """What a task has under the same name before and after it is stored."""
 _COLUMNS = (*_SHARED, "estimate", "deadline", "trace", "contract")
+_shared, _columns = attrgetter(*_SHARED), attrgetter(*_COLUMNS)
 
 
 @dataclass(slots=True)
@@ -51,12 +53,12 @@ class NewTask:
 
     def columns(self) -> dict[str, Any]:
         """The values that ``insert_tasks`` takes, all but the body."""
-        return {name: getattr(self, name) for name in _COLUMNS} | {"content": self.content_hash.hex()}
+        return dict(zip(_COLUMNS, _columns(self), strict=True), content=self.content_hash.hex())
 
     def row(self, decided: dict[str, Any]) -> TaskRow:
         """The stored row, with the times that the database decided."""
         return TaskRow(
-            **{name: getattr(self, name) for name in _SHARED},
+            **dict(zip(_SHARED, _shared(self), strict=True)),
             content_hash=self.content_hash,
             estimate_seconds=self.estimate,
             deadline_at=decided["deadline_at"],

@@ -71,13 +71,13 @@ def parse_fast(model: type[Request], body: bytes, text_chars: int) -> tuple[str,
     ``text_chars`` is the most characters of one text. The request lacks the memories and names another user.
     """
     # JSON writes a NUL only like this; a text must not hold one.
-    if b"\\u0000" in body or _FINER.search(body):
+    if b"\\u0000" in body:
         return None
     try:
         document = _decoder(model)(body)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
-    user, memories = str(document.user_id), _plain(document.memories, text_chars)
+    user, memories = str(document.user_id), _plain(document.memories, body, text_chars)
     if memories is None or not 0 < len(user) <= MAX_ID_CHARS or not user.isprintable():
         return None
     # Small without the memories, so here the models look at everything.
@@ -99,9 +99,23 @@ def parse_fast(model: type[Request], body: bytes, text_chars: int) -> tuple[str,
 _encode = msgspec.json.Encoder().encode
 
 
-def _plain(given: list[str | PlainMemory], text_chars: int) -> list[PlainMemory] | None:
+def _plain(given: list[str | PlainMemory], body: bytes, text_chars: int) -> list[PlainMemory] | None:
     """All as objects, with the index for an id where there is none; None where the types could not see what is odd."""
-    out = []
+    if set(map(type, given)) == {str}:
+        # What many submissions hold: without a turn of Python for each text.
+        texts: list[Any] = given
+        out = list(map(PlainMemory, map(str, range(len(given))), texts))
+    else:
+        found = _objects(given, body)
+        if found is None:
+            return None
+        out, texts = found, [memory.text for memory in found]
+    return out if 0 < max(map(len, texts), default=0) <= text_chars and all(map(str.strip, texts)) else None
+
+
+def _objects(given: list[str | PlainMemory], body: bytes) -> list[PlainMemory] | None:
+    """The same where there are objects among them, whose texts are not looked at."""
+    out, dated = [], False
     for index, item in enumerate(given):
         if isinstance(item, str):
             item = PlainMemory(str(index), item)
@@ -109,14 +123,15 @@ def _plain(given: list[str | PlainMemory], text_chars: int) -> list[PlainMemory]
             if item.id is None:
                 item.id = str(index)
             for moment in (item.created_at, item.last_accessed_at):
-                if moment is not None and (moment.tzinfo is not UTC or not _FIRST <= moment.year < _LAST):
-                    return None
+                if moment is not None:
+                    dated = True
+                    if moment.tzinfo is not UTC or not _FIRST <= moment.year < _LAST:
+                        return None
         out.append(item)
-    texts = [memory.text for memory in out]
     ids = [memory.id or "" for memory in out]
-    if not 0 < max(map(len, texts), default=0) <= text_chars or not all(map(str.strip, texts)):
+    if len(set(ids)) < len(ids) or not all(map(str.isprintable, ids)):
         return None
-    return out if len(set(ids)) == len(ids) and all(map(str.isprintable, ids)) else None
+    return None if dated and _FINER.search(body) else out
 
 
 def _checked(model: type[Request], document: bytes) -> tuple[Any, dict[str, Any]] | None:

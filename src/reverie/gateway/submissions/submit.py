@@ -101,12 +101,14 @@ async def _take(
     content = _content_key(state, summary, choice, person, await state.precision())
     repeat = _Repeat.of(idempotency_key, summary)
     known_body = isinstance(submission, Known)
-    # Two questions, to two servers.
-    replayed, (cached, vectors) = await asyncio.gather(
-        _replay(state, key, repeat), _cached(state, key.tenant, summary.user_id, content, known_body=known_body)
-    )
-    if replayed is not None:
-        return replayed
+    look = _cached(state, key.tenant, summary.user_id, content, known_body=known_body)
+    if repeat is None:  # by far the most; waiting for one question needs no task of its own
+        cached, vectors = await look
+    else:
+        # Two questions, to two servers.
+        replayed, (cached, vectors) = await asyncio.gather(_replay(state, key, repeat), look)
+        if replayed is not None:
+            return replayed
     if cached is not None:
         await _remember(state, key, cached.facts.id, summary, repeat)
         return cached
@@ -154,10 +156,10 @@ class _Repeat:
         return cls(key, hashlib.blake2b(summary.operation.encode() + summary.content_hash, digest_size=16).digest())
 
 
-async def _replay(state: State, key: Key, repeat: _Repeat | None) -> Outcome | None:
+async def _replay(state: State, key: Key, repeat: _Repeat) -> Outcome | None:
     """The outcome that this idempotency key stands for already."""
-    known = await state.store.idempotent(key.tenant, repeat.key) if repeat else None
-    if known is None or repeat is None:
+    known = await state.store.idempotent(key.tenant, repeat.key)
+    if known is None:
         return None
     if known[1] != repeat.body_hash:
         raise IdempotencyMismatch
