@@ -12,7 +12,7 @@ from reverie.analysis.budget import OutOfTime, TimeBudget
 from reverie.analysis.contradictions import _Claim, _opposed, find_contradictions
 from reverie.analysis.sameness import Verdict, compare
 from reverie.analysis.unlike import TokenBits
-from reverie.analysis.wording import Reading, read
+from reverie.analysis.wording import _PLAIN, Reading, read
 from tests.analysis.people import memories
 
 DATA = Path(__file__).parent / "data"
@@ -96,3 +96,26 @@ def test_the_contradictions_are_those_that_each_pair_alone_would_have() -> None:
     opposed = {(i, j): _opposed(claims[i], claims[j]) for i, j in pairs if 1 not in (i, j)}
     assert found == {(f"m{i}", f"m{j}"): f"candidate: {why}" for (i, j), why in opposed.items() if why}
     assert len({why.split()[0] for why in opposed.values() if why}) >= 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "its a nice day, its not so bad",
+        "I take 5 Mg of it and 5 mg at 5 PM",
+        "They've said it's gonna be my e-mail: a@b.c :) www.x.org/y?",
+        "Polish polish POLISH iPhone u U gonna Gonna",
+        "first line\nSecond line  third",
+        "日本に行く and über-nice ’tis",
+        " *bold* words - and - dashes - 5-3, five-3 ",
+    ],
+)
+def test_a_text_is_read_alike_whether_its_words_came_before_or_not(text: str) -> None:
+    def told() -> list[object]:
+        found = read(text)
+        return [getattr(found, name) for name in Reading.__slots__]
+
+    _PLAIN.clear()
+    new = told()
+    assert len(new[Reading.__slots__.index("keys")]) == len(new[Reading.__slots__.index("kinds")])  # type: ignore[arg-type]
+    assert told() == new

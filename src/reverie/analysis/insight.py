@@ -116,7 +116,12 @@ def _names(texts: Sequence[str]) -> list[tuple[str, ...]]:
     for text in texts:
         runs: list[tuple[str, bool]] = []
         start, capitals = True, False
-        for token in _TOKEN.findall(text[:_LONGEST]):
+        tokens = _TOKEN.findall(text[:_LONGEST])
+        if text.islower():  # no capital, so no name
+            plain += [token for token in tokens if token[0].isalnum()]
+            parts.append(runs)
+            continue
+        for token in tokens:
             if not (token[0].isalnum()):
                 start = True
                 continue

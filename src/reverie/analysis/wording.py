@@ -96,63 +96,128 @@ class Reading:
 
 def read(text: str) -> Reading:
     """The tokens of ``text``."""
-    out = Reading()
+    out = _Draft()
     out.whole = len(text) <= LONGEST
     text = _undressed(text[:LONGEST])
     if "*" in text:
         text = _WRAPPED.sub(r"\2", text)
-    text = _INITIAL.sub(r"\1", text)
-    starts = True
-    commas: set[int] = set()
-    for match in _TOKEN.finditer(text):
-        kind, token = str(match.lastgroup), match.group()
+    if "-" in text:
+        text = _INITIAL.sub(r"\1", text)
+    if not text.isascii() or "\n" in text:
+        _tokens(out, text, 0, len(text), True)
+        return out.reading(text)
+    starts, end = True, 0
+    for piece in text.split():
+        start = text.index(piece, end)
+        end = start + len(piece)
+        starts = not out.took(piece, starts) and _tokens(out, text, start, end, starts)
+    return out.reading(text)
+
+
+def _tokens(out: _Draft, text: str, start: int, end: int, starts: bool) -> bool:
+    """Read a part of ``text``; answers whether what comes next starts a sentence."""
+    for match in _TOKEN.finditer(text, start, end):
+        kind, token = match.lastgroup, match.group()
         if kind == "word":
-            _word(out, token, starts)
+            if not out.took(token, starts):
+                _word(out, token, starts)
             starts = False
         elif kind == "number":
-            _add(out, "n", _number(token), token)
+            out.add("n", _number(token), token)
             starts = False
         elif kind in ("link", "tag"):
-            _add(out, "l", token.rstrip(".,;:!?)\"'") if kind == "link" else token.casefold(), token)
+            out.add("l", token.rstrip(".,;:!?)\"'") if kind == "link" else token.casefold(), token)
         elif kind == "line":
             starts = True
         elif kind == "smile":
-            _add(out, "s", SMILES.get(token[0] + token[-1], token), token)
+            out.add("s", SMILES.get(token[0] + token[-1], token), token)
             out.emoji += 1
         elif _counts(token, text, match.start()):
-            _add(out, "s", token, token)
+            out.add("s", token, token)
             out.emoji += ord(token) > 0x2000
         else:
             starts = starts or token in _ENDS or token in _DASHES
             out.questions += token in _QUESTION
             if token in ",，、،.。;:":
-                commas.add(len(out.keys))
-    out.commas = frozenset(commas)
-    titled = out.case.count("T") > 3 and "l" not in out.case
-    out.plain_case = titled or text in (text.lower(), text.upper())
-    return out
+                out.commas.add(len(out.keys))
+    return starts
 
 
-def _word(out: Reading, token: str, starts: bool) -> None:
+class _Draft:
+    """A reading while its tokens are read."""
+
+    __slots__ = ("cases", "commas", "emoji", "keys", "kinds", "questions", "raws", "whole")
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.raws: list[str] = []
+        self.kinds: list[str] = []
+        self.cases: list[str] = []
+        self.commas: set[int] = set()
+        self.questions = self.emoji = 0
+        self.whole = True
+
+    def add(self, kind: str, key: str, raw: str, case: str = "-") -> None:
+        self.keys.append(intern(key))
+        self.raws.append(intern(raw))
+        self.kinds.append(kind)
+        self.cases.append(case)
+
+    def took(self, token: str, starts: bool) -> bool:
+        """Add a word that is known and stands for itself; most words come again."""
+        plain = _PLAIN.get(token)
+        if plain is None or (self.keys and (self.kinds[-1] == "n" or self.keys[-1] == "its")):
+            return False
+        self.keys.append(plain[0])
+        self.raws.append(plain[1])
+        self.kinds.append("w")
+        self.cases.append("-" if starts else plain[2])
+        return True
+
+    def reading(self, text: str) -> Reading:
+        out = Reading()
+        out.keys, out.raws, out.kinds, out.case = self.keys, self.raws, "".join(self.kinds), "".join(self.cases)
+        out.commas, out.questions, out.emoji, out.whole = (
+            frozenset(self.commas),
+            self.questions,
+            self.emoji,
+            self.whole,
+        )
+        titled = out.case.count("T") > 3 and "l" not in out.case
+        out.plain_case = titled or text in (text.lower(), text.upper())
+        return out
+
+
+_PLAIN: dict[str, tuple[str, str, str]] = {}
+"""Of a word that stands for itself: key, as written, case."""
+_MOST_PLAIN, _USUAL = 20_000, 40
+"""Words that are remembered, and their letters at most."""
+
+
+def _word(out: _Draft, token: str, starts: bool) -> None:
     token = token.replace("\u2019", "'")
     folded, case, parts, kind, key = (_form if len(token) <= _USUAL else _formed)(token)
     if not folded:
         for character in token:
-            _add(out, "w", character, character)
+            out.add("w", character, character)
         return
+    if parts is None and kind == "w" and len(token) <= _USUAL:
+        if len(_PLAIN) >= _MOST_PLAIN:
+            _PLAIN.clear()
+        _PLAIN[intern(token)] = intern(key), intern(token), case
     if starts:
         case = "-"
-    if len(token) <= 2 and folded != token and out.kinds[-1:] == "n" and folded not in _UNITS:
+    if len(token) <= 2 and folded != token and out.kinds and out.kinds[-1] == "n" and folded not in _UNITS:
         folded = token  # "5 mg" and "5 Mg"
         parts, kind, key = _meaning(folded)
     if parts is None and out.keys and out.keys[-1] == "its" and folded in _AFTER_IS:
         out.keys[-1] = "it"
-        _add(out, "w", "is", "is")
+        out.add("w", "is", "is")
     if parts is None:
-        _add(out, kind, key, token, case)
+        out.add(kind, key, token, case)
         return
     for part in parts:
-        _add(out, "w", part, part, case if part == parts[0] else "-")
+        out.add("w", part, part, case if part == parts[0] else "-")
 
 
 _Form = tuple[str, str, tuple[str, ...] | None, str, str]
@@ -172,9 +237,7 @@ def _formed(token: str) -> _Form:
     return folded, case, parts, kind, key
 
 
-_USUAL = 40
-"""Letters up to which a word is remembered: most words come again."""
-_form = lru_cache(maxsize=20_000)(_formed)
+_form = lru_cache(maxsize=_MOST_PLAIN)(_formed)
 
 
 def _meaning(folded: str) -> tuple[tuple[str, ...] | None, str, str]:
@@ -204,13 +267,6 @@ def _number(token: str) -> str:
     token = token.replace("\u2212", "-").replace("\u2013", "-").lstrip("+")
     # 1,000 and 1000 are one number wherever a comma parts groups of three; "1.000" may be one.
     return token.replace(",", "") if re.fullmatch(r"-?\d{1,3}(?:,\d{3})+", token) else token
-
-
-def _add(out: Reading, kind: str, key: str, raw: str, case: str = "-") -> None:
-    out.keys.append(intern(key))
-    out.kinds += kind
-    out.raws.append(intern(raw))
-    out.case += case
 
 
 def _counts(sign: str, text: str, at: int) -> bool:
