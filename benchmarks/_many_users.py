@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -115,6 +116,7 @@ def main() -> None:
         halves.append(percentile(waits, 50))
         shown = [f"{percentile(waits, q):.1f} s" for q in (50, 95, 100)]
         rows.append([name, len(waits), *shown, f"{took:.1f} s", f"{last:.1f} s" if last is not None else ""])
+        print(rows[-1], file=sys.stderr, flush=True)  # the second half takes long
     print(table([f"waits of {arguments.users:,} users", "current", "p50", "p95", "max", "all", "the large one"], rows))
     print(f"\np50 with the large user: {halves[1] / halves[0]:.2f} times that without; load {os.getloadavg()[0]:.0f}")
 

@@ -75,7 +75,7 @@ _WALKS = {
     "people": "[{}]",
     "views": '[{}, ""]',
     "happenings": "[{}]",
-    "idempotency": '["default", "u{}"]',
+    "idempotency": '["default", "8"]',
     "webhooks": "[{}]",
     "webhooks_disabled": '["default", ""]',
 }

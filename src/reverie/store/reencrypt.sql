@@ -1,16 +1,17 @@
--- Everything that is stored sealed, walked in the order of its key: "at" is where a bite ended. What is written back is
--- only what is still as it was read: a task may have been run again meanwhile.
+-- Everything that is stored sealed, walked in the order of its key: "at" is where a bite ended. Both sides of a join
+-- begin there, lest one be read from its start for each bite. What is written back is only what is still as it was read:
+-- a task may have been run again meanwhile.
 
 -- name: reencrypt_payloads
 SELECT p.task_id AS at, t.tenant, p.body, NULL::bytea AS other FROM payloads p JOIN tasks t ON t.id = p.task_id
-WHERE p.task_id > %(after)s ORDER BY p.task_id LIMIT %(limit)s;
+WHERE p.task_id > %(after)s AND t.id > %(after)s ORDER BY p.task_id LIMIT %(limit)s;
 
 -- name: reseal_payloads
 UPDATE payloads SET body = %(body)b WHERE task_id = %(at)s AND body = %(old)b;
 
 -- name: reencrypt_results
 SELECT r.task_id AS at, t.tenant, r.body, NULL::bytea AS other FROM results r JOIN tasks t ON t.id = r.task_id
-WHERE r.task_id > %(after)s ORDER BY r.task_id LIMIT %(limit)s;
+WHERE r.task_id > %(after)s AND t.id > %(after)s ORDER BY r.task_id LIMIT %(limit)s;
 
 -- name: reseal_results
 UPDATE results SET body = %(body)b WHERE task_id = %(at)s AND body = %(old)b;
