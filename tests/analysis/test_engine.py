@@ -133,3 +133,15 @@ def test_given_themes_are_taken_as_they_are() -> None:
         assert graph is not None
         assert [c.label for c in graph.communities] == [t.label for t in own]
         assert len(graph.isolated) == 40 - sum(t.size for t in own)
+
+
+def test_a_very_large_set_is_answered_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = memories([f"I walk dog {i} with Anna Berg to the old mill" for i in range(30)])
+    expected = run(people)
+    monkeypatch.setattr("reverie.analysis.engine._MANY", 10)
+    found = run(people)
+    assert found.importance == expected.importance
+    assert found.core == expected.core
+    assert found.advice == expected.advice
+    assert found.duplicates == expected.duplicates
+    assert run(people, AnalyzeOptions(sections=["duplicates", "advice"])).importance == []

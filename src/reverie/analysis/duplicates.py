@@ -232,17 +232,19 @@ def _near_groups(
 
 def _pairs(leads: Index, near: Neighbours) -> tuple[Index, NDArray[np.float64]]:
     """(m, 2) near leaders of two wordings, and the largest cosine of their memories; the nearest pair first."""
-    rows, columns = np.nonzero(near[1] >= _CLOSE)
-    one, two = leads[rows], leads[near[0][rows, columns]]
+    # Of a million memories there are some ten million pairs: nothing of them is kept longer than it is needed.
+    close = near[1] >= _CLOSE
+    one = np.repeat(leads, close.sum(axis=1)).astype(np.int32)
+    two, cosine = leads[near[0][close]].astype(np.int32), near[1][close]
     apart = (one >= 0) & (two >= 0) & (one != two)
-    one, two, cosine = one[apart], two[apart], near[1][rows, columns][apart].astype(np.float64)
-    low, high = np.minimum(one, two), np.maximum(one, two)
+    low, high, cosine = np.minimum(one, two)[apart], np.maximum(one, two)[apart], cosine[apart]
+    del close, one, two, apart
     order = np.lexsort((-cosine, high, low))
     low, high, cosine = low[order], high[order], cosine[order]
     first = np.append(True, (np.diff(low) != 0) | (np.diff(high) != 0))[: len(low)]
-    low, high, cosine = low[first], high[first], cosine[first]
-    order = np.lexsort((high, low, -np.round(cosine, 5)))
-    return np.stack([low, high], axis=1)[order], cosine[order]
+    low, high, cosines = low[first], high[first], cosine[first].astype(np.float64)
+    order = np.lexsort((high, low, -np.round(cosines, 5)))
+    return np.stack([low, high], axis=1)[order].astype(np.int64), cosines[order]
 
 
 def _templates(memories: Sequence[Memory], taken: set[int]) -> list[DuplicateGroup]:

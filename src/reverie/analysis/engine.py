@@ -20,7 +20,7 @@ from reverie.analysis.budget import OutOfTime, TimeBudget
 from reverie.analysis.duplicates import find_duplicates
 from reverie.analysis.durable import Durable, Prototypes, read_durable
 from reverie.analysis.graph import MemoryGraph, build_graph, describe_graph
-from reverie.analysis.importance import importance
+from reverie.analysis.importance import Ranked, rank
 from reverie.analysis.insight import Insight, LocalInsight, TextInsight
 from reverie.analysis.known_texts import KnownTexts
 from reverie.analysis.moments import timeline
@@ -54,9 +54,9 @@ Grouping = Callable[[OnProgress], Sequence[Theme]]
 _NEIGHBOURS = 12
 _EXACT = 12_000
 """Memories up to which their neighbours are searched exactly."""
-_COPIED = 100_000
-"""Vectors up to which they are scaled though they have unit length but for their last digits: a copy of a million is
-1.5 GB."""
+_MANY = 100_000
+"""Memories beyond which memory counts more than the last digits: vectors of unit length are not scaled once more, which
+would be a copy (1.5 GB of a million). No task of a service has more."""
 _MOST_ENTITIES = 200
 _SECTIONS: tuple[Section, ...] = ("graph", "importance", "duplicates", "patterns", "emotion", "advice")
 
@@ -123,6 +123,7 @@ def analyze(
     if late:
         work.notes.append(f"time budget reached; not finished: {', '.join(late)}")
     result = work.result
+    scores = work.scores if "importance" in result else []
     stats = {
         "memories": len(memories),
         **work.stats,
@@ -130,11 +131,11 @@ def analyze(
         "analysis_seconds": round(time.perf_counter() - started, 4),
     }
     return AnalyzeResult(
-        importance=[] if "importance" not in wanted else _top(result.get("importance", []), options.top),
+        importance=_top(scores, options.top),
         graph=result.get("graph"),
         patterns=result.get("patterns", []),
         duplicates=result.get("duplicates", []) if "duplicates" in wanted else [],
-        core=[i.memory_id for i in result.get("importance", []) if i.core] if "importance" in wanted else [],
+        core=[i.memory_id for i in scores if i.core],
         advice=result.get("advice", []),
         emotion=result.get("emotion", []),
         entities=result.get("entities", {}),
@@ -184,7 +185,7 @@ class _Work:
 
     @cached_property
     def vectors(self) -> Vectors:
-        if len(self._raw) > _COPIED and is_unit(self._raw):
+        if len(self._raw) > _MANY and is_unit(self._raw):
             return self._raw
         return unit(self._raw)
 
@@ -262,8 +263,8 @@ class _Work:
         return out
 
     @cached_property
-    def scores(self) -> list[Importance]:
-        return importance(
+    def ranked(self) -> Ranked:
+        return rank(
             self.memories,
             self.vectors,
             self.near,
@@ -275,6 +276,10 @@ class _Work:
             scale=self.scale,
             durable=self.durable,
         )
+
+    @cached_property
+    def scores(self) -> list[Importance]:
+        return self.ranked.listed()
 
     @cached_property
     def duplicates(self) -> list[DuplicateGroup]:
@@ -290,7 +295,8 @@ def _graph(work: _Work) -> None:
 
 
 def _importance(work: _Work) -> None:
-    work.result["importance"] = work.scores
+    # The list of a million is not made before the sections that need memory of their own.
+    work.result["importance"] = work.scores if len(work.memories) <= _MANY else work.ranked
 
 
 def _duplicates(work: _Work) -> None:

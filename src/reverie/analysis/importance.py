@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -21,9 +22,10 @@ from reverie.errors import InvalidInput
 __all__ = [
     "DEFAULT_WEIGHTS",
     "HALF_ACCESSES",
+    "Ranked",
     "core_memories",
-    "importance",
     "is_pinned",
+    "rank",
     "recency",
     "shares",
     "specificity",
@@ -53,7 +55,47 @@ HALF_ACCESSES = 5.0
 """Accesses that are half of what accesses can count."""
 
 
-def importance(
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Scores of memories and what they are made of, in arrays: as a list a million of them is 2 GB."""
+
+    memories: Sequence[Memory]
+    #: (n,) of each factor, 0 to 1, and its share of all weights.
+    values: Mapping[str, Values]
+    weight: Mapping[str, float]
+    #: (n,) not above 1 but for the last digits.
+    scores: Values
+    #: (n,) the indices of memories, best first.
+    order: NDArray[np.int64]
+    #: (n,) 1 for those that the bot marked to stay.
+    pinned: Values
+    durable: Sequence[Durable]
+    core: frozenset[int]
+
+    def listed(self) -> list[Importance]:
+        """All memories with their reasons, best first."""
+        if not len(self.order):
+            return []
+        order, durable, names = self.order, self.durable, list(self.values)
+        reasons = zip(*(_reasons(self.values[name][order], self.weight[name]) for name in names), strict=True)
+        scores = np.minimum(self.scores[order], 1.0).tolist()
+        ordered = zip(order.tolist(), scores, self.pinned[order].tolist(), reasons, strict=True)
+        return [
+            Importance.built(
+                memory_id=self.memories[i].id,
+                score=score,
+                rank=place,
+                factors=dict(zip(names, own, strict=True)),
+                core=i in self.core,
+                kind=durable[i].kind,
+                boundary=durable[i].boundary,
+                reason="pinned" if is_kept else durable[i].reason,
+            )
+            for place, (i, score, is_kept, own) in enumerate(ordered, 1)
+        ]
+
+
+def rank(
     memories: Sequence[Memory],
     vectors: Vectors,
     near: Neighbours,
@@ -65,8 +107,8 @@ def importance(
     weights: Mapping[str, float] | None = None,
     scale: Scale = REFERENCE,
     durable: Sequence[Durable] | None = None,
-) -> list[Importance]:
-    """Score all memories, best first.
+) -> Ranked:
+    """Score all memories.
 
     ``score = sum of contributions``, ``contribution = weight share x value``, every value 0 to 1:
 
@@ -88,7 +130,8 @@ def importance(
     _known(weights)
     n = len(memories)
     if n == 0:
-        return []
+        nothing = np.zeros(0)
+        return Ranked(memories, {}, {}, nothing, np.zeros(0, dtype=np.int64), nothing, [], frozenset())
     durable = read_durable([m.text for m in memories]) if durable is None else durable
     says = np.array([d.says for d in durable], dtype=np.float64)
     values: dict[str, Values] = {
@@ -110,22 +153,8 @@ def importance(
     names = list(weight)
     scores = (np.stack([values[name] for name in names], axis=1) * np.array(list(weight.values()))).sum(axis=1)
     order = np.argsort(-np.round(scores, 9), kind="stable")
-    core = set(core_memories(pinned, durable, vectors, order, scale))
-    reasons = zip(*(_reasons(values[name][order], weight[name]) for name in names), strict=True)
-    ordered = zip(order.tolist(), np.minimum(scores[order], 1.0).tolist(), pinned[order].tolist(), reasons, strict=True)
-    return [
-        Importance.built(
-            memory_id=memories[i].id,
-            score=score,
-            rank=rank,
-            factors=dict(zip(names, own, strict=True)),
-            core=i in core,
-            kind=durable[i].kind,
-            boundary=durable[i].boundary,
-            reason="pinned" if is_kept else durable[i].reason,
-        )
-        for rank, (i, score, is_kept, own) in enumerate(ordered, 1)
-    ]
+    core = frozenset(core_memories(pinned, durable, vectors, order, scale))
+    return Ranked(memories, {name: values[name] for name in names}, weight, scores, order, pinned, durable, core)
 
 
 def _reasons(values: Values, weight: float) -> list[Factor]:
