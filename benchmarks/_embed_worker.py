@@ -30,7 +30,9 @@ START = """
 import json, sys, time, os
 from pathlib import Path
 began = float(sys.argv[1])
-from reverie.worker import run
+from reverie._garbage import uncollected
+with uncollected():
+    from reverie.worker import run
 imported = time.time() - began
 from reverie.embedding import create_embedder
 embedder = create_embedder(sys.argv[3], precision=sys.argv[4], data_dir=Path(sys.argv[2]))

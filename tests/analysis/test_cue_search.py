@@ -154,3 +154,10 @@ def test_what_asks_for_something_never_to_be_done_has_one_of_its_words(pieces: l
 def test_each_way_to_ask_for_it_has_one_of_its_words(text: str) -> None:
     assert _FORBID.search(text) is not None
     assert any(word in text for word in _DEMANDS)
+
+
+def test_expressions_are_taken_apart_with_the_first_text() -> None:
+    search = PhraseSearch({"tea": r"\btea\b"})
+    assert "_parts" not in vars(search)
+    assert search.found("a cup of tea") == ["tea"]
+    assert "_parts" in vars(search)

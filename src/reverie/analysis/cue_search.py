@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
@@ -17,6 +18,10 @@ _MOST = 50_000
 """Beginnings that are remembered."""
 
 _Compiled = tuple[re.Pattern[str], list[tuple[str, re.Pattern[str]]]]
+_AtWords = dict[str, list[tuple[str, str]]]
+"""Name and expression by the letters that begin it: four, or fewer where these may be all, or anything may follow."""
+_Anywhere = list[tuple[str, frozenset[str] | None, str, Callable[[str], object]]]
+"""Name, letters of which one begins it, letters that it holds in this order, what finds it."""
 
 
 class PhraseSearch:
@@ -28,12 +33,17 @@ class PhraseSearch:
     """
 
     def __init__(self, expressions: Mapping[str, str]) -> None:
-        self._names = tuple(expressions)
-        #: By the letters that begin it: four, or fewer where these may be all, or anything may follow.
-        at_words: dict[str, list[tuple[str, str]]] = {}
-        #: Name, letters of which one begins it, letters that it holds in this order, what finds it.
-        self._anywhere: list[tuple[str, frozenset[str] | None, str, Callable[[str], object]]] = []
-        for name, expression in expressions.items():
+        self._expressions = dict(expressions)
+        #: Made of them when a text has a word that begins so: any of them, and each; None where there are none.
+        self._compiled: dict[str, _Compiled | None] = {}
+        self._made: dict[tuple[tuple[str, str], ...], _Compiled] = {}
+
+    @cached_property
+    def _parts(self) -> tuple[_AtWords, _Anywhere]:
+        """What is searched at words, and what anywhere. Made with the first text: no start waits for it."""
+        at_words: _AtWords = {}
+        anywhere: _Anywhere = []
+        for name, expression in self._expressions.items():
             for part in _alternatives(expression):
                 parsed = list(_parser.parse(part))
                 first = _first(parsed)
@@ -44,11 +54,8 @@ class PhraseSearch:
                     pattern = re.compile(part)
                     # What stands at the beginning alone is not looked for at each letter.
                     find = pattern.match if part.startswith("^") else pattern.search
-                    self._anywhere.append((name, first, _held(parsed), find))
-        self._at_words = at_words
-        #: Made of them when a text has a word that begins so: any of them, and each; None where there are none.
-        self._compiled: dict[str, _Compiled | None] = {}
-        self._made: dict[tuple[tuple[str, str], ...], _Compiled] = {}
+                    anywhere.append((name, first, _held(parsed), find))
+        return at_words, anywhere
 
     def found(self, text: str) -> list[str]:
         """The names of those that are in ``text``, in their order. The text is in small letters."""
@@ -63,7 +70,7 @@ class PhraseSearch:
                 if name not in found and pattern.match(text, start) is not None:
                     found.add(name)
         letters = {_digit_or(char) for char in set(text)}
-        for name, first, held, find in self._anywhere:
+        for name, first, held, find in self._parts[1]:
             if (
                 name not in found
                 and held in text
@@ -71,11 +78,12 @@ class PhraseSearch:
                 and find(text) is not None
             ):
                 found.add(name)
-        return [name for name in self._names if name in found] if found else []
+        return [name for name in self._expressions if name in found] if found else []
 
     def _compile(self, begun: str) -> _Compiled | None:
         letters = "".join(map(_digit_or, begun))
-        found = tuple(part for size in range(1, len(letters) + 1) for part in self._at_words.get(letters[:size], ()))
+        at_words = self._parts[0]
+        found = tuple(part for size in range(1, len(letters) + 1) for part in at_words.get(letters[:size], ()))
         made = self._made.get(found) if found else None
         if found and made is None:
             named: dict[str, list[str]] = {}

@@ -247,7 +247,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
     "date": (rf"\b(?:\d{{1,2}}(?:st|nd|rd|th|\.)? (?:of |de )?{_MONTH}|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?)\b",),
 }
 
-_PASSING = re.compile(
+_PASSING = (
     r"\b(?:today|tonight|yesterday|this (?:morning|afternoon|evening|week|weekend)|last (?:night|week|weekend)|right now|just now|tomorrow)\b"
     r"|\b(?:heute|gestern|vorhin|gerade eben|morgen früh|am wochenende|letzte (?:nacht|woche))\b"
     r"|\b(?:hoy|ayer|anoche|esta (?:mañana|tarde|noche|semana)|ahora mismo|hoje|ontem|esta (?:manhã)|agora mesmo)\b"
@@ -255,7 +255,7 @@ _PASSING = re.compile(
     r"|\b(?:сегодня|вчера|только что|этим утром|сейчас|на выходных)\b"
 )
 # What is being done or missed at this moment, though the same words with another end would tell of a habit.
-_MOMENT = re.compile(
+_MOMENT = (
     r"\b(?:can't|cannot|couldn't) find (?:my|the)\b|\blooking for my\b|\bforgot my\b"
     r"|\b(?:finde|find) (?:mein\w{0,2}|den|die|das) .{0,20}nicht\b|\bkeine? lust\b"
     r"|\bno encuentro (?:mi|mis|el|la|los|las)\b|\bnão (?:acho|encontro) (?:o |a )?(?:meus?|minhas?|os?|as?)\b"
@@ -267,12 +267,8 @@ _MOMENT = re.compile(
     r"|\bacab(?:o|ei|amos) de\b|\bje viens de (?:finir|voir|manger|sortir|rentrer)\b"
     r"|\b(?:brb|afk)\b"
 )
-_AGAIN = re.compile(
-    r"\bagain\b(?! in my life)|\bschon wieder\b|\botra vez\b|\boutra vez\b|\bencore une fois\b|\bопять\b|\bснова\b"
-)
-_LAUGH = re.compile(
-    r"\b(?:(?:ha){2,}h?|(?:ja){2,}|(?:he){2,}|lo+l|lmao|rofl|xd|mdr|ptdr|kkk+|rsrs|ахах\w*|хаха\w*|thanks|thank you|thx|danke|gracias|merci|obrigad[oa]|спасибо|wow|omg|congrats|good luck)\b"
-)
+_AGAIN = r"\bagain\b(?! in my life)|\bschon wieder\b|\botra vez\b|\boutra vez\b|\bencore une fois\b|\bопять\b|\bснова\b"
+_LAUGH = r"\b(?:(?:ha){2,}h?|(?:ja){2,}|(?:he){2,}|lo+l|lmao|rofl|xd|mdr|ptdr|kkk+|rsrs|ахах\w*|хаха\w*|thanks|thank you|thx|danke|gracias|merci|obrigad[oa]|спасибо|wow|omg|congrats|good luck)\b"
 _GREETING = re.compile(r"^\W{0,3}(?:hey|hi|hello|yes|yeah|sure|hallo|hola|salut|oi|привет)\b")
 
 _FORBID = re.compile(
@@ -282,7 +278,7 @@ _FORBID = re.compile(
     r"|off[- ]limits\b|(?:no|not a) (?:jokes?|questions?) about\b|keep (?:it|this|that) (?:between us|private|to yourself|secret)\b|is a no-?go\b|not up for discussion\b"
     r"|i'd rather (?:you (?:didn't|not)|nobody|no one|people didn't|not (?:talk|discuss|hear|go into))\b|i would rather (?:nobody|no one)\b)"
 )
-_FORBID_MORE = re.compile(
+_FORBID_MORE = (
     r"\b(?:bitte )?(?:(?:nenn|ruf|frag|sprich|erwähn|schreib|erzähl|sag|weck|mach|erinner)e?(?:t)? (?:\w+ ){0,4}(?:nie|nicht|niemals|kein(?:e|en)?)\b"
     r"|will (?:\w+ )?nicht (?:über|darüber) |möchte (?:\w+ )?nicht (?:über|darüber|darauf) |(?:ist|sind) tabu\b|bleibt unter uns\b"
     r"|\bbitte (?:nie|niemals|nicht) .{0,40}\b(?:fragen|erwähnen|ansprechen|reden|sprechen|anrufen|erinnern|nennen|schreiben|weitersagen)\b)"
@@ -318,11 +314,11 @@ class Cues:
     readable: bool = True
 
 
-_AGAINST = {"passing": _PASSING.pattern, "moment": _MOMENT.pattern, "again": _AGAIN.pattern, "laugh": _LAUGH.pattern}
+_AGAINST = {"passing": _PASSING, "moment": _MOMENT, "again": _AGAIN, "laugh": _LAUGH}
 _EXPRESSIONS = {
     **{kind: "|".join(parts) for kind, parts in _FAMILIES.items()},
     **{f"-{name}": pattern for name, pattern in _AGAINST.items()},
-    "forbid": _FORBID_MORE.pattern,
+    "forbid": _FORBID_MORE,
 }
 """Families that state something lasting, what speaks against it, and what asks for something never to be done."""
 _SEARCH = PhraseSearch(_EXPRESSIONS)
