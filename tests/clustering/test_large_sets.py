@@ -172,3 +172,22 @@ def test_the_usual_language_of_a_set_is_counted_once() -> None:
     )
     assert book.usual == ("en", 2)
     assert Phrasebook([]).usual == (None, 0)
+
+
+def test_the_search_for_neighbours_has_one_array_beside_the_one_that_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = with_doubles(3000, 1024)
+    held: list[int] = []
+
+    def search(c: Vectors, k: int, on_progress: OnProgress, **more: Any) -> Neighbours:
+        held.append(tracemalloc.get_traced_memory()[0])
+        near = next_ones(c)
+        return near.index, near.value
+
+    monkeypatch.setattr(grouping, "neighbours", search)
+    told = [Memory(id=str(n), text=f"note {n}") for n in range(len(given))]
+    tracemalloc.start()
+    try:
+        cluster(told, given, ClusterOptions(map=False))
+    finally:
+        tracemalloc.stop()
+    assert held[0] < 1.5 * given.nbytes
