@@ -133,6 +133,13 @@ def test_search_by_cells_looks_up_those_alone_that_are_asked_for(monkeypatch: py
     assert sum(ordered) < 0.5 * all_rows
 
 
+def test_a_cell_in_which_nobody_sees_anything_nearer_is_passed_over() -> None:
+    # A hundred cells of a hundred rows in one direction each: whoever has seen their own need no other.
+    x = np.repeat(np.eye(100, dtype=np.float32), 100, axis=0)
+    _, value = neighbours(x, 5, exact=0)
+    assert (value == 1.0).all()
+
+
 def test_the_graph_is_what_its_edges_say_and_none_leads_nowhere() -> None:
     index = np.array([[1, 2], [0, 1], [2, 0]])  # to itself where there is no other
     value = np.array([[0.5, 0.25], [0.5, 0.0], [0.0, -0.5]], dtype=np.float32)

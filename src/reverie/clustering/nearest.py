@@ -122,6 +122,8 @@ def _by_cells(x: Vectors, k: int, wanted: Indices, seed: int, on_progress: OnPro
             s[themselves, at[themselves]] = _NONE
             # Six in ten see nothing here that is as near as the last of what they have: it stays as it is.
             nearer = np.flatnonzero(np.round(s.max(axis=1), 5) >= value[own, -1])
+            if not len(nearer):
+                continue
             own = own[nearer]
             columns, found = _largest(s[nearer], min(k, len(inside)))
             both = np.concatenate([index[own], inside[columns]], axis=1)
