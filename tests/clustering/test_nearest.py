@@ -70,3 +70,12 @@ def test_cells_that_are_all_looked_into_find_what_an_exact_search_finds() -> Non
     x = unit(rng.normal(size=(110, 6)).astype(np.float32))  # ten cells, and each row looks into ten
     for found, known in zip(neighbours(x, 7, exact=0), neighbours(x, 7), strict=True):
         assert np.array_equal(found, known)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_cell_in_which_nobody_finds_anything_nearer_is_passed_over(seed: int) -> None:
+    x = np.random.default_rng(1).normal(size=(1024, 8)).astype(np.float32) * 0.3
+    x[:330, 0] += 3  # those who look, in about as many cells as they look into
+    x[330:, 1] += 3
+    index, _ = neighbours(unit(x), 1, exact=0, rows=np.arange(330), seed=seed)
+    assert (index < 330).all()
