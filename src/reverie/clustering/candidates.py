@@ -64,7 +64,8 @@ def scored(
     longer = np.array([(1.0, 1.35, 1.4)[min(word_count(k), 3) - 1] for k in keys])
     # Of phrases used equally the longest is whole, the others its parts.
     rank = np.empty(len(keys), dtype=np.int64)
-    rank[sorted(range(len(keys)), key=lambda k: (-len(keys[k]), keys[k]))] = np.arange(len(keys))
+    short = [-len(k) for k in keys]
+    rank[sorted(sorted(range(len(keys)), key=keys.__getitem__), key=short.__getitem__)] = np.arange(len(keys))
     ends = np.searchsorted(group, np.arange(len(groups) + 1))
     for number, size in enumerate(sizes.tolist()):
         here = np.arange(ends[number], ends[number + 1])

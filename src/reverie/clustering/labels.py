@@ -14,7 +14,7 @@ from reverie._graphemes import beginning
 from reverie.clustering.candidates import Scored, scored
 from reverie.clustering.graphemes import syllabic
 from reverie.clustering.tongues import NAMES, language_name, language_of
-from reverie.clustering.topics import Fit, Topics, stem
+from reverie.clustering.topics import Fit, Topics, stem, stems_of
 from reverie.clustering.words import Phrasebook
 from reverie.embedding.base import OnProgress, Vectors, silent
 from reverie.embedding.calibration import REFERENCE, Scale
@@ -107,7 +107,7 @@ def _topics(
     stems: list[frozenset[str]] = [frozenset()] * len(texts)
     for members in groups:
         for i in members.tolist():
-            stems[i] = frozenset(map(stem, _WORD.findall(texts[i][:2000].lower())))
+            stems[i] = stems_of(texts[i][:2000])
     english = [sum(book.languages[i] == "en" for i in members.tolist()) / len(members) for members in groups]
     before = [topics.index(name.split(_JOIN)[0]) if name else None for name in earlier]
     fits = topics.fits(centres, groups, stems, english, before, naming.scale, x)
@@ -180,10 +180,9 @@ def _surfaces(
             surfaces.update({key: Counter() for _, key in own.ranked if key not in surfaces})
     for members in groups:
         for i in members.tolist():
-            for read in (book[i], book.plain(i)) if not book[i] else (book[i],):
-                for key, surface in read.items():
-                    if key in surfaces:
-                        surfaces[key][surface] += 1
+            for read in (book.plain(i),) if not book[i] else (book[i],):
+                for key in read.keys() & surfaces.keys():
+                    surfaces[key][read[key]] += 1
     return surfaces
 
 

@@ -52,7 +52,8 @@ def neighbours(
     value = np.empty((len(wanted), k), dtype=np.float32)
     for start in range(0, len(wanted), _BLOCK):
         own = wanted[start : start + _BLOCK]
-        s = x[own] @ x.T
+        # Of all rows the product with itself is one half mirrored.
+        s = (x if len(own) == n and rows is None else x[own]) @ x.T
         s[np.arange(len(own)), own] = _NONE
         index[start : start + _BLOCK], value[start : start + _BLOCK] = _largest(s, k)
         on_progress("clustering", start + len(own), len(wanted))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
+from itertools import chain
+from typing import NamedTuple
 
-__all__ = ["noun_phrases"]
+__all__ = ["BREAK", "Word", "noun_phrases", "word_of"]
 
 _DETERMINERS = frozenset(
     """a an the my your his her its our their this that these those some any no every each another first second last
@@ -48,8 +50,37 @@ _NEVER = frozenset(
     pounds cents percent km kg cm mm ml pm am minutes hours days weeks months years time times mum's dad's""".split()  # noqa: SIM905
 )
 
-Token = tuple[str, bool, str]
-"""Folded word, whether it is a stop word, the word as written."""
+
+class Word(NamedTuple):
+    """What is known of a word by itself, however often it comes again."""
+
+    #: Folded; empty for a break.
+    folded: str
+    #: Whether it says nothing: a stop word, a number, a break.
+    empty: bool
+    #: As written.
+    surface: str
+    #: "n" noun, "a" adjective, "p" participle, "g" gerund, "o" verb, adverb or other; "-" where ``empty``.
+    kind: str = "-"
+    #: Whether it is written as a name is.
+    name: bool = False
+    #: The singular.
+    key: str = ""
+    #: Whether it names nothing by itself, and whether it may not stand before a noun.
+    light: bool = False
+    never: bool = False
+
+
+BREAK = Word("", True, "")
+"""Punctuation between two stretches of words."""
+
+
+def word_of(folded: str, empty: bool, surface: str) -> Word:
+    """A word with all that is known of it."""
+    if empty:
+        return Word(folded, empty, surface)
+    name = surface[0].isupper() and surface[1:].islower()
+    return Word(folded, empty, surface, _kind(folded), name, _singular(folded), folded in _LIGHT, folded in _NEVER)
 
 
 @lru_cache(maxsize=1)
@@ -64,75 +95,61 @@ def _kinds() -> dict[str, str]:
     return found
 
 
-class _Known(dict[str, str]):
-    """Of each folded word: "n" noun, "a", "p", "g" gerund, "o". Remembered: most words come again."""
-
-    def __missing__(self, word: str) -> str:
-        found = _kinds().get(word)
-        if found is None:
-            if word.endswith("ly") and len(word) > 4:
-                found = "o"
-            elif word.endswith("'s") or not word[0].isalpha():
-                found = "a"  # "Jule's", "3rd", "10-minute" come before nouns
-            else:
-                found = "n"
-        elif found == "p" and word.endswith("ing"):
-            found = "g"
-        self[word] = found
-        return found
+def _kind(word: str) -> str:
+    found = _kinds().get(word)
+    if found is None:
+        if word.endswith("ly") and len(word) > 4:
+            return "o"
+        # "Jule's", "3rd", "10-minute" come before nouns
+        return "a" if word.endswith("'s") or not word[0].isalpha() else "n"
+    return "g" if found == "p" and word.endswith("ing") else found
 
 
-_known = _Known()
-
-
-def noun_phrases(part: Sequence[Token]) -> Iterator[tuple[str, str]]:
-    """``(key, surface)`` of the noun phrases in one stretch of words without punctuation between them.
+def noun_phrases(words: Iterable[Word], found: dict[str, str]) -> None:
+    """Adds the surface by key of each noun phrase in ``words``, where ``BREAK`` stands for punctuation.
 
     The last word is a noun; before it stand nouns, adjectives and participles, or a noun and "of". The key of a plural
-    is that of its singular.
+    is that of its singular. Of several spellings the first stays.
     """
-    if len(_known) > 50_000:
-        _known.clear()
-    roles = [_role(part, at) for at in range(len(part))]
-    for at, (word, _, surface) in enumerate(part):
-        if roles[at] != "n" or word in _LIGHT:
-            continue
-        key = _singular(word)
-        yield key, surface
-        if at >= 1 and roles[at - 1] in "nag" and part[at - 1][0] not in _NEVER:
-            one = part[at - 1]
-            yield f"{one[0]} {key}", f"{one[2]} {surface}"
-            if at >= 2 and roles[at - 2] in "nag" and part[at - 2][0] not in _NEVER:
-                two = part[at - 2]
-                yield f"{two[0]} {one[0]} {key}", f"{two[2]} {one[2]} {surface}"
-        elif at >= 2 and part[at - 1][0] == "of" and roles[at - 2] == "n" and part[at - 2][0] not in _LIGHT:
-            two = part[at - 2]
-            yield f"{two[0]} of {key}", f"{two[2]} of {surface}"
+    add = found.setdefault
+    # The two words before and their roles: "n" where one stands as a noun, "a" where it can stand before one.
+    two = one = BREAK
+    twos = ones = "-"
+    following = iter(words)
+    word = next(following, BREAK)
+    for after in chain(following, (BREAK,)):
+        role = "-" if word.empty else _role(one, word, after)
+        if role == "n" and not word.light:
+            key, surface = word.key, word.surface
+            add(key, surface)
+            if ones != "-" and not one.never:
+                add(f"{one.folded} {key}", f"{one.surface} {surface}")
+                if twos != "-" and not two.never:
+                    add(f"{two.folded} {one.folded} {key}", f"{two.surface} {one.surface} {surface}")
+            elif one.folded == "of" and twos == "n" and not two.light:
+                add(f"{two.folded} of {key}", f"{two.surface} of {surface}")
+        two, twos, one, ones, word = one, ones, word, role, after
 
 
-def _role(part: Sequence[Token], at: int) -> str:
-    """ "n" where the word stands as a noun, "a" or "g" where it can stand before one, "-" otherwise."""
-    word, stop, surface = part[at]
-    if stop:
-        return "-"
-    before = part[at - 1][0] if at else ""
-    if at and surface[0].isupper() and surface[1:].islower():
+def _role(one: Word, word: Word, after: Word) -> str:
+    """ "n" where the word stands as a noun, "a" where it can stand before one, "-" otherwise."""
+    if word.name and one is not BREAK:
         return "n"  # a name, wherever it stands
-    kind = _known[word]
+    kind, before = word.kind, one.folded
     if kind == "n":
         # "allergic to hazelnuts": no verb after "to" ends in s.
-        plural = before == "to" and _singular(word) != word
-        return "-" if before in _BEFORE_VERBS and not plural else "n"
+        return "-" if before in _BEFORE_VERBS and not (before == "to" and word.key != word.folded) else "n"
     if kind == "g":
-        verb = at + 1 < len(part) and part[at + 1][0] in _PARTICLES  # "topping up"
+        verb = after.folded in _PARTICLES  # "topping up"
         return "-" if verb or before in _BE or before in _BEFORE_VERBS else "n"
     if kind == "a":
-        noun_follows = at + 1 < len(part) and not part[at + 1][1] and _known[part[at + 1][0]] in "ng"
-        return "n" if before in _DETERMINERS and not noun_follows and word[0].isalpha() and "'" not in word else "a"
+        if before not in _DETERMINERS or after.kind in ("n", "g"):
+            return "a"
+        return "n" if word.folded[0].isalpha() and "'" not in word.folded else "a"
     if kind == "p":
         return "a"
     # A verb after "the" or "my" is a noun: "a run", "the climb".
-    return "n" if before in _DETERMINERS and not word.endswith(("ly", "ed")) else "-"
+    return "n" if before in _DETERMINERS and not word.folded.endswith(("ly", "ed")) else "-"
 
 
 def _singular(word: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from reverie.clustering.geometry import unit
 from reverie.embedding.base import Vectors
 from reverie.embedding.calibration import REFERENCE, Cosine, Scale
 
-__all__ = ["Topics", "stem", "topic_names", "topic_wordings"]
+__all__ = ["Topics", "stem", "stems_of", "topic_names", "topic_wordings"]
 
 _COMMON = 0.3
 """How much of a topic's likeness to the person as a whole is taken off: everything of a cook is like cooking."""
@@ -24,6 +25,7 @@ _LITERAL = 0.05
 _LOOKED_AT = 12
 _WITHIN = 0.08
 """Topics of a group that are looked at, and how far behind its best they may be."""
+_BEHIND = _WITHIN + _LITERAL + 1e-5
 _HELD = 0.3
 _FITS = Cosine(0.42)
 _FITS_UNSAID, _FITS_HALF_SAID = Cosine(0.57), Cosine(0.63)
@@ -44,6 +46,8 @@ more like it than most of the person's texts (a deviation above their mean)."""
 
 _JOINING = frozenset(("and", "of", "the", "a", "an", "on", "in", "for", "with", "from", "to", "at", "not"))
 _WORD = re.compile(r"[^\W_]+")
+_REMEMBERED = 8000
+"""Words, as written, whose stems are remembered."""
 
 
 @lru_cache(maxsize=1)
@@ -117,10 +121,15 @@ class Topics:
         likeness = np.round(scale.read((centres @ self._vectors.T).astype(np.float64)), 6)
         usual = unit(centres.mean(axis=0, keepdims=True).astype(np.float32))
         base = likeness - _COMMON * np.round(scale.read((usual @ self._vectors.T).astype(np.float64)), 6)
+        # What is further behind the best than that cannot pass, whatever its words add.
+        hopeful = base >= base.max(axis=1, keepdims=True) - _BEHIND
+        broad = _Broad(x, self._vectors) if x is not None else None
         out = []
         for group, own in enumerate(members):
             row = base[group]
-            near = np.argpartition(-row, min(_LOOKED_AT, len(row) - 1))[:_LOOKED_AT].tolist()
+            near = np.flatnonzero(hopeful[group]).tolist()
+            if len(near) > _LOOKED_AT:
+                near = np.argpartition(-row, min(_LOOKED_AT, len(row) - 1))[:_LOOKED_AT].tolist()
             asked = earlier[group]
             if asked is not None and asked not in near:
                 near.append(asked)
@@ -129,13 +138,19 @@ class Topics:
             for topic in near:
                 shares = [counted[s] for s in self._stems[topic]] or [0.0]
                 held, most = min(1.0, 2.0 * min(shares)), max(shares)
-                like = float(likeness[group, topic])
-                fits.append(Fit(topic, round(float(row[topic]) + _LITERAL * held, 6), like, held, most))
-            fits.sort(key=lambda f: (-f.score, f.topic))
-            top = fits[0].score
-            passing = [f for f in fits if f.score >= top - _WITHIN and _passes(f, len(own), english[group])]
-            if not passing and x is not None and len(own) > 2 and english[group] >= 0.5:
-                passing = self._broad_fits(likeness[group], row, top, own, x, scale)
+                fits.append((-round(float(row[topic]) + _LITERAL * held, 6), topic, held, most))
+            fits.sort()
+            top = -fits[0][0]
+            passing = [
+                fit
+                for less, topic, held, most in fits
+                if -less >= top - _WITHIN
+                and _passes(
+                    fit := Fit(topic, -less, float(likeness[group, topic]), held, most), len(own), english[group]
+                )
+            ]
+            if not passing and broad is not None and len(own) > 2 and english[group] >= 0.5:
+                passing = self._broad_fits(likeness[group], row, top, own, broad)
             out.append(passing)
         return out
 
@@ -145,17 +160,31 @@ class Topics:
         row: NDArray[np.float64],
         top: float,
         own: NDArray[np.int64],
-        x: Vectors,
-        scale: Scale,
+        broad: _Broad,
     ) -> list[Fit]:
         """The broad topic of a group that no topic names."""
         near = [t for t in self._broad if row[t] >= top - _BROAD_WITHIN and likeness[t] >= _FITS_BROAD]
-        found = []
-        for topic in near:
-            each = x @ self._vectors[topic]
-            if np.mean(each[own] > each.mean() + each.std()) >= _OF_MOST:
-                found.append(Fit(topic, round(float(row[topic]), 6), float(likeness[topic]), 0.0))
+        found = [
+            Fit(topic, round(float(row[topic]), 6), float(likeness[topic]), 0.0)
+            for topic in near
+            if broad.more_than_usual(topic, own) >= _OF_MOST
+        ]
         return sorted(found, key=lambda f: (-f.score, f.topic))
+
+
+class _Broad:
+    """Which texts are more like a broad topic than most are: found once for all groups that ask."""
+
+    def __init__(self, x: Vectors, topics: Vectors) -> None:
+        self._x, self._topics = x, topics
+        self._like: dict[int, NDArray[np.bool_]] = {}
+
+    def more_than_usual(self, topic: int, own: NDArray[np.int64]) -> float:
+        """The share of texts ``own`` that are."""
+        if topic not in self._like:
+            each = self._x @ self._topics[topic]
+            self._like[topic] = each > each.mean() + each.std()
+        return float(self._like[topic][own].mean())
 
 
 def _passes(fit: Fit, size: int, english: float) -> bool:
@@ -178,6 +207,27 @@ def _shares(wanted: set[str], own: NDArray[np.int64], stems: Sequence[frozenset[
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
+
+
+class _Stems(dict[str, tuple[str, ...]]):
+    """Of each piece of ASCII text, in small letters and without a space, the stems of its words."""
+
+    def __missing__(self, piece: str) -> tuple[str, ...]:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[piece] = found = tuple(map(stem, _WORD.findall(piece)))
+        return found
+
+
+_stems = _Stems()
+
+
+def stems_of(text: str) -> frozenset[str]:
+    """The stems of a text's words."""
+    text = text.lower()
+    if text.isascii():
+        return frozenset(chain.from_iterable(map(_stems.__getitem__, text.split())))
+    return frozenset(map(stem, _WORD.findall(text)))
 
 
 @lru_cache(maxsize=50_000)

@@ -7,9 +7,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
+from itertools import chain
 
 from reverie.clustering.graphemes import MARKS, NO_SPACES, clusters, syllabic
-from reverie.clustering.nouns import noun_phrases
+from reverie.clustering.nouns import BREAK, Word, noun_phrases, word_of
 from reverie.clustering.stopwords import ANY_TEXT, FUNCTION_WORDS, LIGHT, STOPWORDS
 
 __all__ = ["Phrasebook", "detect_language", "phrases", "stopwords_for", "text_languages", "word_count", "words"]
@@ -23,12 +24,19 @@ _LONG_TEXT = 2000
 # A word: letters, their marks and digits, with inner apostrophes and hyphens.
 _WORD = re.compile(rf"[^\W_][\w{MARKS}]*(?:['’\-][^\W_][\w{MARKS}]*)*")
 _NO_SPACES = re.compile(f"[{NO_SPACES}]+")
+_REMEMBERED = 8000
+"""Words of a language that are remembered, of the four languages asked for last: 4 MB each at most."""
 _SYLLABLES = 6
 """Most syllables of a piece of a script without spaces."""
 _HIRAGANA = re.compile("[\u3040-\u309f]")
 _KATAKANA = re.compile("[\u30a0-\u30ff]+")
 _HAN_OR_KATAKANA = re.compile("[\u30a0-\u30ff]+|[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3005]+")
-_BREAK = re.compile(r"[.!?;:,()\[\]{}\"“”«»…|/\\\n\r\t。！？、，；：（）「」।॥؟،؛]+")
+_BREAKS = '.!?;:,()[]{}"“”«»…|/\\\n\r\t。！？、，；：（）「」।॥؟،؛'
+_BREAK = re.compile(f"[{re.escape(_BREAKS)}]+")
+_ASCII_WORD = re.compile(r"[^\W_]\w*(?:['\-][^\W_]\w*)*", re.ASCII)
+# The words of a plain ASCII text, and the breaks between them.
+_PLAIN = re.compile(f"{_ASCII_WORD.pattern}|[{re.escape(''.join(c for c in _BREAKS if c.isascii()))}]+", re.ASCII)
+_LINES = {ord(c): " . " for c in "\n\r\t"}
 _URL = re.compile(r"(?:https?://|www\.)\S+|<a?:\w+:\d+>|<[@#][!&]?\d+>")
 _EMOJI = re.compile(
     "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff](?:\ufe0f|\u200d[\U0001f000-\U0001faff\u2600-\u27bf]|[\U0001f3fb-\U0001f3ff])*"
@@ -49,16 +57,53 @@ def phrases(text: str, stopwords: frozenset[str], language: str | None = None) -
     yield from _phrases(text, _Words(stopwords), language)
 
 
-class _Words(dict[str, tuple[str, bool]]):
-    """Of each word as written: folded, and whether it says nothing. Remembered: most words come again."""
+class _Words(dict[str, Word]):
+    """Of each word as written what is known of it. Remembered: most words come again, also in the next set."""
 
     def __init__(self, stopwords: frozenset[str]) -> None:
         self.stopwords = stopwords
+        self.pieces = _Pieces(self)
 
-    def __missing__(self, word: str) -> tuple[str, bool]:
+    def __missing__(self, word: str) -> Word:
+        if len(self) >= _REMEMBERED:
+            self.clear()
         folded = word.casefold()
-        self[word] = known = (folded.replace("’", "'"), _empty(folded, self.stopwords))
+        self[word] = known = word_of(folded.replace("’", "'"), _empty(folded, self.stopwords), word)
         return known
+
+
+class _Pieces(dict[str, tuple[Word, ...]]):
+    """Of each piece of ASCII text between spaces its words and breaks, for no word reaches across a space."""
+
+    def __init__(self, known: _Words) -> None:
+        self._known = known
+
+    def __missing__(self, piece: str) -> tuple[Word, ...]:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        parts = _PLAIN.findall(piece)
+        self[piece] = words = tuple(BREAK if part[0] in _BREAKS else self._known[part] for part in parts)
+        return words
+
+
+@lru_cache(maxsize=4)
+def _words_in(language: str | None) -> _Words:
+    return _Words(_stops(language))
+
+
+def _read(text: str, known: _Words, language: str | None) -> dict[str, str]:
+    """Surface by key of the phrases of a text."""
+    found: dict[str, str] = {}
+    if language == "en" and text.isascii():
+        if "<" in text or "://" in text or "www." in text:
+            text = _URL.sub(" ", text)
+        # A new line is a break as well as a space.
+        spaced = text.translate(_LINES).split() if "\n" in text or "\r" in text or "\t" in text else text.split()
+        noun_phrases(chain.from_iterable(map(known.pieces.__getitem__, spaced)), found)
+        return found
+    for key, surface in _phrases(text, known, language):
+        found.setdefault(key, surface)
+    return found
 
 
 def _phrases(text: str, known: _Words, language: str | None) -> Iterator[tuple[str, str]]:
@@ -69,12 +114,12 @@ def _phrases(text: str, known: _Words, language: str | None) -> Iterator[tuple[s
     found = False
     for part in _BREAK.split(text):
         if language == "en" and (spaced or not _NO_SPACES.search(part)):
-            read = [(*known[word], word) for word in _WORD.findall(part)]
-            for phrase in noun_phrases(read):
-                found = True
-                yield phrase
+            nouns: dict[str, str] = {}
+            noun_phrases(map(known.__getitem__, _WORD.findall(part)), nouns)
+            found = found or bool(nouns)
+            yield from nouns.items()
             continue
-        # The two words before, each as (folded, empty, surface).
+        # The two words before.
         one = two = None
         for piece in _WORD.findall(part) if spaced else _pieces(part):
             if not spaced and _NO_SPACES.match(piece):
@@ -82,16 +127,17 @@ def _phrases(text: str, known: _Words, language: str | None) -> Iterator[tuple[s
                 found = True
                 one = two = None
                 continue
-            key, empty = known[piece]
-            if not empty and (language != "de" or piece[0].isupper()):
+            word = known[piece]
+            if not word.empty and (language != "de" or piece[0].isupper()):
                 found = True
+                key = word.folded
                 yield key, piece
                 if one is not None:
-                    if not one[1]:
-                        yield f"{one[0]} {key}", f"{one[2]} {piece}"
-                    if two is not None and not two[1]:
-                        yield f"{two[0]} {one[0]} {key}", f"{two[2]} {one[2]} {piece}"
-            one, two = (key, empty, piece), one
+                    if not one.empty:
+                        yield f"{one.folded} {key}", f"{one.surface} {piece}"
+                    if two is not None and not two.empty:
+                        yield f"{two.folded} {one.folded} {key}", f"{two.surface} {one.surface} {piece}"
+            one, two = word, one
     if not found:
         for emoji in _EMOJI.findall(text):
             yield emoji, emoji
@@ -106,7 +152,8 @@ class Phrasebook:
         """``language``: of all texts; without it each text's own is detected. ``stopwords`` replace its list."""
         self._texts = texts
         self.languages = [language] * len(texts) if language or stopwords is not None else text_languages(texts)
-        known = {code: _Words(_stops(code) if stopwords is None else stopwords) for code in set(self.languages)}
+        codes = set(self.languages)
+        known = {code: _words_in(code) if stopwords is None else _Words(stopwords) for code in codes}
         self._words = [known[code] for code in self.languages]
         self._read: dict[int, dict[str, str]] = {}
         # Each phrase once, however many texts use it: the phrases of a million texts are their largest part.
@@ -123,24 +170,20 @@ class Phrasebook:
         """Surface by key of all phrases, nouns or not: for groups whose texts hold no noun phrase."""
         found = self._plain.get(index)
         if found is None:
-            self._plain[index] = found = {}
-            self._put(found, index, None)
+            self._plain[index] = found = self._phrases_of(index, None)
         return found
 
     def __getitem__(self, index: int) -> dict[str, str]:
         """Surface by key; of a long text only the beginning, lest one novel names the theme by itself."""
         found = self._read.get(index)
         if found is None:
-            found = {}
-            self._put(found, index, self.languages[index])
-            self._read[index] = found
+            self._read[index] = found = self._phrases_of(index, self.languages[index])
         return found
 
-    def _put(self, found: dict[str, str], index: int, language: str | None) -> None:
+    def _phrases_of(self, index: int, language: str | None) -> dict[str, str]:
         once = self._once.setdefault
-        for key, surface in _phrases(self._texts[index][:_LONG_TEXT], self._words[index], language):
-            if key not in found:
-                found[once(key, key)] = once(surface, surface)
+        found = _read(self._texts[index][:_LONG_TEXT], self._words[index], language)
+        return {once(key, key): once(surface, surface) for key, surface in found.items()}
 
 
 def _pieces(part: str) -> Iterator[str]:
@@ -160,7 +203,7 @@ def _pieces(part: str) -> Iterator[str]:
 
 def word_count(key: str) -> int:
     """Words in a phrase, guessed at two characters (or syllables) each where the script has no spaces."""
-    if not _NO_SPACES.fullmatch(key):
+    if key.isascii() or not _NO_SPACES.fullmatch(key):
         return key.count(" ") + 1
     return max(1, (len(clusters(key) if syllabic(key) else key) + 1) // 2)
 
@@ -225,18 +268,36 @@ def _languages_of() -> dict[str, tuple[str, ...]]:
     return found
 
 
+class _Told(dict[str, tuple[str, ...]]):
+    """The languages that the words of a piece of ASCII text, in small letters and without a space, speak for."""
+
+    def __missing__(self, piece: str) -> tuple[str, ...]:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[piece] = told = tuple(chain.from_iterable(map(_told_by, _ASCII_WORD.findall(piece))))
+        return told
+
+
+_told = _Told()
+
+
+def _told_by(word: str) -> tuple[str, ...]:
+    return _languages_of().get(word, ())
+
+
 def text_languages(texts: Sequence[str]) -> list[str | None]:
     """The language of each text by its stop words; where they do not tell, the most common one of all texts.
 
     None for all where no text tells.
     """
-    languages_of = _languages_of()
     own: list[str | None] = []
     for text in texts:
-        votes: dict[str, int] = {}
-        for word in _WORD.findall(text[:_SAMPLE].lower().replace("’", "'")):
-            for language in languages_of.get(word, ()):
-                votes[language] = votes.get(language, 0) + 1
+        beginning = text[:_SAMPLE].lower()
+        if beginning.isascii():
+            told = map(_told.__getitem__, beginning.split())
+        else:
+            told = map(_told_by, _WORD.findall(beginning.replace("’", "'")))
+        votes = Counter(chain.from_iterable(told))
         most = max(votes.values(), default=0)
         leaders = [language for language, count in votes.items() if count == most]
         # One word of a language that few write tells nothing: "pot" is Romanian, too.
