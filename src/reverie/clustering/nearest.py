@@ -125,8 +125,6 @@ def _by_cells(x: Vectors, k: int, wanted: Indices, seed: int, on_progress: OnPro
             nearer = np.flatnonzero(np.round(s.max(axis=1), 5) >= value[own, -1])
             if not len(nearer):
                 continue
-            if not len(nearer):
-                continue
             own = own[nearer]
             columns, found = _largest(s[nearer], min(k, len(inside)))
             both = np.concatenate([index[own], inside[columns]], axis=1)
