@@ -291,7 +291,7 @@ class _Work:
 def _graph(work: _Work) -> None:
     graph = work.graph()
     work.result["graph"] = describe_graph(graph, work.memories, work.shared, work.themes, edges=work.options.edges)
-    work.shared = replace(work.shared, weights=sparse.csr_matrix((0, 0)))  # no section needs them again
+    work.shared = replace(work.shared, weights=sparse.csr_matrix((0, 0)), _known={})  # no section needs them again
 
 
 def _importance(work: _Work) -> None:

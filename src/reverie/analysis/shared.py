@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,11 +40,19 @@ class SharedNames:
     #: The names of each memory that join it to others, and where each memory's begin.
     _names: NDArray[np.int32]
     _names_at: Index
+    _known: dict[int, frozenset[int]] = field(default_factory=dict)
 
     def common(self, one: int, two: int) -> list[str]:
         """The names and phrases that two memories share."""
-        mine, theirs = (self._names[self._names_at[i] : self._names_at[i + 1]].tolist() for i in (one, two))
-        return sorted(self.written[name] for name in set(mine).intersection(theirs))
+        both = self._of(one) & self._of(two)
+        return sorted([self.written[name] for name in both]) if both else []
+
+    def _of(self, memory: int) -> frozenset[int]:
+        found = self._known.get(memory)
+        if found is None:
+            start, end = self._names_at[memory : memory + 2].tolist()
+            found = self._known[memory] = frozenset(self._names[start:end].tolist())
+        return found
 
     def places(self, most: int) -> dict[str, list[int]]:
         """Name or phrase to the indices of its memories, most memories first; the first ``most`` of them."""
