@@ -60,7 +60,7 @@ def find_contradictions(
     first = np.sort(np.unique(pairs @ np.array([len(memories), 1]), return_index=True)[1])
     left = ~np.isin(pairs[first], list(skip)).any(axis=1)
     pairs, cosines = pairs[first[left]], cosines[first[left]]
-    signed = _Signs([m.text for m in memories], np.unique(pairs), budget).told(pairs)
+    signed = _Signs([m.text for m in memories], np.unique(pairs), budget).told(pairs, budget)
     pairs, cosines = pairs[signed], cosines[signed]
     claims: dict[int, _Claim] = {}
     found: dict[tuple[int, int], tuple[float, str]] = {}
@@ -141,7 +141,7 @@ class _Signs:
         rows, others = np.array(opposed, dtype=np.int64).reshape(-1, 2).T
         self._against = sparse.csr_matrix((np.ones(len(rows), dtype=np.int8), (rows, others)), shape)
 
-    def told(self, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def told(self, pairs: NDArray[np.int64], budget: TimeBudget) -> NDArray[np.bool_]:
         """(m,) the pairs in which there may be a contradiction."""
         one, two = pairs[:, 0], pairs[:, 1]
         out: NDArray[np.bool_] = (self._aged[one] & self._aged[two]) | (
@@ -150,21 +150,26 @@ class _Signs:
         # "One says not" needs half of all words in common.
         least, most = (f(self._size[one], self._size[two]) for f in (np.minimum, np.maximum))
         turned = np.flatnonzero((self._negated[one] != self._negated[two]) & ~out & (3 * least >= least + most))
-        both = _overlap(self._content, self._content, one[turned], two[turned])
+        both = _overlap(self._content, self._content, one[turned], two[turned], budget)
         out[turned] = 3 * both >= self._size[one[turned]] + self._size[two[turned]]
         opposite = np.diff(self._against.indptr) > 0
         for a, b in ((one, two), (two, one)):
             at = np.flatnonzero(opposite[a] & ~out)
-            out[at] = _overlap(self._against, self._content, a[at], b[at]) > 0
+            out[at] = _overlap(self._against, self._content, a[at], b[at], budget) > 0
         return out
 
 
 def _overlap(
-    some: sparse.csr_matrix, others: sparse.csr_matrix, one: NDArray[np.int64], two: NDArray[np.int64]
+    some: sparse.csr_matrix,
+    others: sparse.csr_matrix,
+    one: NDArray[np.int64],
+    two: NDArray[np.int64],
+    budget: TimeBudget,
 ) -> NDArray[np.int64]:
     """(m,) columns that row ``one`` of ``some`` and row ``two`` of ``others`` have in common, pair by pair."""
     out = np.zeros(len(one), dtype=np.int64)
     for start in range(0, len(one), _BLOCK):
+        budget.check()
         part = slice(start, start + _BLOCK)
         out[part] = np.asarray(some[one[part]].multiply(others[two[part]]).sum(axis=1)).ravel()
     return out
