@@ -170,6 +170,8 @@ ORDER BY greatest(coalesce(u.ends, '-infinity'),
 -- name: claim_task
 -- Compare-and-set from queued to running: attempt and token grow, the lease starts on this server's clock.
 -- A task of a newer contract than the worker's stays for a newer worker.
+-- A claim of short work does not wait for the disk: what a crash of the server forgets of it is claimed again, and all
+-- that such a task leaves is what it computed, the same in every attempt.
 WITH next AS (
     SELECT id, greatest(coalesce(estimate_seconds, 1), 0.01) AS cost FROM tasks
     WHERE queue = %(queue)s AND status = 'queued' AND tenant = %(tenant)s AND contract <= %(contract)s
@@ -190,6 +192,7 @@ UPDATE tasks SET status = 'running', attempts = attempts + 1, token = token + 1,
        beat_at = clock_timestamp(), backend = pg_backend_pid(),
        started_at = coalesce(started_at, clock_timestamp()), stage = 'starting', done = 0, total = 0, fraction = 0
 FROM next WHERE tasks.id = next.id
+  AND (%(queue)s <> 'fast' OR set_config('synchronous_commit', 'off', true) = 'off')
 RETURNING tasks.*;
 
 -- name: get_trace
