@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -24,17 +25,19 @@ class Heard:
         return True
 
 
-def _told(operation: str) -> list[str]:
+_BRIEF = [(stage, done, 1) for stage in ("embedding", "ranking") for done in (0, 1)]
+
+
+def _told(operation: str, steps: Sequence[tuple[str, int, int]] = _BRIEF) -> list[str]:
     fields = {"id": "t1", "user_id": "u", "operation": operation, "token": 1, "seq": 0}
     row = TaskRow(**{**dict.fromkeys(TaskRow.__slots__), **fields})  # type: ignore[arg-type]
     heard: Any = Heard()
     store: Any = None  # no beat is due
     settings = QueueSettings()  # type: ignore[call-arg]
     attempt = Attempt(row, heartbeat_store=store, events=heard, settings=settings, drain_at=lambda: 0.0)
-    for stage in ("embedding", "ranking"):
-        attempt.progress(stage, 0, 1)
-        attempt.progress(stage, 1, 1)
-    assert attempt._stage == ("ranking", 1, 1), "it is known all the same, for the lease's next beat"
+    for step in steps:
+        attempt.progress(*step)
+    assert attempt._stage == steps[-1], "it is known all the same, for the lease's next beat"
     stages: list[str] = heard.stages
     return stages
 
@@ -57,3 +60,9 @@ def test_a_question_that_takes_longer_tells_its_progress(monkeypatch: pytest.Mon
     monkeypatch.setattr(attempt_module, "_PUBLISH_EVERY", 0.0)
     assert _told("recall") == ["embedding", "embedding", "ranking", "ranking"]
     assert _told("context") == []
+
+
+def test_the_end_of_a_stage_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempt_module, "_PUBLISH_EVERY", 3600.0)
+    steps = [("clustering", n, 5) for n in (0, 5, 5, 5)] + [("mapping", 0, 2), ("mapping", 2, 2), ("mapping", 2, 2)]
+    assert _told("cluster", steps) == ["clustering", "clustering", "mapping", "mapping"]

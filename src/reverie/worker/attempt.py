@@ -80,6 +80,8 @@ class Attempt:
         self._board = board
         self._stage: tuple[str, int, int] = ("starting", 0, 0)
         self._stages = Stages()
+        #: Stages of which it was told that all is done.
+        self._done: set[str] = set()
         self._fraction = 0.0
         self._counter = 0
         self._published_at = 0.0
@@ -130,8 +132,12 @@ class Attempt:
         now = time.monotonic()
         if now < self._quiet_until:
             return
-        if new_stage or now - self._published_at >= _PUBLISH_EVERY or (total and done >= total):
+        # Some steps tell of each small part that all is done; the stage's end is told once.
+        whole = bool(total) and done >= total and stage not in self._done
+        if new_stage or whole or now - self._published_at >= _PUBLISH_EVERY:
             self._published_at = now
+            if total and done >= total:
+                self._done.add(stage)
             self._events.publish(self.row, self._event("progress"))
 
     def settle(self) -> None:
