@@ -1,8 +1,8 @@
 """PostgreSQL with millions of stored memories: adds and reads of the service, what it asks by itself, disk, vacuum.
 
 Each size is filled into a database of its own (``_store_filling``: a hundred memories a user, interleaved) and asked
-with the statements of the service: as it is after filling, and with nothing in memory, neither the server's nor the
-system's. With ``--statements`` everything that the service asks by itself is timed and its rows counted
+with the statements of the service: about users of whom nothing is in memory, the server's or the system's, and about
+the same users again. With ``--statements`` everything that the service asks by itself is timed and its rows counted
 (``_store_statements``); with ``--partitions`` the memories are copied into hash partitions by person, and asked again.
 """
 
@@ -34,7 +34,6 @@ from reverie.store.memory_rows import new_row
 from reverie.store.memory_store import MemoryStore
 from reverie.store.sql import sql
 
-_WARM = 20
 _TRIES = 20
 
 _PARTITIONED = """ALTER TABLE memories RENAME TO whole;
@@ -78,7 +77,8 @@ async def adds(url: str, people: int, times: int, seed: int, warm: int) -> list[
     try:
         rng = random.Random(seed)
         for turn in range(times + warm):
-            row = new_row(f"n{seed}-{turn}", {"text": f"Something new, {seed} {turn}", "created_at": datetime.now(UTC)})
+            name = f"n{time.time_ns()}"
+            row = new_row(name, {"text": f"Something new, {name}", "created_at": datetime.now(UTC)})
             request = AddRequest(TENANT, f"u{rng.randint(1, people)}", [row])
             began = time.perf_counter()
             await MemoryStore(store).add([request], lambda _, __: b"{}")
@@ -89,8 +89,11 @@ async def adds(url: str, people: int, times: int, seed: int, warm: int) -> list[
     return took
 
 
-def asked(url: str, people: int, times: int, seed: int, warm: int = _WARM) -> list[str]:
-    """p50 / p95 of an add, of what recall reads and of what themes read, and what a processor spent on each."""
+def asked(url: str, people: int, times: int, warm: int) -> list[str]:
+    """p50 / p95 of an add, of what recall reads and of what themes read, and what a processor spent on each.
+
+    Always of the same users, whom ``warm`` others come before.
+    """
     with connect(url) as connection:
 
         def recall(person: int) -> None:
@@ -107,9 +110,9 @@ def asked(url: str, people: int, times: int, seed: int, warm: int = _WARM) -> li
 
         shown = []
         for ask in (
-            lambda: asyncio.run(adds(url, people, times, seed, warm)),
-            lambda: timed(recall, people, times, seed, warm),
-            lambda: timed(themes, people, times, seed + 1, warm),
+            lambda: asyncio.run(adds(url, people, times, 1, warm)),
+            lambda: timed(recall, people, times, 2, warm),
+            lambda: timed(themes, people, times, 3, warm),
         ):
             busy = time.process_time() + children_cpu()
             took = ask()
@@ -176,6 +179,17 @@ def statements(url: str, people: int) -> list[list[str]]:
         ]
 
 
+def measured(folder: Path, name: str, people: int, times: int, rows: list[list[str]]) -> None:
+    """Two rows of the table: nothing in memory, and the same users again."""
+    forget_files(folder)
+    with start_servers(folder) as servers:
+        url = servers.database_url
+        rows.append([f"{name}, nothing in memory", *asked(url, people, times, 1), "", "", ""])
+        rows.append([f"{name}, the same users again", *asked(url, people, times, 1), *kept(url)])
+    for row in rows[-2:]:
+        print(" | ".join(row), file=sys.stderr, flush=True)
+
+
 def main() -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="./dev bench store", description=__doc__)
@@ -188,30 +202,24 @@ def main() -> int:
     rows: list[list[str]] = []
     asks: list[list[str]] = []
 
-    def add(*cells: str) -> None:
-        rows.append([*cells])
-        print(" | ".join(cells), file=sys.stderr, flush=True)
-
     for size in options.sizes:
         last = size == options.sizes[-1]
         own = options.folder if last and options.folder else Path(tempfile.mkdtemp(prefix="reverie-bench-"))
         people, name = size // EACH, f"{size:,}"
         try:
             with start_servers(own) as servers:
-                url = servers.database_url
-                migrate(url)
-                if not there(url):
-                    fill(url, people)
-                    settle(url)
-            forget_files(own)
-            with start_servers(own) as servers:
-                add(f"{name}, nothing in memory", *asked(url, people, options.times, 1, warm=1), "", "", "")
-                add(name, *asked(url, people, options.times, 2), *kept(url))
-                if last and options.statements:
-                    asks = statements(url, people)
-                if last and options.partitions:
-                    partition(url, options.partitions)
-                    add(f"{name}, {options.partitions} partitions", *asked(url, people, options.times, 3), *kept(url))
+                migrate(servers.database_url)
+                if not there(servers.database_url):
+                    fill(servers.database_url, people)
+                    settle(servers.database_url)
+            measured(own, name, people, options.times, rows)
+            if last and options.statements:
+                with start_servers(own) as servers:
+                    asks = statements(servers.database_url, people)
+            if last and options.partitions:
+                with start_servers(own) as servers:
+                    partition(servers.database_url, options.partitions)
+                measured(own, f"{name}, {options.partitions} partitions", people, options.times, rows)
         finally:
             if own != options.folder:
                 shutil.rmtree(own, ignore_errors=True)

@@ -50,6 +50,24 @@ def test_a_statement_reads_a_small_part_of_each_table(filled: str, statement: St
             assert rows <= max(there["n"] / 8, MOST), f"{rows} of {there['n']} {table}"
 
 
+@pytest.mark.parametrize(
+    ("upkeep", "auto"), [(None, False), ("manual", True), (None, True)], ids=["service manual", "users manual", "due"]
+)
+def test_who_is_due_is_found_among_users_who_all_have_changes(filled: str, upkeep: str | None, auto: bool) -> None:
+    due = next(one for one in STATEMENTS if one.name == "find_due")
+    asked = {**due.parameters(1), "auto": auto}
+    with psycopg.connect(filled, row_factory=dict_row) as connection:
+        connection.execute("SET enable_seqscan = off")
+        connection.execute(
+            "UPDATE people SET changes = 1, upkeep = %s, first_change_at = now() - id * interval '1 hour', "
+            "last_change_at = now() - id * interval '1 hour'",
+            (upkeep,),
+        )
+        looked_at = read(connection, Statement("find_due", "", lambda _: dict(asked)), [1], most=MOST).looked_at
+        connection.rollback()
+    assert looked_at["people"] <= 3 * MOST
+
+
 def test_the_second_change_of_a_burst_costs_no_index_entry(filled: str) -> None:
     change: dict[str, Any] = {"person": 7, "memories": 0, "chars": 0, "changes": 1}
     with psycopg.connect(filled) as connection:

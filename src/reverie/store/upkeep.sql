@@ -112,7 +112,8 @@ RETURNING changes;
 
 -- name: find_due
 -- Users whose views are due, tenants in turn: the n-th of each before anybody's next. A loose index scan over tenants
--- with changes, so that one with a million of them costs no more than the others.
+-- with changes, so that one with a million of them costs no more than the others. Who says "auto" and who says nothing
+-- are ranges of the index, so that those whose upkeep is manual are not looked at, however many have changes.
 WITH RECURSIVE t AS (
     (SELECT tenant FROM people WHERE first_change_at IS NOT NULL AND upkeep_task_id IS NULL ORDER BY tenant LIMIT 1)
     UNION ALL
@@ -120,13 +121,22 @@ WITH RECURSIVE t AS (
             ORDER BY tenant LIMIT 1)
     FROM t WHERE t.tenant IS NOT NULL
 )
-SELECT t.tenant, d.* FROM t CROSS JOIN LATERAL (
-    SELECT id, memories, chars, changes, upkeep_cost, row_number() OVER (ORDER BY first_change_at) AS turn
-    FROM people WHERE tenant = t.tenant AND first_change_at IS NOT NULL AND upkeep_task_id IS NULL
-      AND (upkeep = 'auto' OR (upkeep IS NULL AND %(auto)s <> (t.tenant = ANY(%(others)s::text[]))))
-      AND (last_change_at < clock_timestamp() - %(quiet)s * interval '1 second'
-           OR first_change_at < clock_timestamp() - %(max_wait)s * interval '1 second')
-      AND (not_before IS NULL OR not_before < clock_timestamp())
+SELECT t.tenant, d.* FROM (SELECT tenant FROM t WHERE tenant IS NOT NULL) AS t CROSS JOIN LATERAL (
+    SELECT id, memories, chars, changes, upkeep_cost, row_number() OVER (ORDER BY first_change_at) AS turn FROM (
+        (SELECT * FROM people WHERE tenant = t.tenant AND first_change_at IS NOT NULL AND upkeep_task_id IS NULL
+           AND coalesce(upkeep, 'unset') = 'auto'
+           AND (last_change_at < clock_timestamp() - %(quiet)s * interval '1 second'
+                OR first_change_at < clock_timestamp() - %(max_wait)s * interval '1 second')
+           AND (not_before IS NULL OR not_before < clock_timestamp())
+         ORDER BY first_change_at LIMIT %(limit)s)
+        UNION ALL
+        (SELECT * FROM people WHERE tenant = t.tenant AND first_change_at IS NOT NULL AND upkeep_task_id IS NULL
+           AND coalesce(upkeep, 'unset') = 'unset' AND %(auto)s <> (t.tenant = ANY(%(others)s::text[]))
+           AND (last_change_at < clock_timestamp() - %(quiet)s * interval '1 second'
+                OR first_change_at < clock_timestamp() - %(max_wait)s * interval '1 second')
+           AND (not_before IS NULL OR not_before < clock_timestamp())
+         ORDER BY first_change_at LIMIT %(limit)s)
+    ) AS due
     ORDER BY first_change_at LIMIT %(limit)s
 ) AS d
 ORDER BY d.turn LIMIT %(limit)s;

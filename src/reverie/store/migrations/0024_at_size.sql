@@ -5,7 +5,8 @@
 DROP INDEX people_changed;
 DROP INDEX people_due;
 CREATE INDEX people_changed ON people (first_change_at) WHERE first_change_at IS NOT NULL;
-CREATE INDEX people_due ON people (tenant, first_change_at)
+-- Those whose upkeep is manual are a range of their own.
+CREATE INDEX people_due ON people (tenant, coalesce(upkeep, 'unset'), first_change_at)
     WHERE first_change_at IS NOT NULL AND upkeep_task_id IS NULL;
 
 -- Retention leaves out the themes that stored views carry on, which are as many as users.
