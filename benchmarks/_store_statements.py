@@ -112,7 +112,7 @@ STATEMENTS = (
     Statement("retire_happenings", _MINUTE, _DAYS),
     Statement("retire_forgotten", _MINUTE, _same(after=_NEVER, limit=2000)),
     Statement("tenant_memories", "adds, now and then", _same(tenant=TENANT)),
-    Statement("count_by_status", "/v1/usage", _same(tenant=TENANT)),
+    Statement("count_by_status", "/status", _same(tenant=TENANT)),
     Statement("list_people", _LOOK, lambda p: {"tenant": TENANT, "after": f"u{p}", "stale": False, "limit": 100}),
     Statement("list_people", f"{_LOOK}, stale", lambda _: {"tenant": TENANT, "after": "", "stale": True, "limit": 100}),
     Statement("list_tasks", _LOOK, _same(tenant=TENANT, **_LIST)),
