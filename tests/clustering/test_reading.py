@@ -10,11 +10,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from reverie.clustering import topics, words
+from reverie.clustering import candidates, topics, words
 from reverie.clustering.duplicates import collapse
 from reverie.clustering.geometry import unit
 from reverie.clustering.topics import stem, stems_of
 from reverie.clustering.words import Phrasebook, text_languages
+from reverie.embedding.base import silent
 
 _SAID = (
     "the my a of to Anna running climbing up 10-minute don't kids' house Houses red tired www.x.com https://a.b/c "
@@ -98,3 +99,17 @@ def test_topics_that_pass_are_among_the_twelve_that_are_looked_at(monkeypatch: p
     assert all(found)
     monkeypatch.setattr(topics, "_BEHIND", 4.0)
     assert known.fits(*asked) == found
+
+
+def test_candidates_of_many_groups_weighed_at_once_are_those_of_each_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = _texts()
+    book = Phrasebook(texts, language="en")
+    rng = np.random.default_rng(5)
+    x = unit(rng.normal(size=(len(texts), 8)))
+    groups = np.split(rng.permutation(len(texts)), np.sort(rng.choice(len(texts) - 1, 30, replace=False) + 1))
+    centres = unit(np.stack([x[own].mean(axis=0) for own in groups]))
+    together = list(candidates.scored(x, groups, centres, book, silent))
+    assert len(together) == len(groups)
+    for at_once in (1, 7):
+        monkeypatch.setattr(candidates, "_GROUPS", at_once)
+        assert list(candidates.scored(x, groups, centres, book, silent)) == together

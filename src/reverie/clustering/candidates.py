@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,8 @@ from reverie.embedding.base import OnProgress, Vectors
 __all__ = ["Scored", "scored"]
 
 _CANDIDATES = 40
+_GROUPS = 256
+"""Groups whose phrases are weighed at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +71,59 @@ def scored(
     short = [-len(k) for k in keys]
     rank[sorted(sorted(range(len(keys)), key=keys.__getitem__), key=short.__getitem__)] = np.arange(len(keys))
     ends = np.searchsorted(group, np.arange(len(groups) + 1))
-    for number, size in enumerate(sizes.tolist()):
-        here = np.arange(ends[number], ends[number + 1])
-        often = here[count[here] >= (2 if size >= 4 and len(here) > 3 else 1)]
-        if len(often):
-            here = often
-            # The root: themes of one subject share its word, and must not all be denied it.
-            rare = np.sqrt(np.log(1.0 + sizes.mean() / everywhere[key[here]]))
-            weight = count[here] / size * rare * longer[key[here]]
-        else:
-            weight = count[here].astype(np.float64)
-        best = np.lexsort((rank[key[here]], -np.round(weight, 9)))[:_CANDIDATES]
-        score = np.round(weight[best] * np.maximum(near[here[best]], 0.05), 9)
-        order = np.lexsort((rank[key[here[best]]], -score))
-        ranked = [(float(score[o]), keys[key[here[best[o]]]]) for o in order]
-        yield Scored(ranked, {keys[key[here[b]]]: int(count[here[b]]) for b in best.tolist()})
+    usual = sizes.mean() if len(sizes) else 0.0
+    for first in range(0, len(groups), _GROUPS):
+        last = min(first + _GROUPS, len(groups))
+        part = slice(ends[first], ends[last])
+        phrases = _Phrases(group[part] - first, key[part], count[part], near[part])
+        weight = _weights(phrases, sizes[first:last], usual, everywhere, longer)
+        for ranked, used in _best(phrases, weight, rank, last - first):
+            yield Scored([(score, keys[k]) for score, k in ranked], {keys[k]: many for k, many in used})
+
+
+class _Phrases(NamedTuple):
+    """Phrases of some groups, one entry for each phrase of each group; all (n,)."""
+
+    group: NDArray[np.int64]
+    key: NDArray[np.int64]
+    #: Members that use it, and how near these are to the centre, on average.
+    users: NDArray[np.int64]
+    near: NDArray[np.float64]
+
+
+def _weights(
+    phrases: _Phrases,
+    sizes: NDArray[np.int64],
+    usual: float,
+    everywhere: NDArray[np.int64],
+    longer: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """How well each phrase sets its group apart; 0 for what too few members use where others are used by more."""
+    group, key, count, _ = phrases
+    fewest = np.where((sizes >= 4) & (np.bincount(group, minlength=len(sizes)) > 3), 2, 1)
+    often = count >= fewest[group]
+    # The root: themes of one subject share its word, and must not all be denied it.
+    rare = np.sqrt(np.log(1.0 + usual / everywhere[key]))
+    weight = count / sizes[group] * rare * longer[key]
+    some = np.bincount(group[often], minlength=len(sizes)) > 0
+    return np.where(some[group], np.where(often, weight, 0.0), count)
+
+
+def _best(
+    phrases: _Phrases, weight: NDArray[np.float64], rank: NDArray[np.int64], groups: int
+) -> Iterator[tuple[list[tuple[float, int]], list[tuple[int, int]]]]:
+    """Of each group ``(score, key)`` and ``(key, count)`` of its best candidates, each best first."""
+    rows = np.flatnonzero(weight > 0.0)
+    group, key, weight = phrases.group[rows], phrases.key[rows], weight[rows]
+    rank = rank[key]
+    order = np.lexsort((rank, -np.round(weight, 9), group))
+    starts = np.searchsorted(group, np.arange(groups + 1))  # the same in order
+    order = order[np.arange(len(order)) - starts[group[order]] < _CANDIDATES]
+    rows, group, key, rank = rows[order], group[order], key[order], rank[order]
+    score = np.round(weight[order] * np.maximum(phrases.near[rows], 0.05), 9)
+    again = np.lexsort((rank, -score, group))
+    ranked = list(zip(score[again].tolist(), key[again].tolist(), strict=True))
+    used = list(zip(key.tolist(), phrases.users[rows].tolist(), strict=True))
+    bounds = np.searchsorted(group, np.arange(groups + 1)).tolist()
+    for start, end in itertools.pairwise(bounds):
+        yield ranked[start:end], used[start:end]
