@@ -170,10 +170,12 @@ ORDER BY greatest(coalesce(u.ends, '-infinity'),
 -- name: claim_task
 -- Compare-and-set from queued to running: attempt and token grow, the lease starts on this server's clock.
 -- A task of a newer contract than the worker's stays for a newer worker.
--- A claim of short work does not wait for the disk: what a crash of the server forgets of it is claimed again, and all
--- that such a task leaves is what it computed, the same in every attempt.
+-- A claim of short work does not wait for the disk: what a crash of the server forgets of it is claimed again. Its token
+-- grows by the task's age in milliseconds, so that the later claim's is larger than the forgotten one's.
 WITH next AS (
-    SELECT id, greatest(coalesce(estimate_seconds, 1), 0.01) AS cost FROM tasks
+    SELECT id, greatest(coalesce(estimate_seconds, 1), 0.01) AS cost, token + 1 + CASE WHEN %(queue)s = 'fast' THEN
+               least(greatest(extract(epoch FROM clock_timestamp() - created_at) * 1000, 0), 1e9)::bigint ELSE 0 END AS new
+    FROM tasks
     WHERE queue = %(queue)s AND status = 'queued' AND tenant = %(tenant)s AND contract <= %(contract)s
       AND (deadline_at IS NULL OR deadline_at > clock_timestamp())
       AND (%(most)s::float8 IS NULL OR coalesce(estimate_seconds, 1) <= %(most)s)
@@ -187,7 +189,7 @@ WITH next AS (
     SET claimed_at = excluded.claimed_at, starts = greatest(excluded.starts, turns.ends),
         ends = greatest(excluded.starts, turns.ends) + (excluded.ends - excluded.starts)
 )
-UPDATE tasks SET status = 'running', attempts = attempts + 1, token = token + 1, seq = (token + 1) * 1000000,
+UPDATE tasks SET status = 'running', attempts = attempts + 1, token = next.new, seq = next.new * 1000000,
        worker = %(worker)s, lease_until = clock_timestamp() + %(lease)s * interval '1 second',
        beat_at = clock_timestamp(), backend = pg_backend_pid(),
        started_at = coalesce(started_at, clock_timestamp()), stage = 'starting', done = 0, total = 0, fraction = 0
