@@ -120,3 +120,17 @@ def test_texts_that_are_not_scored_are_counted_in_a_note() -> None:
 def test_names_are_read_by_their_capitals(text: str, names: set[str]) -> None:
     (found,) = LocalInsight().read([text])
     assert set(found.entities) == names
+
+
+def test_names_are_read_alike_however_many_texts_are_counted_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [
+        "Anna called. We met Anna and Tom",
+        "berlin is cold",
+        "Berlin was warm",
+        "we saw Berlin",
+        "ALL OF IT SHOUTED",
+    ]
+    expected = [i.entities for i in LocalInsight().read(texts)]
+    assert expected[0] == ("Anna", "Tom")
+    monkeypatch.setattr("reverie.analysis.insight._COUNTED", 1)
+    assert [i.entities for i in LocalInsight().read(texts)] == expected

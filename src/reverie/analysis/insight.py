@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from sys import intern
 from typing import Protocol
 
 from reverie.analysis.feelings import feelings
@@ -111,36 +112,50 @@ _CALENDAR = frozenset(
 def _names(texts: Sequence[str]) -> list[tuple[str, ...]]:
     """Names in each text. A capital at the start of a sentence counts only if the word is capital elsewhere too."""
     inside: Counter[str] = Counter()
+    lower: Counter[str] = Counter()
     plain: list[str] = []
-    parts: list[list[tuple[str, bool]]] = []
-    for text in texts:
-        runs: list[tuple[str, bool]] = []
-        start, capitals = True, False
+    parts: list[_Words] = []
+    for number, text in enumerate(texts):
+        if number % _COUNTED == 0:
+            lower.update(plain)
+            plain = []
         tokens = _TOKEN.findall(text[:_LONGEST])
         if text.islower():  # no capital, so no name
             plain += [token for token in tokens if token[0].isalnum()]
-            parts.append(runs)
+            parts.append(_NO_WORDS)
             continue
+        words: list[str] = []
+        starts = 0
+        start, capitals = True, False
         for token in tokens:
             if not (token[0].isalnum()):
                 start = True
                 continue
             if token[0].isupper() and token.casefold().replace("’", "'") not in _CALENDAR:
-                runs.append((token, start))
                 capitals = True
-                if not start:
+                if start:
+                    starts |= 1 << len(words)
+                else:
                     inside[_bare(token)] += 1
             else:
                 plain.append(token)
-                runs.append((token, False))
+            words.append(intern(token))
             start = False
-        runs.append(("", False))
-        parts.append(runs if capitals else [])
-    lower = Counter(plain)
-    return [_entities(text, runs, inside, lower) for text, runs in zip(texts, parts, strict=True)]
+        parts.append((words, starts) if capitals else _NO_WORDS)
+    lower.update(plain)
+    return [_entities(text, *own, inside, lower) for text, own in zip(texts, parts, strict=True)]
 
 
-def _entities(text: str, tokens: list[tuple[str, bool]], inside: Counter[str], lower: Counter[str]) -> tuple[str, ...]:
+_COUNTED = 1024
+"""Texts whose words are counted at a time: those of a million are 1 GB."""
+_Words = tuple[Sequence[str], int]
+"""Words, equal ones one string, and a bit for each capital one that starts a sentence."""
+_NO_WORDS: _Words = ((), 0)
+
+
+def _entities(
+    text: str, words: Sequence[str], starts: int, inside: Counter[str], lower: Counter[str]
+) -> tuple[str, ...]:
     found: dict[str, None] = {}
     # Few texts have any of these signs; looking for one is much faster than a search.
     if "@" in text or "#" in text:
@@ -153,12 +168,12 @@ def _entities(text: str, tokens: list[tuple[str, bool]], inside: Counter[str], l
                 found[title.strip()] = None
     run: list[str] = []
     # All words capital (a title, shouting) tells nothing about names.
-    capitals = sum(bool(t) and t[0].isupper() for t, _ in tokens)
-    if capitals > 3 and capitals >= 0.8 * (len(tokens) - 1):
+    capitals = sum(word[0].isupper() for word in words)
+    if capitals > 3 and capitals >= 0.8 * len(words):
         return tuple(found)
-    for token, starts in tokens:
-        capital = bool(token) and token[0].isupper() and token.casefold().replace("’", "'") not in _CALENDAR
-        if capital and starts:
+    for at, token in enumerate(words):
+        capital = token[0].isupper() and token.casefold().replace("’", "'") not in _CALENDAR
+        if capital and starts >> at & 1:
             word = _bare(token)
             _end(run, found)
             run = []
