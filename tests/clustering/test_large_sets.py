@@ -133,6 +133,22 @@ def test_search_by_cells_looks_up_those_alone_that_are_asked_for(monkeypatch: py
     assert sum(ordered) < 0.5 * all_rows
 
 
+def test_single_rows_of_a_large_set_are_searched_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, _ = blobs(40, 100, spread=1.0)
+    rows = np.arange(0, 4000, 5)
+    index, value = neighbours(x, 10, rows=rows)
+    monkeypatch.setattr(nearest, "_PRODUCTS", 50 * len(x))
+    tracemalloc.start()
+    try:
+        some, their = neighbours(x, 10, rows=rows)
+        # The products of all rows that are asked for would be 12.8 MB.
+        assert tracemalloc.get_traced_memory()[1] < 4e6
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_allclose(their, value, atol=2e-5)
+    assert (some == index).mean() > 0.99
+
+
 def test_a_cell_in_which_nobody_sees_anything_nearer_is_passed_over() -> None:
     # A hundred cells of a hundred rows in one direction each: whoever has seen their own need no other.
     x = np.repeat(np.eye(100, dtype=np.float32), 100, axis=0)

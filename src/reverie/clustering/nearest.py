@@ -19,6 +19,8 @@ EXACT = 20_000
 """Sets up to this size are searched exactly."""
 
 _BLOCK = 1024
+_PRODUCTS = 1 << 25
+"""Products with all rows that are held at once, 128 MB: those of a thousand rows of a million would be 4 GB."""
 _GROUP = 8
 _PROBES = 10
 """Cells that a row looks into, of the square root of n, where the set is too large to be searched exactly."""
@@ -50,12 +52,13 @@ def neighbours(
         return _by_cells(x, k, wanted, seed, on_progress)
     index = np.empty((len(wanted), k), dtype=np.int64)
     value = np.empty((len(wanted), k), dtype=np.float32)
-    for start in range(0, len(wanted), _BLOCK):
-        own = wanted[start : start + _BLOCK]
+    block = max(1, min(_BLOCK, _PRODUCTS // n))
+    for start in range(0, len(wanted), block):
+        own = wanted[start : start + block]
         # Of all rows the product with itself is one half mirrored.
         s = (x if len(own) == n and rows is None else x[own]) @ x.T
         s[np.arange(len(own)), own] = _NONE
-        index[start : start + _BLOCK], value[start : start + _BLOCK] = _largest(s, k)
+        index[start : start + block], value[start : start + block] = _largest(s, k)
         on_progress("clustering", start + len(own), len(wanted))
     return index, value
 
