@@ -119,8 +119,9 @@ def cluster(
     for m, centre, name, own, (label, source), theme_id in zip(
         members, centres, names, second, shown, ids, strict=True
     ):
-        themes.append(_theme(theme_id, label, name, m, centre, own, memories, x, source))
-        reach = round(_low(x[m] @ centre), 4)
+        closeness = x[m] @ centre
+        themes.append(_theme(theme_id, label, name, m, closeness, own, memories, source))
+        reach = round(_low(closeness), 4)
         states.append(ThemeState(theme_id, label, tuple(memories[i].id for i in m), centre, reach, made_by, moved))
     order = sorted(range(len(themes)), key=lambda t: (-themes[t].size, themes[t].id))
     assignments: dict[str, str | None] = {m.id: None for m in memories}
@@ -242,13 +243,12 @@ def _theme(
     label: str,
     name: Label,
     members: NDArray[np.int64],
-    centre: NDArray[np.float32],
+    closeness: NDArray[np.float32],
     parts: Sequence[tuple[Label, NDArray[np.int64]]],
     memories: Sequence[Memory],
-    x: Vectors,
     source: Any,
 ) -> Theme:
-    closeness = np.round(x[members] @ centre, 5)
+    closeness = np.round(closeness, 5)
     typical = members[np.argsort(-closeness, kind="stable")][:3]
     dates: list[datetime] = [d for i in members if (d := memories[i].created_at) is not None]
     return Theme(
