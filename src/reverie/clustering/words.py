@@ -25,7 +25,8 @@ _LONG_TEXT = 2000
 _WORD = re.compile(rf"[^\W_][\w{MARKS}]*(?:['’\-][^\W_][\w{MARKS}]*)*")
 _NO_SPACES = re.compile(f"[{NO_SPACES}]+")
 _REMEMBERED = 8000
-"""Words of a language that are remembered, of the four languages asked for last: 4 MB each at most."""
+"""Words of a language that are remembered, and pieces of text, of the four languages asked for last: 7 MB of English at
+most, 1 to 2 MB of another."""
 _SYLLABLES = 6
 """Most syllables of a piece of a script without spaces."""
 _HIRAGANA = re.compile("[\u3040-\u309f]")
