@@ -262,9 +262,6 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
     unknown = sorted(set(queues) - set(QUEUES))
     if unknown or not queues:
         raise InvalidInput(f"unknown queue {', '.join(unknown) or '(none)'}; choose from {', '.join(QUEUES)}")
-    # One thread per replica: BLAS and OpenMP pools on top of that would compete for the same cores.
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
     _step_back(queues)
     settings = Settings.load()
     check_embedder(settings.embedding, settings.server.data_dir)
