@@ -132,7 +132,8 @@ def _typical(talk: _Conversation) -> NDArray[np.float64]:
     near = neighbours(talk.vectors, 12)
     names = [i.entities for i in LocalInsight().read(texts)]
     shared = find_shared(names, TextWords.read(texts, TimeBudget()), budget=TimeBudget())
-    return build_graph(talk.vectors, near, shared, budget=TimeBudget()).typical
+    nowhere = np.full(len(texts), -1)  # what is typical does not go by themes
+    return build_graph(talk.vectors, near, shared, nowhere, budget=TimeBudget()).typical
 
 
 def recalls(folder: Path) -> tuple[list[list[str]], int]:
