@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 
 import pytest
 
@@ -22,3 +24,13 @@ def test_the_collector_rests_in_the_block_even_when_it_fails_and_one_block_may_b
     with pytest.raises(KeyError):
         fail()
     assert gc.isenabled()
+
+
+def test_what_is_set_aside_is_looked_through_no_more() -> None:
+    code = (
+        "import gc\nfrom reverie._garbage import set_aside\n"
+        "stays = [[] for _ in range(100_000)]\nset_aside()\n"
+        "print(gc.get_freeze_count() > 100_000, len(gc.get_objects()) < 1000, gc.get_threshold()[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True", "20000"]

@@ -6,7 +6,10 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["uncollected"]
+__all__ = ["set_aside", "uncollected"]
+
+_GARBAGE = 20_000
+"""Objects after which the interpreter looks for garbage. Nearly all of a task goes by itself."""
 
 
 @contextmanager
@@ -22,3 +25,13 @@ def uncollected() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
+
+
+def set_aside() -> None:
+    """Leave out of all collections to come what is there now, and collect less often.
+
+    Code, tables and models stay for good: to look through them for garbage would hold up whatever is asked, again and
+    again, and write to pages that forked processes share.
+    """
+    gc.freeze()
+    gc.set_threshold(_GARBAGE)

@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import uvicorn
 
+from reverie._garbage import set_aside
 from reverie._logs import configure_logs
 from reverie.errors import StartupError
 from reverie.gateway.app import Endpoint, create_app
@@ -20,10 +21,6 @@ from reverie.store import KeyStore, migrate
 __all__ = ["ensure_first_key", "main"]
 
 log = logging.getLogger(__name__)
-
-_GARBAGE = 20_000
-"""Objects after which the interpreter looks for garbage: a submission makes some hundreds, nearly all of which go by
-themselves."""
 
 _NOT_STARTED = 3
 """Exit status of a server that could not start, as uvicorn's own command has it."""
@@ -97,7 +94,5 @@ def main(
 class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # Code and tables stay for good: to look through them for garbage would hold every request up, again and again.
         gc.collect()
-        gc.freeze()
-        gc.set_threshold(_GARBAGE)
+        set_aside()

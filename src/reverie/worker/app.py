@@ -18,7 +18,7 @@ from billiard.process import current_process
 from celery import Celery, signals
 
 from reverie import _tracing
-from reverie._garbage import uncollected
+from reverie._garbage import set_aside, uncollected
 from reverie._logs import configure_logs
 from reverie.embedding.factory import check_embedder, served_model
 from reverie.errors import InvalidInput, MissingExtra
@@ -177,6 +177,7 @@ def make_worker_app(
             if set(queues) != {UPKEEP}:  # nobody waits for that; it loads when there is something to do
                 runtime().embedder()
                 ability.tell(able=True)
+            set_aside()  # with the model
         except Exception:
             ability.tell(able=False)
             log.exception("the embedding model is not ready")
@@ -272,6 +273,7 @@ def main(queues: Sequence[str] = QUEUES, *, concurrency: int = 1, name: str | No
         from reverie.clustering.reference import steps_named
         from reverie.worker import run as _run  # noqa: F401
 
+    set_aside()
     steps_named(settings.clustering.steps)
     if settings.server.database_url is not None:
         from reverie.store import migrate
