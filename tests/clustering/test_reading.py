@@ -10,7 +10,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from reverie.clustering import candidates, topics, words
+from reverie.clustering import candidates, remembered, topics, words
 from reverie.clustering.duplicates import collapse
 from reverie.clustering.geometry import unit
 from reverie.clustering.topics import stem, stems_of
@@ -72,7 +72,7 @@ def test_copies_are_told_by_their_letters_and_digits() -> None:
 
 
 def test_no_more_words_are_remembered_than_have_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(words, "_REMEMBERED", 50)
+    monkeypatch.setattr(remembered, "_REMEMBERED", 50)
     words._words_in.cache_clear()
     words._told.clear()
     texts = [f"a kettle{number} and the teapot{number}" for number in range(300)]

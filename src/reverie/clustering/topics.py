@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reverie.clustering.geometry import unit
+from reverie.clustering.remembered import Remembered
 from reverie.embedding.base import Vectors
 from reverie.embedding.calibration import REFERENCE, Cosine, Scale
 
@@ -46,8 +47,6 @@ more like it than most of the person's texts (a deviation above their mean)."""
 
 _JOINING = frozenset(("and", "of", "the", "a", "an", "on", "in", "for", "with", "from", "to", "at", "not"))
 _WORD = re.compile(r"[^\W_]+")
-_REMEMBERED = 8000
-"""Words, as written, whose stems are remembered."""
 
 
 @lru_cache(maxsize=1)
@@ -209,17 +208,12 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-class _Stems(dict[str, tuple[str, ...]]):
-    """Of each piece of ASCII text, in small letters and without a space, the stems of its words."""
-
-    def __missing__(self, piece: str) -> tuple[str, ...]:
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[piece] = found = tuple(map(stem, _WORD.findall(piece)))
-        return found
+def _stems_in(piece: str) -> tuple[str, ...]:
+    return tuple(map(stem, _WORD.findall(piece)))
 
 
-_stems = _Stems()
+_stems = Remembered(_stems_in)
+"""Of each piece of ASCII text, in small letters and without a space, the stems of its words."""
 
 
 def stems_of(text: str) -> frozenset[str]:

@@ -11,6 +11,7 @@ from itertools import chain
 
 from reverie.clustering.graphemes import MARKS, NO_SPACES, clusters, syllabic
 from reverie.clustering.nouns import BREAK, Word, noun_phrases, word_of
+from reverie.clustering.remembered import Remembered
 from reverie.clustering.stopwords import ANY_TEXT, FUNCTION_WORDS, LIGHT, STOPWORDS
 
 __all__ = ["Phrasebook", "detect_language", "phrases", "stopwords_for", "text_languages", "word_count", "words"]
@@ -24,9 +25,6 @@ _LONG_TEXT = 2000
 # A word: letters, their marks and digits, with inner apostrophes and hyphens.
 _WORD = re.compile(rf"[^\W_][\w{MARKS}]*(?:['’\-][^\W_][\w{MARKS}]*)*")
 _NO_SPACES = re.compile(f"[{NO_SPACES}]+")
-_REMEMBERED = 8000
-"""Words of a language that are remembered, and pieces of text, of the four languages asked for last: 7 MB of English at
-most, 1 to 2 MB of another."""
 _SYLLABLES = 6
 """Most syllables of a piece of a script without spaces."""
 _HIRAGANA = re.compile("[\u3040-\u309f]")
@@ -58,35 +56,24 @@ def phrases(text: str, stopwords: frozenset[str], language: str | None = None) -
     yield from _phrases(text, _Words(stopwords), language)
 
 
-class _Words(dict[str, Word]):
+class _Words(Remembered[Word]):
     """Of each word as written what is known of it. Remembered: most words come again, also in the next set."""
 
     def __init__(self, stopwords: frozenset[str]) -> None:
+        super().__init__(self._known)
         self.stopwords = stopwords
-        self.pieces = _Pieces(self)
+        #: Of each piece of ASCII text between spaces its words and breaks, for no word reaches across a space.
+        self.pieces = Remembered(self._parts)
 
-    def __missing__(self, word: str) -> Word:
-        if len(self) >= _REMEMBERED:
-            self.clear()
+    def _known(self, word: str) -> Word:
         folded = word.casefold()
-        self[word] = known = word_of(folded.replace("’", "'"), _empty(folded, self.stopwords), word)
-        return known
+        return word_of(folded.replace("’", "'"), _empty(folded, self.stopwords), word)
+
+    def _parts(self, piece: str) -> tuple[Word, ...]:
+        return tuple(BREAK if part[0] in _BREAKS else self[part] for part in _PLAIN.findall(piece))
 
 
-class _Pieces(dict[str, tuple[Word, ...]]):
-    """Of each piece of ASCII text between spaces its words and breaks, for no word reaches across a space."""
-
-    def __init__(self, known: _Words) -> None:
-        self._known = known
-
-    def __missing__(self, piece: str) -> tuple[Word, ...]:
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        parts = _PLAIN.findall(piece)
-        self[piece] = words = tuple(BREAK if part[0] in _BREAKS else self._known[part] for part in parts)
-        return words
-
-
+# What is remembered of English is 7 MB at most, of another language 1 to 2 MB.
 @lru_cache(maxsize=4)
 def _words_in(language: str | None) -> _Words:
     return _Words(_stops(language))
@@ -269,21 +256,16 @@ def _languages_of() -> dict[str, tuple[str, ...]]:
     return found
 
 
-class _Told(dict[str, tuple[str, ...]]):
-    """The languages that the words of a piece of ASCII text, in small letters and without a space, speak for."""
-
-    def __missing__(self, piece: str) -> tuple[str, ...]:
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[piece] = told = tuple(chain.from_iterable(map(_told_by, _ASCII_WORD.findall(piece))))
-        return told
-
-
-_told = _Told()
-
-
 def _told_by(word: str) -> tuple[str, ...]:
     return _languages_of().get(word, ())
+
+
+def _told_in(piece: str) -> tuple[str, ...]:
+    return tuple(chain.from_iterable(map(_told_by, _ASCII_WORD.findall(piece))))
+
+
+_told = Remembered(_told_in)
+"""The languages that the words of a piece of ASCII text, in small letters and without a space, speak for."""
 
 
 def text_languages(texts: Sequence[str]) -> list[str | None]:
